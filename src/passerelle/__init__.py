@@ -1,0 +1,3 @@
+"""Passerelle: SAML single sign-on with just-in-time provisioning for dashboards."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The command line: `main` chooses, one module for each command."""

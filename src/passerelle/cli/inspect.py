@@ -1,0 +1,249 @@
+"""`passerelle inspect`: judge one SAML response, or many, with no database and no web framework."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from passerelle import saml
+from passerelle.cli.errors import UsageError
+from passerelle.saml.checks import check_of_reason
+from passerelle.saml.errors import MessageError
+from passerelle.saml.xml import parse_instant
+
+EPILOG = """example:
+  passerelle inspect response.xml --idp-metadata idp.xml \\
+    --sp-entity-id https://sso.example/auth/saml/acme/metadata \\
+    --acs-url https://sso.example/auth/saml/acme/callback
+
+exit status: 0 accepted, 1 rejected, 2 wrong usage"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One response and what it is held against."""
+
+    response_file: str
+    sp_entity_id: str
+    acs_url: str
+    idp_metadata: str | None = None
+    idp_entity_id: str | None = None
+    idp_certificates: tuple[str, ...] = ()
+    request_id: str | None = None
+    at: str | None = None
+    clock_skew: float = 60
+    allow_sha1: bool = False
+    sp_keys: tuple[str, ...] = field(default=())
+    allow_cbc: bool = False
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "inspect",
+        help="judge one SAML response, with no database",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("response_file", nargs="?", help="XML, a base64 form field, or -")
+    parser.add_argument("--batch", metavar="FILE", help="one JSON object a line")
+    parser.add_argument("--idp-metadata", metavar="FILE")
+    parser.add_argument("--idp-entity-id", metavar="ID")
+    parser.add_argument(
+        "--idp-certificate", metavar="FILE", action="append", default=[], dest="idp_certificates"
+    )
+    parser.add_argument("--sp-entity-id", metavar="ID")
+    parser.add_argument("--acs-url", metavar="URL")
+    parser.add_argument("--request-id", metavar="ID")
+    parser.add_argument("--at", metavar="TIME", help="judge as of this time (ISO 8601, UTC)")
+    parser.add_argument("--clock-skew", metavar="SECONDS", type=float, default=60)
+    parser.add_argument("--sp-key", metavar="FILE", action="append", default=[], dest="sp_keys")
+    parser.add_argument("--allow-sha1", action="store_true")
+    parser.add_argument("--allow-cbc", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.batch:
+        if not arguments.json or arguments.response_file:
+            raise UsageError("--batch takes --json and no RESPONSE_FILE")
+        return _run_batch(arguments.batch)
+    options = {
+        name: value
+        for name in Case.__dataclass_fields__
+        if (value := getattr(arguments, name)) not in (None, [])
+    }
+    judgement = judge_case(_case(options), now=datetime.now(UTC))
+    if arguments.json:
+        _print_json(judgement_as_json(judgement))
+    else:
+        sys.stdout.write(judgement_as_text(judgement))
+    return 0 if judgement.accepted else 1
+
+
+def _run_batch(path: str) -> int:
+    """Judge each line; a line that cannot be read gets an error, the rest goes on."""
+    read_all = True
+    for line in _read_file(path).decode("utf-8", "replace").splitlines():
+        if not line.strip():
+            continue
+        name = None
+        try:
+            options = json.loads(line)
+            if not isinstance(options, dict):
+                raise UsageError("a line must be a JSON object")
+            name = options.pop("name", None)
+            judgement = judge_case(_case(options), now=datetime.now(UTC))
+            _print_json({"name": name, **judgement_as_json(judgement)})
+        except (UsageError, ValueError) as error:
+            read_all = False
+            _print_json({"name": name, "error": str(error)})
+    return 0 if read_all else 2
+
+
+def _case(options: dict[str, Any]) -> Case:
+    unknown = sorted(set(options) - set(Case.__dataclass_fields__))
+    if unknown:
+        raise UsageError(f"unknown option {unknown[0]!r}")
+    for name in ("response_file", "sp_entity_id", "acs_url"):
+        if not options.get(name):
+            raise UsageError(f"{_flag(name)} is required")
+    texts = ("response_file", "sp_entity_id", "acs_url", "idp_metadata", "idp_entity_id")
+    for name in (*texts, "request_id", "at"):
+        if not isinstance(options.get(name, ""), str | None):
+            raise UsageError(f"{_flag(name)} must be text, not {options[name]!r}")
+    for name in ("idp_certificates", "sp_keys"):
+        given = options.get(name) or []
+        if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
+            raise UsageError(f"{_flag(name)} must be a list of files, not {given!r}")
+        options = {**options, name: tuple(given)}
+    return Case(**options)
+
+
+def _flag(name: str) -> str:
+    return "RESPONSE_FILE" if name == "response_file" else "--" + name.replace("_", "-")
+
+
+def judge_case(case: Case, *, now: datetime) -> saml.Judgement:
+    """Judge one case. Raises UsageError where the case itself cannot be read."""
+    entity_id, certificates = _trusted(case)
+    expected = saml.Expected(
+        idp_entity_id=entity_id,
+        certificates=certificates,
+        sp_entity_id=case.sp_entity_id,
+        acs_url=case.acs_url,
+        request_id=case.request_id,
+        now=_instant(case.at) if case.at else now,
+        clock_skew=_skew(case.clock_skew),
+        allow_sha1=case.allow_sha1 is True,
+    )
+    try:
+        message = saml.decode_response(_read_file(case.response_file))
+    except MessageError as error:
+        check = check_of_reason(error.reason, "message")
+        failed = saml.Check(check, False, error.expected, error.received, error.reason)
+        return saml.Judgement(checks=[failed])
+    return saml.judge(message, expected)
+
+
+def _trusted(case: Case) -> tuple[str, tuple[saml.Certificate, ...]]:
+    if case.idp_metadata:
+        if case.idp_certificates:
+            raise UsageError("give --idp-metadata or --idp-certificate, not both")
+        metadata = _metadata(case.idp_metadata, case.idp_entity_id)
+        return metadata.entity_id, metadata.certificates
+    if not case.idp_entity_id or not case.idp_certificates:
+        raise UsageError(
+            "give --idp-metadata, or --idp-entity-id with at least one --idp-certificate"
+        )
+    files = [_certificates(path) for path in case.idp_certificates]
+    return case.idp_entity_id, tuple(one for found in files for one in found)
+
+
+@cache
+def _metadata(path: str, entity_id: str | None) -> saml.IdPMetadata:
+    return _usable(path, lambda: saml.read_idp_metadata(_read_file(path), entity_id=entity_id))
+
+
+@cache
+def _certificates(path: str) -> tuple[saml.Certificate, ...]:
+    return _usable(path, lambda: saml.load_certificates(_read_file(path)))
+
+
+def _usable(path: str, read: Callable[[], Any]) -> Any:
+    try:
+        return read()
+    except saml.SAMLError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def _read_file(path: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _instant(text: str) -> datetime:
+    try:
+        return parse_instant(text, "--at")
+    except MessageError as error:
+        raise UsageError(f"--at: expected {error.expected}, received {text!r}") from error
+
+
+def _skew(seconds: object) -> timedelta:
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 <= seconds <= 600:
+        raise UsageError(f"--clock-skew: expected 0 to 600 seconds, received {seconds!r}")
+    return timedelta(seconds=seconds)
+
+
+def judgement_as_json(judgement: saml.Judgement) -> dict[str, Any]:
+    """The document of `--json`; of a refused response nothing of its content is shown."""
+    assertion = judgement.assertion if judgement.accepted else None
+    name_id = assertion and assertion.name_id
+    return {
+        "accepted": judgement.accepted,
+        "reason": judgement.reason,
+        "name_id": name_id.value if name_id else None,
+        "name_id_format": name_id.format if name_id else None,
+        "session_index": assertion.session_index if assertion else None,
+        "attributes": {k: list(v) for k, v in assertion.attributes.items()} if assertion else {},
+        "checks": [check_as_json(check) for check in judgement.checks],
+    }
+
+
+def check_as_json(check: saml.Check) -> dict[str, Any]:
+    detail, fix = saml.explain(check)
+    return {
+        "check": check.check,
+        "passed": check.passed,
+        "expected": check.expected,
+        "received": check.received,
+        "detail": detail,
+        "fix": fix,
+    }
+
+
+def judgement_as_text(judgement: saml.Judgement) -> str:
+    """The same for people: a line a check, and what to do about the first that failed."""
+    verdict = "accepted" if judgement.accepted else f"rejected: {judgement.reason}"
+    lines = [verdict, ""]
+    for check in judgement.checks:
+        detail, fix = saml.explain(check)
+        lines.append(f"  {'ok  ' if check.passed else 'FAIL'} {check.check}: {detail}")
+        if not check.passed:
+            lines += [f"       expected: {check.expected}", f"       received: {check.received}"]
+            lines += [f"       to mend it: {fix}"]
+    if judgement.accepted and (name_id := judgement.assertion.name_id):
+        lines += ["", f"  NameID: {name_id.value} ({name_id.format})"]
+        lines += [f"  {k}: {', '.join(v)}" for k, v in judgement.assertion.attributes.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")

@@ -1,0 +1,59 @@
+"""Choose the command. Nothing of the web framework is imported before a command needs it."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from passerelle import __version__
+from passerelle.cli.errors import UsageError
+
+COMMANDS = (
+    "demo",
+    "serve",
+    "migrate",
+    "apply",
+    "export",
+    "users",
+    "sign-ins",
+    "admin",
+    "inspect",
+    "check",
+    "audit",
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors of use are one line and exit status 2."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        parsed = _parser(given).parse_args(given)
+        return int(parsed.run(parsed) or 0)
+    except UsageError as error:
+        sys.stderr.write(f"passerelle: {' '.join(str(error).split())}\n")
+        return 2
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does: no reason to complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="passerelle",
+        description="SAML single sign-on with just-in-time provisioning for dashboards.",
+        epilog="example: passerelle demo",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    # Only the module of the command that was asked for is loaded: `inspect` starts at once.
+    chosen = [name for name in COMMANDS if name in given[:1]] or COMMANDS
+    for name in chosen:
+        import_module(f"passerelle.cli.{name.replace('-', '_')}").add_parser(commands)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise UsageError(f"{message} (see {self.prog} --help)")

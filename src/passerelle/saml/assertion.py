@@ -1,0 +1,146 @@
+"""A SAML assertion, read from verified bytes only (Core §2.3)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from lxml import etree
+
+from passerelle.saml import xml
+from passerelle.saml.errors import MessageError
+from passerelle.saml.names import METHOD_BEARER, NAME_ID_UNSPECIFIED, XSI_NIL, saml
+from passerelle.saml.xmldsig import VerifiedElement
+
+_KNOWN_CONDITIONS = {
+    saml(name) for name in ("AudienceRestriction", "OneTimeUse", "ProxyRestriction")
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NameID:
+    value: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class BearerConfirmation:
+    """What a bearer SubjectConfirmationData says (Profiles §4.1.4.2)."""
+
+    recipient: str | None
+    in_response_to: str | None
+    not_before: datetime | None
+    not_on_or_after: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    not_before: datetime | None
+    not_on_or_after: datetime | None
+    audiences: tuple[tuple[str, ...], ...]
+    """One tuple for each AudienceRestriction: names inside are alternatives, all must hold."""
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Assertion:
+    id: str
+    issuer: str
+    issued_at: datetime
+    version: str
+    name_id: NameID | None
+    confirmations: tuple[BearerConfirmation, ...]
+    conditions: Conditions
+    session_index: str | None
+    session_not_on_or_after: datetime | None
+    attributes: dict[str, tuple[str, ...]]
+    """Values by the Attribute's Name exactly as sent, in document order."""
+
+
+def read_assertion(verified: VerifiedElement) -> Assertion:
+    """Read an assertion. Raises MessageError(malformed_message) where the schema is broken."""
+    element = verified.element
+    if element.tag != saml("Assertion"):
+        raise MessageError(
+            "wrong_message", expected="an Assertion", received=xml.local_name(element.tag)
+        )
+    subject = xml.at_most_one(element, saml("Subject"))
+    issued_at = xml.instant(element, "IssueInstant")
+    if issued_at is None:
+        raise MessageError("malformed_message", expected="an IssueInstant", received="none")
+    index, ends = _session(element)
+    return Assertion(
+        id=xml.required_attribute(element, "ID"),
+        issuer=xml.uri_of(xml.exactly_one(element, saml("Issuer"))),
+        issued_at=issued_at,
+        version=element.get("Version") or "",
+        name_id=None if subject is None else _name_id(subject),
+        confirmations=() if subject is None else _confirmations(subject),
+        conditions=_conditions(xml.at_most_one(element, saml("Conditions"))),
+        session_index=index,
+        session_not_on_or_after=ends,
+        attributes=_attributes(element),
+    )
+
+
+def _name_id(subject: etree._Element) -> NameID | None:
+    element = xml.at_most_one(subject, saml("NameID"))
+    if element is None or not (value := xml.text_of(element)).strip():
+        return None
+    return NameID(value, element.get("Format") or NAME_ID_UNSPECIFIED)
+
+
+def _confirmations(subject: etree._Element) -> tuple[BearerConfirmation, ...]:
+    found = []
+    for confirmation in xml.children(subject, saml("SubjectConfirmation")):
+        data = xml.at_most_one(confirmation, saml("SubjectConfirmationData"))
+        if confirmation.get("Method") == METHOD_BEARER and data is not None:
+            found.append(
+                BearerConfirmation(
+                    recipient=data.get("Recipient"),
+                    in_response_to=data.get("InResponseTo"),
+                    not_before=xml.instant(data, "NotBefore"),
+                    not_on_or_after=xml.instant(data, "NotOnOrAfter"),
+                )
+            )
+    return tuple(found)
+
+
+def _conditions(element: etree._Element | None) -> Conditions:
+    if element is None:
+        return Conditions(None, None, (), ())
+    return Conditions(
+        not_before=xml.instant(element, "NotBefore"),
+        not_on_or_after=xml.instant(element, "NotOnOrAfter"),
+        audiences=tuple(
+            tuple(xml.uri_of(audience) for audience in xml.children(limit, saml("Audience")))
+            for limit in xml.children(element, saml("AudienceRestriction"))
+        ),
+        unknown=tuple(
+            xml.local_name(child.tag) for child in element if child.tag not in _KNOWN_CONDITIONS
+        ),
+    )
+
+
+def _session(element: etree._Element) -> tuple[str | None, datetime | None]:
+    """The first SessionIndex, and the earliest end that any AuthnStatement sets."""
+    statements = xml.children(element, saml("AuthnStatement"))
+    indexes = [index for one in statements if (index := one.get("SessionIndex"))]
+    ends = [end for one in statements if (end := xml.instant(one, "SessionNotOnOrAfter"))]
+    return (indexes[0] if indexes else None), (min(ends) if ends else None)
+
+
+def _attributes(element: etree._Element) -> dict[str, tuple[str, ...]]:
+    values: dict[str, list[str]] = {}
+    for statement in xml.children(element, saml("AttributeStatement")):
+        for attribute in xml.children(statement, saml("Attribute")):
+            name = xml.required_attribute(attribute, "Name")
+            values.setdefault(name, []).extend(_values(attribute))
+    return {name: tuple(found) for name, found in values.items()}
+
+
+def _values(attribute: etree._Element) -> list[str]:
+    return [
+        # Only eduPersonTargetedID and its like hold an element, a NameID: its text is the value.
+        (value.text or "") if not len(value) else "".join(value.itertext()).strip()
+        for value in xml.children(attribute, saml("AttributeValue"))
+        if value.get(XSI_NIL) not in ("true", "1")
+    ]

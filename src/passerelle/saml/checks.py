@@ -1,0 +1,259 @@
+"""One small function for each rule that a verified response has to satisfy, in order.
+
+Every rule is checked even when an earlier one failed, so that an administrator sees all that is
+wrong at once. A function returns None when its rule does not apply or could not be judged.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from passerelle.saml.assertion import Assertion, BearerConfirmation
+from passerelle.saml.certificate import Certificate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expected:
+    """What a response has to match; `now` is the only clock there is."""
+
+    idp_entity_id: str
+    certificates: tuple[Certificate, ...]
+    sp_entity_id: str
+    acs_url: str
+    now: datetime
+    request_id: str | None = None
+    """The request it has to answer; None judges it as unsolicited (IdP-initiated)."""
+    unsolicited_allowed: bool = True
+    clock_skew: timedelta = timedelta(seconds=60)
+    allow_sha1: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """What the response says around its assertion."""
+
+    signed: bool
+    issuer: str | None
+    destination: str | None
+    in_response_to: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """A response whose signature holds."""
+
+    envelope: Envelope
+    assertion: Assertion
+
+    def confirmation(self, expected: Expected) -> BearerConfirmation | None:
+        """The bearer confirmation to judge: the first that fits, otherwise the first."""
+        found = self.assertion.confirmations
+        fitting = (one for one in found if _fits(one, expected))
+        return next(fitting, found[0] if found else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule's verdict. `values` fill the sentences of `explain`."""
+
+    check: str
+    passed: bool
+    expected: str | None = None
+    received: str | None = None
+    reason: str | None = None
+    values: dict[str, str] = field(default_factory=dict)
+
+
+def check_version(received: Received, expected: Expected) -> Check | None:
+    """An assertion is of version 2.0 like its response (Core §2.3.3)."""
+    version = received.assertion.version
+    return _judged("version", version == "2.0", "unsupported_version", "2.0", version or "none")
+
+
+def check_issuer(received: Received, expected: Expected) -> Check | None:
+    """Response and assertion come from the identity provider of this connection (§4.1.4.2)."""
+    issuers = [received.assertion.issuer]
+    if received.envelope.issuer is not None:
+        issuers.append(received.envelope.issuer)
+    wrong = next((issuer for issuer in issuers if issuer != expected.idp_entity_id), None)
+    return _judged(
+        "issuer",
+        wrong is None,
+        "issuer_mismatch",
+        expected.idp_entity_id,
+        issuers[0] if wrong is None else wrong,
+    )
+
+
+def check_destination(received: Received, expected: Expected) -> Check | None:
+    """A signed response names where it was sent (Bindings §3.5.5.2); an unsigned one may."""
+    destination = received.envelope.destination
+    if destination is None and not received.envelope.signed:
+        return None
+    passed = destination == expected.acs_url
+    return _judged("destination", passed, "destination_mismatch", expected.acs_url, destination)
+
+
+def check_recipient(received: Received, expected: Expected) -> Check | None:
+    """The bearer confirmation names our assertion consumer service (Profiles §4.1.4.2)."""
+    confirmation = received.confirmation(expected)
+    if confirmation is None:
+        return None
+    passed = confirmation.recipient == expected.acs_url
+    return _judged(
+        "recipient", passed, "recipient_mismatch", expected.acs_url, confirmation.recipient
+    )
+
+
+def check_audience(received: Received, expected: Expected) -> Check | None:
+    """Refuse an assertion meant for another service provider.
+
+    Names inside one AudienceRestriction are alternatives; several restrictions must all hold
+    (Core §2.5.1.4). None at all is refused (Profiles §4.1.4.2).
+    """
+    limits = received.assertion.conditions.audiences
+    wrong = next((names for names in limits if expected.sp_entity_id not in names), None)
+    shown = wrong if wrong is not None else (limits[0] if limits else ())
+    return _judged(
+        "audience",
+        bool(limits) and wrong is None,
+        "audience_mismatch",
+        expected.sp_entity_id,
+        ", ".join(shown) or None,
+    )
+
+
+def check_conditions(received: Received, expected: Expected) -> Check | None:
+    """A condition that we do not understand makes an assertion indeterminate (Core §2.5.1)."""
+    unknown = received.assertion.conditions.unknown
+    if not unknown:
+        return None
+    return _judged(
+        "conditions", False, "condition_unknown", "conditions of SAML 2.0", ", ".join(unknown)
+    )
+
+
+def check_subject_confirmation(received: Received, expected: Expected) -> Check | None:
+    """There is a bearer confirmation, with an end (Profiles §4.1.4.2)."""
+    confirmation = received.confirmation(expected)
+    wanted = "a bearer confirmation with NotOnOrAfter"
+    if confirmation is None:
+        return _judged(
+            "subject_confirmation", False, "subject_confirmation_invalid", wanted, "none"
+        )
+    passed = confirmation.not_on_or_after is not None
+    got = "bearer with NotOnOrAfter" if passed else "bearer without NotOnOrAfter"
+    return _judged("subject_confirmation", passed, "subject_confirmation_invalid", wanted, got)
+
+
+def check_in_response_to(received: Received, expected: Expected) -> Check | None:
+    """The response answers our request, or answers none where that is allowed (§4.1.4.3)."""
+    confirmation = received.confirmation(expected)
+    answers = [received.envelope.in_response_to]
+    answers += [confirmation.in_response_to] if confirmation else []
+    named = next((answer for answer in answers if answer not in (None, expected.request_id)), None)
+    if expected.request_id is None:
+        if named is None and not expected.unsolicited_allowed:
+            return _judged("in_response_to", False, "unsolicited_refused", "an answer", None)
+        return _judged("in_response_to", named is None, "in_response_to_mismatch", None, named)
+    answered = named is None and confirmation is not None and confirmation.in_response_to
+    shown = named or (confirmation and confirmation.in_response_to)
+    return _judged(
+        "in_response_to", bool(answered), "in_response_to_mismatch", expected.request_id, shown
+    )
+
+
+def check_expiry(received: Received, expected: Expected) -> Check | None:
+    """Nothing that limits the assertion in time has ended (Core §2.5.1.2)."""
+    confirmation = received.confirmation(expected)
+    ends = [
+        received.assertion.conditions.not_on_or_after,
+        received.assertion.session_not_on_or_after,
+        confirmation and confirmation.not_on_or_after,
+    ]
+    end = min((one for one in ends if one), default=None)
+    if end is None:
+        return None
+    late = (expected.now - end).total_seconds()
+    return _timed("expiry", late < expected.clock_skew.total_seconds(), "expired", expected, end)
+
+
+def check_start(received: Received, expected: Expected) -> Check | None:
+    """Nothing that limits the assertion in time is still to come (Core §2.5.1.2)."""
+    confirmation = received.confirmation(expected)
+    starts = [
+        received.assertion.conditions.not_before,
+        confirmation and confirmation.not_before,
+        received.assertion.issued_at,
+    ]
+    start = max(one for one in starts if one)
+    early = (start - expected.now).total_seconds()
+    passed = early <= expected.clock_skew.total_seconds()
+    return _timed("start", passed, "not_yet_valid", expected, start)
+
+
+def check_name_id(received: Received, expected: Expected) -> Check | None:
+    """The assertion says whom it is about (Profiles §4.1.4.2)."""
+    name_id = received.assertion.name_id
+    return _judged(
+        "name_id", name_id is not None, "name_id_missing", "a NameID", name_id and name_id.value
+    )
+
+
+CHECKS: tuple[Callable[[Received, Expected], Check | None], ...] = (
+    check_version,
+    check_issuer,
+    check_destination,
+    check_recipient,
+    check_audience,
+    check_conditions,
+    check_subject_confirmation,
+    check_in_response_to,
+    check_expiry,
+    check_start,
+    check_name_id,
+)
+
+_CHECK_OF_REASON = {
+    "unsupported_version": "version",
+    "assertion_count": "assertion_count",
+    "decryption_failed": "decryption",
+}
+
+
+def check_of_reason(reason: str, otherwise: str) -> str:
+    """The check to which a failure belongs that was met while reading."""
+    return _CHECK_OF_REASON.get(reason, otherwise)
+
+
+def _fits(confirmation: BearerConfirmation, expected: Expected) -> bool:
+    return (
+        confirmation.recipient == expected.acs_url
+        and confirmation.in_response_to == expected.request_id
+        and confirmation.not_on_or_after is not None
+        and confirmation.not_on_or_after + expected.clock_skew > expected.now
+    )
+
+
+def _judged(
+    check: str, passed: bool, reason: str, expected: str | None, received: str | None
+) -> Check:
+    return Check(check, passed, expected, received, None if passed else reason)
+
+
+def _timed(check: str, passed: bool, reason: str, expected: Expected, limit: datetime) -> Check:
+    seconds = abs(round((expected.now - limit).total_seconds()))
+    skew = round(expected.clock_skew.total_seconds())
+    values = {"seconds": str(seconds), "skew": str(skew)}
+    return Check(
+        check,
+        passed,
+        f"{_written(expected.now)} ± {skew} s",
+        _written(limit),
+        None if passed else reason,
+        values,
+    )
+
+
+def _written(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

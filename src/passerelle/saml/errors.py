@@ -1,0 +1,48 @@
+"""What can be wrong with a message or with metadata.
+
+SAMLError
+├── MessageError    a response that cannot be read, is not signed as it must be, or says "no"
+├── MetadataError   an identity provider's metadata that cannot be used
+└── CertificateError  a certificate or key that cannot be read or is too weak
+"""
+
+
+class SAMLError(Exception):
+    """A named failure: `reason` is a stable slug; expected and received are for people.
+
+    `values` holds what the sentence about this failure needs besides those two.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        *,
+        expected: str | None = None,
+        received: str | None = None,
+        **values: str,
+    ) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.expected = expected
+        self.received = received
+        self.values = values
+
+    def __str__(self) -> str:
+        parts = [self.reason]
+        if self.expected is not None:
+            parts.append(f"expected {self.expected}")
+        if self.received is not None:
+            parts.append(f"received {self.received}")
+        return "; ".join(parts)
+
+
+class MessageError(SAMLError):
+    """A response that cannot be read or trusted."""
+
+
+class MetadataError(SAMLError):
+    """Metadata of an identity provider that cannot be used."""
+
+
+class CertificateError(SAMLError):
+    """A certificate that cannot be read, or whose key is too weak to trust."""

@@ -1,0 +1,38 @@
+"""Names of the SAML 2.0 and XML Signature vocabularies, as the standards spell them."""
+
+PROTOCOL_NS = "urn:oasis:names:tc:SAML:2.0:protocol"
+ASSERTION_NS = "urn:oasis:names:tc:SAML:2.0:assertion"
+METADATA_NS = "urn:oasis:names:tc:SAML:2.0:metadata"
+DSIG_NS = "http://www.w3.org/2000/09/xmldsig#"
+EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+SAML1_PROTOCOL_NS = "urn:oasis:names:tc:SAML:1.0:protocol"
+XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
+
+PREFIXES = {"samlp": PROTOCOL_NS, "saml": ASSERTION_NS, "ds": DSIG_NS, "md": METADATA_NS}
+
+STATUS_SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+METHOD_BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+BINDING_POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
+BINDING_REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"
+NAME_ID_ENTITY = "urn:oasis:names:tc:SAML:2.0:nameid-format:entity"
+NAME_ID_EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+NAME_ID_PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+NAME_ID_TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
+NAME_ID_UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
+
+
+def samlp(name: str) -> str:
+    return f"{{{PROTOCOL_NS}}}{name}"
+
+
+def saml(name: str) -> str:
+    return f"{{{ASSERTION_NS}}}{name}"
+
+
+def md(name: str) -> str:
+    return f"{{{METADATA_NS}}}{name}"
+
+
+def ds(name: str) -> str:
+    return f"{{{DSIG_NS}}}{name}"

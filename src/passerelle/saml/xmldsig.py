@@ -1,0 +1,335 @@
+"""XML Signature, in the one shape that SAML needs (Core §5.4): see only what is signed.
+
+One Reference, to the element that carries the signature; enveloped-signature and exclusive C14N;
+listed algorithms; keys only from the caller. What verifies is read again from the canonical bytes
+that were hashed, so nothing that was not signed can be read afterwards.
+"""
+
+import base64
+import binascii
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
+from lxml import etree
+
+from passerelle.saml import xml
+from passerelle.saml.certificate import Certificate, fingerprint_of, load_certificate
+from passerelle.saml.errors import CertificateError, MessageError
+from passerelle.saml.names import DSIG_NS, ENVELOPED, EXC_C14N, ds
+
+SHA1_DIGEST = "http://www.w3.org/2000/09/xmldsig#sha1"
+RSA_SHA1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
+RSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256"
+ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
+SHA256_DIGEST = "http://www.w3.org/2001/04/xmlenc#sha256"
+
+_INCLUSIVE_NAMESPACES = f"{{{EXC_C14N}}}InclusiveNamespaces"
+_MORE = "http://www.w3.org/2001/04/xmldsig-more#"
+_PSS = "http://www.w3.org/2007/05/xmldsig-more#"
+
+DIGESTS: dict[str, type[hashes.HashAlgorithm]] = {
+    SHA256_DIGEST: hashes.SHA256,
+    _MORE + "sha384": hashes.SHA384,
+    "http://www.w3.org/2001/04/xmlenc#sha512": hashes.SHA512,
+}
+SIGNATURES: dict[str, tuple[Literal["rsa", "pss", "ecdsa"], type[hashes.HashAlgorithm]]] = {
+    RSA_SHA256: ("rsa", hashes.SHA256),
+    _MORE + "rsa-sha384": ("rsa", hashes.SHA384),
+    _MORE + "rsa-sha512": ("rsa", hashes.SHA512),
+    _PSS + "sha256-rsa-MGF1": ("pss", hashes.SHA256),
+    _PSS + "sha384-rsa-MGF1": ("pss", hashes.SHA384),
+    _PSS + "sha512-rsa-MGF1": ("pss", hashes.SHA512),
+    ECDSA_SHA256: ("ecdsa", hashes.SHA256),
+    _MORE + "ecdsa-sha384": ("ecdsa", hashes.SHA384),
+    _MORE + "ecdsa-sha512": ("ecdsa", hashes.SHA512),
+}
+
+_EARNED = object()
+
+
+class VerifiedElement:
+    """An element read from bytes whose signature holds; only `verify` and `child` make one."""
+
+    __slots__ = ("algorithm", "certificate", "element")
+
+    def __init__(
+        self, element: etree._Element, certificate: Certificate, algorithm: str, proof: object
+    ) -> None:
+        if proof is not _EARNED:
+            raise TypeError("a VerifiedElement is made by verifying a signature")
+        self.element = element
+        self.certificate = certificate
+        self.algorithm = algorithm
+
+    def child(self, name: str) -> "VerifiedElement":
+        """A child is covered by the same signature."""
+        element = xml.exactly_one(self.element, name)
+        return VerifiedElement(element, self.certificate, self.algorithm, _EARNED)
+
+
+@dataclass(frozen=True, slots=True)
+class _SignedInfo:
+    prefixes: tuple[str, ...]
+    algorithm: str
+    digest_algorithm: str
+    digest: bytes
+    reference: str
+    transform_prefixes: tuple[str, ...]
+
+
+def verify(
+    signature: etree._Element, certificates: Sequence[Certificate], *, allow_sha1: bool = False
+) -> VerifiedElement:
+    """Verify the signature that stands in an element and return that element, read anew.
+
+    Raises MessageError: signature_profile_forbidden, algorithm_forbidden, certificate_unknown,
+    signature_invalid.
+    """
+    parent = signature.getparent()
+    assert parent is not None
+    signed_info, value, key_info = _parts(signature)
+    used = _prefixes(_only(signed_info, "CanonicalizationMethod"))
+    canonical_info = xml.canonical(signed_info, used)
+    info = _read_signed_info(xml.reparse(canonical_info), allow_sha1)
+    if info.prefixes != used:
+        raise _profile("one canonicalisation of SignedInfo", "two readings of it")
+    if info.reference != "#" + (parent.get("ID") or ""):
+        raise _profile("a reference to the element that is signed", info.reference or "none")
+    certificate = _signer(info.algorithm, _base64(value), canonical_info, certificates, key_info)
+    with xml.detached(signature):
+        canonical = xml.canonical(parent, info.transform_prefixes)
+    if not hmac.compare_digest(_digest(info.digest_algorithm, canonical), info.digest):
+        raise MessageError(
+            "signature_invalid",
+            expected="content as it was signed",
+            received="content that was changed after signing",
+            fingerprint=certificate.fingerprint,
+        )
+    return VerifiedElement(xml.reparse(canonical), certificate, info.algorithm, _EARNED)
+
+
+def _parts(
+    signature: etree._Element,
+) -> tuple[etree._Element, etree._Element, etree._Element | None]:
+    parts = list(signature)
+    names = [part.tag for part in parts]
+    if names not in (
+        [ds("SignedInfo"), ds("SignatureValue")],
+        [ds("SignedInfo"), ds("SignatureValue"), ds("KeyInfo")],
+    ):
+        raise _profile(
+            "SignedInfo, SignatureValue and KeyInfo in a Signature",
+            ", ".join(xml.local_name(name) for name in names) or "nothing",
+        )
+    return parts[0], parts[1], parts[2] if len(parts) == 3 else None
+
+
+def _read_signed_info(signed_info: etree._Element, allow_sha1: bool) -> _SignedInfo:
+    expected = [ds("CanonicalizationMethod"), ds("SignatureMethod"), ds("Reference")]
+    if [part.tag for part in signed_info] != expected:
+        raise _profile(
+            "one CanonicalizationMethod, one SignatureMethod, one Reference",
+            ", ".join(xml.local_name(part.tag) for part in signed_info) or "nothing",
+        )
+    method, signature_method, reference = signed_info
+    digest_method, digest = _reference_digest(reference)
+    return _SignedInfo(
+        prefixes=_prefixes(method),
+        algorithm=_allowed(signature_method, (*SIGNATURES, *[RSA_SHA1] * allow_sha1)),
+        digest_algorithm=_allowed(digest_method, (*DIGESTS, *[SHA1_DIGEST] * allow_sha1)),
+        digest=_base64(digest),
+        reference=reference.get("URI") or "",
+        transform_prefixes=_transform_prefixes(reference[0]),
+    )
+
+
+def _reference_digest(reference: etree._Element) -> tuple[etree._Element, etree._Element]:
+    if [part.tag for part in reference] != [ds("Transforms"), ds("DigestMethod"), ds("DigestValue")]:
+        raise _profile(
+            "Transforms, DigestMethod and DigestValue in the Reference",
+            ", ".join(xml.local_name(part.tag) for part in reference) or "nothing",
+        )
+    return reference[1], reference[2]
+
+
+def _transform_prefixes(transforms: etree._Element) -> tuple[str, ...]:
+    algorithms = [part.get("Algorithm") for part in transforms]
+    tags = {part.tag for part in transforms}
+    if algorithms != [ENVELOPED, EXC_C14N] or tags != {ds("Transform")} or len(transforms[0]):
+        raise _profile(
+            "the transforms enveloped-signature and exclusive C14N, in this order",
+            ", ".join(str(algorithm) for algorithm in algorithms) or "none",
+        )
+    return _prefixes(transforms[1])
+
+
+def _prefixes(method: etree._Element) -> tuple[str, ...]:
+    """The PrefixList of a canonicalisation, which must be exclusive C14N without comments."""
+    if method.get("Algorithm") != EXC_C14N:
+        raise _profile(EXC_C14N, method.get("Algorithm") or "none")
+    if any(part.tag != _INCLUSIVE_NAMESPACES for part in method) or len(method) > 1:
+        raise _profile("at most InclusiveNamespaces", xml.local_name(method[0].tag))
+    prefixes = tuple((method[0].get("PrefixList") or "").split()) if len(method) else ()
+    # lxml cannot pass the default namespace on to libxml2: better refused than hashed wrongly.
+    if "#default" in prefixes:
+        raise _profile("named prefixes in InclusiveNamespaces", "#default")
+    return prefixes
+
+
+def _allowed(method: etree._Element, allowed: Sequence[str]) -> str:
+    algorithm = method.get("Algorithm") or "none"
+    if algorithm not in allowed or len(method):
+        raise MessageError(
+            "algorithm_forbidden",
+            expected=", ".join(name.rpartition("#")[2] for name in allowed),
+            received=algorithm,
+        )
+    return algorithm
+
+
+def _only(parent: etree._Element, name: str) -> etree._Element:
+    found = parent.findall(ds(name))
+    if len(found) != 1:
+        raise _profile(f"one {name}", str(len(found)))
+    return found[0]
+
+
+def _signer(
+    algorithm: str,
+    value: bytes,
+    signed: bytes,
+    certificates: Sequence[Certificate],
+    key_info: etree._Element | None,
+) -> Certificate:
+    for certificate in certificates:
+        if _verifies(algorithm, certificate, value, signed):
+            return certificate
+    trusted = ", ".join(certificate.fingerprint for certificate in certificates) or "none"
+    stranger = _embedded(key_info)
+    known = {certificate.fingerprint for certificate in certificates}
+    # KeyInfo is never trusted: it only tells a wrong certificate from a changed message.
+    if stranger and stranger.fingerprint not in known:
+        if _verifies(algorithm, stranger, value, signed):
+            raise MessageError(
+                "certificate_unknown",
+                expected=trusted,
+                received=stranger.fingerprint,
+                subject=stranger.subject,
+                not_after=stranger.not_after.date().isoformat(),
+            )
+    raise MessageError(
+        "signature_invalid",
+        expected=f"a signature by {trusted}",
+        received="a signature value that none of these keys made",
+    )
+
+
+def _verifies(algorithm: str, certificate: Certificate, value: bytes, signed: bytes) -> bool:
+    kind, hash_class = SIGNATURES.get(algorithm) or ("rsa", hashes.SHA1)
+    key, digest = certificate.public_key, hash_class()
+    try:
+        if isinstance(key, rsa.RSAPublicKey) and kind == "rsa":
+            key.verify(value, signed, padding.PKCS1v15(), digest)
+        elif isinstance(key, rsa.RSAPublicKey) and kind == "pss":
+            pss = padding.PSS(padding.MGF1(digest), salt_length=digest.digest_size)
+            key.verify(value, signed, pss, digest)
+        elif isinstance(key, ec.EllipticCurvePublicKey) and kind == "ecdsa":
+            key.verify(_der_signature(value, key.curve), signed, ec.ECDSA(digest))
+        else:
+            return False
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _der_signature(value: bytes, curve: ec.EllipticCurve) -> bytes:
+    """XML Signature writes r and s one after the other, each as long as the field (§6.4.2)."""
+    size = (curve.key_size + 7) // 8
+    if len(value) != 2 * size:
+        raise ValueError("wrong length")
+    return encode_dss_signature(int.from_bytes(value[:size]), int.from_bytes(value[size:]))
+
+
+def _embedded(key_info: etree._Element | None) -> Certificate | None:
+    if key_info is None:
+        return None
+    found = key_info.findall(f"{{{DSIG_NS}}}X509Data/{{{DSIG_NS}}}X509Certificate")
+    try:
+        return load_certificate(found[0].text or "") if found else None
+    except CertificateError:
+        return None
+
+
+def _digest(algorithm: str, content: bytes) -> bytes:
+    digest = hashes.Hash(DIGESTS.get(algorithm, hashes.SHA1)())
+    digest.update(content)
+    return digest.finalize()
+
+
+def _base64(element: etree._Element) -> bytes:
+    if len(element):
+        raise _profile("only text in " + xml.local_name(element.tag), "an element")
+    try:
+        return base64.b64decode("".join((element.text or "").split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise MessageError(
+            "signature_invalid",
+            expected=f"base64 in {xml.local_name(element.tag)}",
+            received="text that is not base64",
+        ) from None
+
+
+def _profile(expected: str, received: str) -> MessageError:
+    return MessageError("signature_profile_forbidden", expected=expected, received=received[:300])
+
+
+def sign(
+    element: etree._Element,
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey,
+    certificate_der: bytes,
+    *,
+    index: int = 1,
+) -> None:
+    """Sign an element in place, with RSA-SHA256 or ECDSA-SHA256; the signature becomes its child.
+
+    SAML's schemas want it right behind the Issuer, hence `index`.
+    """
+    ecdsa = isinstance(key, ec.EllipticCurvePrivateKey)
+    signature = etree.Element(ds("Signature"), nsmap={"ds": DSIG_NS})
+    info = etree.SubElement(signature, ds("SignedInfo"))
+    _with_algorithm(info, "CanonicalizationMethod", EXC_C14N)
+    _with_algorithm(info, "SignatureMethod", ECDSA_SHA256 if ecdsa else RSA_SHA256)
+    reference = etree.SubElement(info, ds("Reference"), URI="#" + element.attrib["ID"])
+    transforms = etree.SubElement(reference, ds("Transforms"))
+    _with_algorithm(transforms, "Transform", ENVELOPED)
+    _with_algorithm(transforms, "Transform", EXC_C14N)
+    _with_algorithm(reference, "DigestMethod", SHA256_DIGEST)
+    digest = base64.b64encode(_digest(SHA256_DIGEST, xml.canonical(element))).decode()
+    etree.SubElement(reference, ds("DigestValue")).text = digest
+    element.insert(index, signature)
+    value = _signed(key, xml.canonical(info))
+    etree.SubElement(signature, ds("SignatureValue")).text = base64.b64encode(value).decode()
+    data = etree.SubElement(etree.SubElement(signature, ds("KeyInfo")), ds("X509Data"))
+    encoded = base64.b64encode(certificate_der).decode()
+    etree.SubElement(data, ds("X509Certificate")).text = encoded
+
+
+def _with_algorithm(parent: etree._Element, name: str, algorithm: str) -> None:
+    etree.SubElement(parent, ds(name), Algorithm=algorithm)
+
+
+def _signed(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, content: bytes) -> bytes:
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.sign(content, padding.PKCS1v15(), hashes.SHA256())
+    r, s = decode_dss_signature(key.sign(content, ec.ECDSA(hashes.SHA256())))
+    size = (key.curve.key_size + 7) // 8
+    return r.to_bytes(size) + s.to_bytes(size)
