@@ -1,0 +1,1 @@
+"""How an installation is set up: the environment, and Django's settings made from it."""

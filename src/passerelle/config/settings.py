@@ -1,0 +1,130 @@
+"""Django's settings, from the environment. Nothing here is meant to be edited."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+from passerelle.config.env import read_environment
+from passerelle.config.secret_key import kept_secret_key
+
+PASSERELLE = read_environment(os.environ)
+PACKAGE = Path(__file__).resolve().parent.parent
+
+SECRET_KEY = PASSERELLE.secret_key or kept_secret_key(PASSERELLE.data_dir)
+DEBUG = False
+ALLOWED_HOSTS = [urlsplit(PASSERELLE.base_url).hostname or "127.0.0.1"]
+CSRF_TRUSTED_ORIGINS = [PASSERELLE.base_url] if PASSERELLE.base_url else []
+ROOT_URLCONF = "passerelle.config.urls"
+WSGI_APPLICATION = "passerelle.config.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "django.contrib.staticfiles",
+    "passerelle.audit",
+    "passerelle.directory",
+    "passerelle.sso",
+    "passerelle.practice_idp",
+    "passerelle.dashboard",
+]
+
+MIDDLEWARE = [
+    "passerelle.config.middleware.HealthMiddleware",
+    "passerelle.config.middleware.CanonicalAddressMiddleware",
+    "passerelle.config.middleware.SecurityHeadersMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "passerelle.config.middleware.LanguageMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "passerelle.dashboard.middleware.SessionMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "passerelle.dashboard.context.page",
+            ]
+        },
+    }
+]
+
+if PASSERELLE.database_url:
+    DATABASES = {
+        "default": {
+            **dj_database_url.parse(PASSERELLE.database_url),
+            # One connection for each thread, kept: connecting at each request halves throughput.
+            "CONN_MAX_AGE": None,
+            "CONN_HEALTH_CHECKS": True,
+        }
+    }
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": PASSERELLE.data_dir / "passerelle.sqlite3",
+            "CONN_MAX_AGE": None,
+            "OPTIONS": {
+                # A transaction takes the write lock when it begins: one that reads first and then
+                # writes would fail under load instead of waiting.
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 30,
+                # FULL, because a consumed assertion must not be forgotten at power loss.
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+            },
+        }
+    }
+
+AUTH_USER_MODEL = "directory.User"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("fr", "Français")]
+LOCALE_PATHS = [PACKAGE / "locale"]
+USE_TZ = True
+TIME_ZONE = "UTC"
+
+_COOKIE_PREFIX = "__Host-" if PASSERELLE.has_tls else ""
+SESSION_COOKIE = _COOKIE_PREFIX + "passerelle_session"
+BINDING_COOKIE = _COOKIE_PREFIX + "passerelle_browser"
+FINISH_COOKIE = _COOKIE_PREFIX + "passerelle_finish_"
+LANGUAGE_COOKIE_NAME = _COOKIE_PREFIX + "passerelle_language"
+CSRF_COOKIE_NAME = _COOKIE_PREFIX + "passerelle_csrf"
+CSRF_COOKIE_SECURE = PASSERELLE.has_tls
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "passerelle.dashboard.views.errors.csrf_failure"
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+# The address of each file carries a digest of its content.
+WHITENOISE_MAX_AGE = 365 * 24 * 3600
+
+# A response with 5,000 groups, in base64, and what a form adds to it.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
+        "json": {"()": "passerelle.config.logs.JsonFormatter"},
+    },
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": PASSERELLE.log_format}
+    },
+    "root": {"handlers": ["stderr"], "level": "WARNING"},
+    "loggers": {
+        "passerelle": {"level": "INFO"},
+        # A refused request is the client's matter; the page and the trace tell it.
+        "django.request": {"level": "ERROR"},
+        "django.security": {"level": "ERROR"},
+    },
+}

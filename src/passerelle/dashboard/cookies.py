@@ -1,0 +1,25 @@
+"""Our cookies, all with the same care: host only, never for scripts, Secure wherever there is TLS."""
+
+from django.conf import settings
+from django.http import HttpResponse
+
+YEAR = 365 * 24 * 3600
+
+
+def set_cookie(
+    response: HttpResponse, name: str, value: str, *, max_age: int | None = None
+) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=max_age,
+        secure=settings.PASSERELLE.has_tls,
+        httponly=True,
+        samesite="Lax",
+        path="/",
+    )
+
+
+def delete_cookie(response: HttpResponse, name: str) -> None:
+    """Delete by setting again: a `__Host-` cookie is only replaced by one with all its marks."""
+    set_cookie(response, name, "", max_age=0)

@@ -1,0 +1,55 @@
+// Comforts only: every page works without this file.
+
+// Copy buttons: copy the field beside them, and say so to screen readers as well.
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(field.value ?? field.textContent);
+  } catch {
+    field.select?.();
+    if (!document.execCommand("copy")) return;
+  }
+  const label = button.textContent;
+  button.textContent = button.dataset.copied;
+  document.getElementById("announcements").textContent = button.dataset.copied;
+  setTimeout(() => { button.textContent = label; }, 2000);
+});
+
+// Without scripts the button would do nothing: it is shown only here.
+for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+
+// Unsaved changes: the bar tells how many, and leaving asks.
+const form = document.querySelector("form[data-unsaved]");
+if (form) {
+  const bar = form.querySelector(".savebar");
+  const status = bar.querySelector("[data-status]");
+  const valueOf = (field) =>
+    field.type === "checkbox" || field.type === "radio" ? String(field.checked) : field.value;
+  const fields = [...form.elements].filter((field) => field.name && field.type !== "hidden");
+  const before = new Map(fields.map((field) => [field, valueOf(field)]));
+  const kept = form.dataset.unsaved === "kept";
+  let leaving = false;
+  const update = () => {
+    const count = fields.filter((field) => valueOf(field) !== before.get(field)).length;
+    const dirty = count > 0 || kept;
+    status.textContent =
+      count === 0 && !kept ? status.dataset.none
+        : count === 1 ? status.dataset.one
+          : count === 0 ? status.dataset.kept
+            : status.dataset.many.replace("{count}", count);
+    bar.querySelector("[data-discard]").hidden = !dirty;
+    return dirty;
+  };
+  form.addEventListener("input", update);
+  form.addEventListener("submit", () => { leaving = true; });
+  bar.querySelector("[data-discard]").addEventListener("click", () => { leaving = true; });
+  window.addEventListener("beforeunload", (event) => {
+    if (!leaving && update()) event.preventDefault();
+  });
+  update();
+}
+
+// After a refused form, and after saving, what happened is read out first.
+document.querySelector("[data-focus]")?.focus();

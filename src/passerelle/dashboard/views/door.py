@@ -1,0 +1,137 @@
+"""The sign-in pages: find the company, then its own door; password sign-in for administrators."""
+
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.core import signing
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from passerelle.dashboard.cookies import delete_cookie, set_cookie
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.directory.models import Company, Domain, User
+from passerelle.provisioning import parse_email
+from passerelle.sso.addresses import client_address
+from passerelle.sso.models import SamlConnection
+from passerelle.sso.passwords import TooManyAttempts, activation_user, set_password, sign_in
+from passerelle.sso.redirects import safe_next
+from passerelle.sso.sessions import end_session, open_session
+
+
+@require_http_methods(["GET", "POST"])
+def find_company(request: PageRequest) -> HttpResponse:
+    """By work e-mail; an installation with one company shows its door at once."""
+    next_path = safe_next(request.GET.get("next"))
+    only = Company.objects.all()[:2]
+    if request.method == "GET" and len(only) == 1:
+        return _door(request, only[0], next_path)
+    context = {"next": next_path}
+    if request.method == "POST":
+        typed = request.POST.get("email", "")
+        next_path = safe_next(request.POST.get("next"))
+        found = _company_of(typed)
+        if found:
+            query = f"?{urlencode({'next': next_path})}" if next_path else ""
+            return redirect(f"/login/{found.slug}/{query}")
+        context = {"next": next_path, "typed": typed, "unknown": True}
+        return render(request, "find_company.html", context, status=422)
+    return render(request, "find_company.html", context)
+
+
+def _company_of(typed: str) -> Company | None:
+    """By verified domain only: it tells who runs a domain, never who has an account."""
+    address = parse_email(typed)
+    if address is None:
+        return None
+    domains = Domain.objects.filter(name=address.domain, verified_at__isnull=False)
+    found = list(domains.select_related("company")[:2])
+    return found[0].company if len(found) == 1 else None
+
+
+@require_http_methods(["GET", "POST"])
+def company_door(request: PageRequest, company_slug: str) -> HttpResponse:
+    company = Company.objects.filter(slug=company_slug).first()
+    if company is None:
+        raise Http404
+    if request.method == "POST":
+        return _sign_in_by_password(request, company)
+    return _door(request, company, safe_next(request.GET.get("next")))
+
+
+def _door(
+    request: PageRequest,
+    company: Company,
+    next_path: str,
+    *,
+    typed: str = "",
+    problem: str = "",
+    status: int = 200,
+) -> HttpResponse:
+    connections = SamlConnection.objects.filter(company=company, enabled=True)
+    usable = connections.exclude(idp_entity_id="").exclude(target_url="")
+    context = {
+        "company": company,
+        "connections": list(usable.filter(certificates__isnull=False).distinct()),
+        "query": f"?{urlencode({'next': next_path})}" if next_path else "",
+        "next": next_path,
+        "typed": typed,
+        "problem": problem,
+        "password_open": bool(typed or problem or "password" in request.GET),
+    }
+    return render(request, "door.html", context, status=status)
+
+
+def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse:
+    typed, next_path = request.POST.get("email", ""), safe_next(request.POST.get("next"))
+    password, now = request.POST.get("password", ""), timezone.now()
+    try:
+        user = sign_in(company, typed, password, address=client_address(request), now=now)
+    except TooManyAttempts:
+        problem = _("Too many failed attempts. Wait ten minutes, then try again.")
+        return _door(request, company, next_path, typed=typed, problem=problem, status=429)
+    if user is None:
+        problem = _("E-mail address and password do not match an account that can sign in here.")
+        return _door(request, company, next_path, typed=typed, problem=problem, status=422)
+    return _open(user, next_path)
+
+
+def _open(user: User, next_path: str) -> HttpResponse:
+    key = open_session(user, connection=None, now=timezone.now())
+    response = HttpResponseRedirect(next_path or "/")
+    minutes = user.company.session_minutes
+    set_cookie(response, settings.SESSION_COOKIE, key, max_age=minutes * 60)
+    return response
+
+
+@require_POST
+def logout(request: PageRequest) -> HttpResponse:
+    """End this browser's session here; the identity provider's own may go on."""
+    if key := request.COOKIES.get(settings.SESSION_COOKIE):
+        end_session(key)
+    company = request.person.company.slug if request.person else None
+    response = redirect(f"/login/{company}/" if company else "/login/")
+    delete_cookie(response, settings.SESSION_COOKIE)
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
+    """An invited administrator chooses a password, once."""
+    try:
+        user = activation_user(user_id, token)
+    except signing.BadSignature:
+        return render(request, "activation_ended.html", status=410)
+    problem = ""
+    if request.method == "POST":
+        password = request.POST.get("password", "")
+        if len(password) >= user.company.password_min_length and len(password) <= 1000:
+            set_password(user, password, now=timezone.now())
+            return _open(user, "")
+        problem = _("Choose a password of at least %(count)s characters.") % {
+            "count": user.company.password_min_length
+        }
+    context = {"account": user, "company": user.company, "problem": problem}
+    return render(request, "activate.html", context, status=422 if problem else 200)

@@ -1,0 +1,37 @@
+"""The signed-in person's dashboard: their workspaces and what they may do there."""
+
+from itertools import groupby
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.views.door import find_company
+from passerelle.directory.models import User
+
+
+def home(request: PageRequest) -> HttpResponse:
+    if request.person is None:
+        return find_company(request)
+    return render(request, "home.html", {"workspaces": _workspaces(request.person)})
+
+
+def _workspaces(user: User) -> list[dict[str, object]]:
+    """Each workspace once, with its permission sets and all that they allow together."""
+    memberships = (
+        user.memberships.select_related("workspace", "permission_set")
+        .prefetch_related("permission_set__permissions")
+        .order_by("workspace__name", "workspace_id", "permission_set__name")
+    )
+    found = []
+    for workspace, group in groupby(memberships, key=lambda one: one.workspace):
+        sets = list({one.permission_set_id: one.permission_set for one in group}.values())
+        permissions = {p.key: p for one in sets for p in one.permissions.all()}
+        found.append(
+            {
+                "workspace": workspace,
+                "permission_sets": sets,
+                "permissions": sorted(permissions.values(), key=lambda p: (p.position, p.key)),
+            }
+        )
+    return found

@@ -1,0 +1,19 @@
+"""Switch the language, and remember that it was chosen."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from passerelle.dashboard.cookies import YEAR, set_cookie
+from passerelle.sso.redirects import safe_next
+
+
+@require_POST
+def choose(request: HttpRequest) -> HttpResponse:
+    language = request.POST.get("language", "")
+    if language not in dict(settings.LANGUAGES):
+        return HttpResponseBadRequest()
+    response = redirect(safe_next(request.POST.get("next")) or "/")
+    set_cookie(response, settings.LANGUAGE_COOKIE_NAME, language, max_age=YEAR)
+    return response

@@ -1,0 +1,166 @@
+"""The four addresses of a SAML connection. The callback comes cross-site: it has no CSRF token."""
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from passerelle import saml
+from passerelle.dashboard.cookies import YEAR, delete_cookie, set_cookie
+from passerelle.saml.errors import MessageError
+from passerelle.saml.explain import filled
+from passerelle.saml.names import NAME_ID_EMAIL, NAME_ID_PERSISTENT
+from passerelle.sso.addresses import client_address
+from passerelle.sso.connections import addresses_of, find_connection
+from passerelle.sso.explain import person_sentence
+from passerelle.sso.finish import finish_sign_in
+from passerelle.sso.flows import Refused, accept_response, refuse_message, start_sign_in
+from passerelle.sso.limits import count_failure
+from passerelle.sso.models import SamlConnection, SignIn
+from passerelle.sso.tokens import digest, new_token
+from passerelle.sso.traces import UNVERIFIABLE
+
+MAX_FAILURES = 1000
+"""Refused messages from one address within ten minutes; a whole company may share one."""
+
+
+def _connection(slug: str) -> SamlConnection:
+    connection = find_connection(slug)
+    if connection is None:
+        raise Http404
+    return connection
+
+
+@require_GET
+def login(request: HttpRequest, slug: str) -> HttpResponse:
+    """Lead to the identity provider. The browser keeps one binding for all its tabs."""
+    binding = request.COOKIES.get(settings.BINDING_COOKIE) or new_token()
+    try:
+        address = start_sign_in(
+            _connection(slug),
+            next_path=request.GET.get("next", ""),
+            binding=binding,
+            address=client_address(request),
+            now=timezone.now(),
+        )
+    except Refused as refused:
+        return _refused_page(request, refused.sign_in)
+    response = HttpResponseRedirect(address)
+    set_cookie(response, settings.BINDING_COOKIE, binding, max_age=YEAR)
+    return response
+
+
+@csrf_exempt
+@require_POST
+def callback(request: HttpRequest, slug: str) -> HttpResponse:
+    """The assertion consumer service: verify, park, and go on same-site."""
+    connection = _connection(slug)
+    now, address = timezone.now(), client_address(request)
+    try:
+        field, relay_state = _posted(request)
+        parked = accept_response(
+            connection, field, relay_state=relay_state, address=address, now=now
+        )
+    except MessageError as error:
+        refused = refuse_message(connection, error, address=address, now=now)
+        return _after_failure(request, refused, address)
+    except Refused as refused:
+        return _after_failure(request, refused.sign_in, address)
+    response = HttpResponse(status=303)
+    response.headers["Location"] = f"/auth/saml/{connection.slug}/finish?code={parked.code}"
+    response.headers["Referrer-Policy"] = "no-referrer"
+    set_cookie(response, _finish_cookie(parked.code), parked.cookie, max_age=60)
+    return response
+
+
+def _posted(request: HttpRequest) -> tuple[str, str]:
+    """The two form fields. Raises MessageError for a form that is too large or holds none."""
+    try:
+        field = request.POST.get("SAMLResponse")
+        relay_state = request.POST.get("RelayState", "")
+    except RequestDataTooBig:
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        raise MessageError(
+            "message_too_large",
+            expected=f"at most {limit} bytes",
+            received=f"{request.META.get('CONTENT_LENGTH', 'more')} bytes",
+        ) from None
+    if not field:
+        raise MessageError(
+            "malformed_message", expected="a form field SAMLResponse", received="none"
+        )
+    return field, relay_state
+
+
+@require_GET
+def finish(request: HttpRequest, slug: str) -> HttpResponse:
+    """Let the person in: the cookies that come along show that it is the same browser."""
+    connection, code = _connection(slug), request.GET.get("code", "")
+    cookie_name = _finish_cookie(code)
+    try:
+        signed_in = finish_sign_in(
+            connection,
+            code,
+            cookie=request.COOKIES.get(cookie_name),
+            binding=request.COOKIES.get(settings.BINDING_COOKIE),
+            address=client_address(request),
+            now=timezone.now(),
+        )
+    except Refused as refused:
+        return _refused_page(request, refused.sign_in)
+    response = redirect(signed_in.next or "/")
+    minutes = signed_in.user.company.session_minutes
+    set_cookie(response, settings.SESSION_COOKIE, signed_in.session_key, max_age=minutes * 60)
+    delete_cookie(response, cookie_name)
+    return response
+
+
+@require_GET
+def metadata(request: HttpRequest, slug: str) -> HttpResponse:
+    """Our own metadata for this connection."""
+    ours = addresses_of(_connection(slug))
+    document = saml.write_sp_metadata(
+        entity_id=ours.sp_entity_id,
+        acs_url=ours.acs_url,
+        name_id_formats=(NAME_ID_PERSISTENT, NAME_ID_EMAIL),
+    )
+    return HttpResponse(document, content_type="application/samlmetadata+xml")
+
+
+def _finish_cookie(code: str) -> str:
+    """One cookie for each code, so that two tabs do not overwrite each other's."""
+    return settings.FINISH_COOKIE + digest(code)[:12]
+
+
+def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
+    failures = count_failure("callback", address or "", now=timezone.now())
+    if failures > MAX_FAILURES:
+        context = {
+            "title": _("Too many failed attempts"),
+            "text": _("Wait ten minutes, then start the sign-in again."),
+        }
+        return render(request, "error.html", context, status=429)
+    return _refused_page(request, sign_in)
+
+
+def _refused_page(request: HttpRequest, sign_in: SignIn) -> HttpResponse:
+    """One plain sentence, whom to ask, and the reference that the administrator can open."""
+    reason = sign_in.reason
+    status = 413 if reason == "message_too_large" else 400 if reason in UNVERIFIABLE else 403
+    failed = next((check for check in sign_in.checks if not check["passed"]), {})
+    values = {"received": failed.get("received") or "?", **failed.get("values", {})}
+    connection = sign_in.connection
+    context = {
+        "sentence": filled(_(person_sentence(reason)), values),
+        "reference": sign_in.reference,
+        "company": connection.company if connection else sign_in.company,
+        "connection": connection,
+        "waits": reason == "approval_pending",
+    }
+    response = render(request, "refused.html", context, status=status)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    return response

@@ -1,0 +1,113 @@
+"""Settings > Sign-ins: every attempt, and why it ended as it did."""
+
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpResponse
+from django.shortcuts import render
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET
+
+from passerelle.dashboard.access import administrators_only
+from passerelle.dashboard.differences import mark_difference
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.provisioning.describe import NOTES
+from passerelle.saml.explain import filled
+from passerelle.sso.explain import EXPLAINED, Explained, explain_stored
+from passerelle.sso.models import SignIn
+
+PAGE = 50
+
+
+@require_GET
+@administrators_only
+def sign_in_list(request: PageRequest) -> HttpResponse:
+    """Newest first, in pages by cursor; the filters stay in the address."""
+    assert request.person is not None
+    filters = {name: request.GET.get(name, "").strip() for name in ("outcome", "q")}
+    found = _filtered(SignIn.objects.filter(company=request.person.company), filters)
+    before = _cursor(request.GET.get("before", ""))
+    if before:
+        time, identifier = before
+        found = found.filter(Q(time__lt=time) | Q(time=time, id__lt=identifier))
+    rows = list(found.select_related("connection").order_by("-time", "-id")[: PAGE + 1])
+    more = ""
+    if len(rows) > PAGE:
+        last = rows[PAGE - 1]
+        cursor = f"{last.time.isoformat()}_{last.id}"
+        more = "?" + urlencode({**{k: v for k, v in filters.items() if v}, "before": cursor})
+    context = {"rows": rows[:PAGE], "more": more, **filters, "is_filtered": any(filters.values())}
+    return render(request, "sign_ins.html", context)
+
+
+def _filtered(found: QuerySet[SignIn], filters: dict[str, str]) -> QuerySet[SignIn]:
+    if filters["outcome"] in SignIn.Outcome.values:
+        found = found.filter(outcome=filters["outcome"])
+    if text := filters["q"][:100]:
+        found = found.filter(
+            Q(reference=text.upper()) | Q(email__icontains=text) | Q(reason=text.lower())
+        )
+    return found
+
+
+def _cursor(text: str) -> tuple[datetime, UUID] | None:
+    """The place to go on from; anything unreadable starts from the top."""
+    time, _separator, identifier = text.rpartition("_")
+    try:
+        moment = parse_datetime(time)
+        return (moment, UUID(identifier)) if moment and moment.tzinfo else None
+    except ValueError:
+        return None
+
+
+@require_GET
+@administrators_only
+def sign_in_detail(request: PageRequest, reference: str) -> HttpResponse:
+    """One attempt with each check; a reference that occurs twice shows the newest."""
+    assert request.person is not None
+    row = (
+        SignIn.objects.filter(company=request.person.company, reference=reference)
+        .select_related("connection", "user")
+        .order_by("-time", "-id")
+        .first()
+    )
+    if row is None:
+        raise Http404
+    return render(request, "sign_in.html", _detail(row))
+
+
+def _detail(row: SignIn) -> dict[str, Any]:
+    lines = [_line(explain_stored(check)) for check in row.checks]
+    failed = next((line for line in lines if not line["passed"]), None)
+    return {
+        "row": row,
+        "lines": lines,
+        "cause": failed and failed["detail"],
+        "cure": failed and failed["fix"],
+        "known_reason": row.reason in EXPLAINED,
+        "steps": [
+            filled(_(step["template"]), step["values"]) for step in row.steps
+        ],
+        "notes": [
+            filled(_(NOTES[note["note"]]), {"value": note["value"]})
+            for note in row.notes
+            if note["note"] in NOTES
+        ],
+    }
+
+
+def _line(explained: Explained) -> dict[str, Any]:
+    expected, received = mark_difference(explained.expected, explained.received)
+    return {
+        "name": _(explained.name),
+        "passed": explained.passed,
+        "same": explained.expected == explained.received,
+        "expected": expected,
+        "received": received,
+        "detail": filled(_(explained.detail), explained.values) if explained.detail else "",
+        "fix": _(explained.fix) if explained.fix else "",
+    }

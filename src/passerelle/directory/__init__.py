@@ -1,0 +1,1 @@
+"""Who exists: companies, workspaces, permission sets, users and their memberships."""

@@ -1,0 +1,109 @@
+"""The verbs that change accounts by hand: each in one transaction, each recorded."""
+
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.marks import mark_of_email, mark_of_identity
+from passerelle.directory.models import Company, Tombstone, User
+from passerelle.identifiers import uuid7
+from passerelle.provisioning import EmailAddress
+
+
+class LastAdministrator(Exception):  # noqa: N818 - reads as what is the matter
+    """The company would have nobody left who can administer it."""
+
+
+def settings_changed(company: Company) -> None:
+    """Raise the version of a company's settings: every worker reads them anew."""
+    Company.objects.filter(id=company.id).update(version=F("version") + 1)
+
+
+@transaction.atomic
+def make_administrator(
+    company: Company, address: EmailAddress, *, password: str | None, actor: Actor, now: datetime
+) -> User:
+    """Make an account an administrator, creating it first where it does not exist.
+
+    `password` is its hash; without one a new account is invited and waits for its activation.
+    """
+    user = User.objects.filter(company=company, email_key=address.key).first()
+    event = EventName.USER_UPDATED if user else EventName.USER_INVITED
+    if user is None:
+        user = User(company=company, provisioned_by=User.Origin.OPERATOR, created_at=now)
+        user.set_email(address)
+        user.status = User.Status.INVITED
+        user.password = "!"
+    user.is_administrator = True
+    if password:
+        user.password, user.status = password, User.Status.ACTIVE
+    user.save()
+    details = {"is_administrator": True, "status": user.status}
+    record([Entry(event, user.email, details)], company_id=company.id, actor=actor, now=now)
+    return user
+
+
+@transaction.atomic
+def suspend(user: User, *, actor: Actor, now: datetime) -> None:
+    """Close an account and end its sessions; its rights stay for when it is reinstated."""
+    _refuse_last_administrator(user)
+    _set_status(user, User.Status.SUSPENDED, EventName.USER_SUSPENDED, actor, now)
+    user.sessions.all().delete()
+
+
+@transaction.atomic
+def reinstate(user: User, *, actor: Actor, now: datetime) -> None:
+    _set_status(user, User.Status.ACTIVE, EventName.USER_REINSTATED, actor, now)
+
+
+@transaction.atomic
+def approve(user: User, *, actor: Actor, now: datetime) -> None:
+    """Let a newcomer in who was waiting for a decision."""
+    _set_status(user, User.Status.ACTIVE, EventName.USER_APPROVED, actor, now)
+
+
+@transaction.atomic
+def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
+    """Delete an account with its rights and sessions; a tombstone stops a silent return."""
+    _refuse_last_administrator(user)
+    if tombstone:
+        marks = [mark_of_email(user.company_id, user.email_key)]
+        marks += [
+            mark_of_identity(user.company_id, one.idp_entity_id, one.subject)
+            for one in user.identities.all()
+        ]
+        Tombstone.objects.bulk_create(
+            [
+                Tombstone(id=uuid7(), company_id=user.company_id, mark=mark, removed_at=now)
+                for mark in marks
+            ],
+            ignore_conflicts=True,
+        )
+    entry = Entry(EventName.USER_REMOVED, user.email, {"tombstone": tombstone})
+    record([entry], company_id=user.company_id, actor=actor, now=now)
+    user.delete()
+
+
+def _set_status(user: User, status: str, event: EventName, actor: Actor, now: datetime) -> None:
+    before, user.status = user.status, status
+    user.save(update_fields=["status"])
+    entry = Entry(event, user.email, {"status": [before, status]})
+    record([entry], company_id=user.company_id, actor=actor, now=now)
+
+
+def _refuse_last_administrator(user: User) -> None:
+    """Raise LastAdministrator unless another active administrator remains.
+
+    The company's row is locked first, so that two administrators cannot remove each other at once.
+    """
+    if not user.is_administrator:
+        return
+    Company.objects.select_for_update().get(id=user.company_id)
+    others = User.objects.filter(
+        company_id=user.company_id, is_administrator=True, status=User.Status.ACTIVE
+    ).exclude(id=user.id)
+    if not others.exists():
+        raise LastAdministrator

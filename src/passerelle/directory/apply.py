@@ -1,0 +1,191 @@
+"""Carry out a plan: the only way in which provisioning changes accounts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.inserts import insert_or_nothing
+from passerelle.directory.models import ExternalIdentity, Membership, User
+from passerelle.identifiers import uuid7
+from passerelle.provisioning.model import (
+    ActivateAccount,
+    CreateAccount,
+    Give,
+    LinkIdentity,
+    Plan,
+    UpdateProfile,
+    Withdraw,
+)
+
+
+class Conflict(Exception):  # noqa: N818 - not an error: read again and plan again
+    """Another transaction was there first: what the plan was made from is no longer so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """On whose behalf a plan is carried out."""
+
+    company_id: UUID
+    connection_id: UUID | None
+    idp_entity_id: str
+    actor: Actor
+    origin: str
+    names: Mapping[str, str]
+    """The names of workspaces and permission sets, by identifier."""
+    now: datetime
+
+
+def apply_plan(plan: Plan, context: Context) -> User:
+    """Carry out every step, and record each in the audit log, within the caller's transaction.
+
+    Raises Conflict, and has then changed nothing, when a row that excludes one of ours was
+    inserted since the snapshot was read.
+    """
+    try:
+        with transaction.atomic():
+            user = _account_of(plan, context)
+            _carry_out(plan, user, context)
+    except IntegrityError as error:
+        raise Conflict from error
+    return user
+
+
+def _account_of(plan: Plan, context: Context) -> User:
+    if plan.account is not None:
+        return User.objects.get(company_id=context.company_id, id=plan.account)
+    create = next(step for step in plan.steps if isinstance(step, CreateAccount))
+    user = User(
+        id=uuid7(),
+        company_id=context.company_id,
+        first_name=create.first_name,
+        last_name=create.last_name,
+        status=create.status,
+        provisioned_by=context.origin,
+        created_at=context.now,
+        password="!",
+    )
+    user.set_email(create.email)
+    if create.status == User.Status.ACTIVE:
+        user.last_sign_in_at = context.now
+    if not insert_or_nothing(user):
+        raise Conflict
+    return user
+
+
+def _carry_out(plan: Plan, user: User, context: Context) -> None:
+    gives = [step for step in plan.steps if isinstance(step, Give)]
+    withdraws = [step for step in plan.steps if isinstance(step, Withdraw)]
+    changed = _changed_fields(plan, user)
+    for step in plan.steps:
+        if isinstance(step, LinkIdentity):
+            _link(step, user, context)
+    if plan.account is not None:
+        user.last_sign_in_at = context.now
+        user.save(update_fields=["last_sign_in_at", *changed])
+    if gives:
+        Membership.objects.bulk_create(
+            [_membership(step, user, context) for step in gives], ignore_conflicts=True
+        )
+    for step in withdraws:
+        _withdraw(step, user)
+    entries = _entries(plan, user, changed, gives, withdraws, context)
+    if entries:
+        record(entries, company_id=context.company_id, actor=context.actor, now=context.now)
+
+
+def _changed_fields(plan: Plan, user: User) -> dict[str, tuple[str, str]]:
+    """Change the user in memory; tell what changed, from what to what."""
+    before = {name: getattr(user, name) for name in ("status", "email", "first_name", "last_name")}
+    for step in plan.steps:
+        if isinstance(step, ActivateAccount):
+            user.status = User.Status.ACTIVE
+        elif isinstance(step, UpdateProfile):
+            if step.email:
+                user.set_email(step.email)
+            user.first_name = step.first_name or user.first_name
+            user.last_name = step.last_name or user.last_name
+    changed = {
+        name: (value, getattr(user, name))
+        for name, value in before.items()
+        if getattr(user, name) != value
+    }
+    if "email" in changed:
+        # Saved together with the address that people see.
+        changed |= {"email_key": ("", user.email_key), "email_domain": ("", user.email_domain)}
+    return changed
+
+
+def _link(step: LinkIdentity, user: User, context: Context) -> None:
+    identity = ExternalIdentity(
+        id=uuid7(),
+        company_id=context.company_id,
+        connection_id=context.connection_id,
+        user=user,
+        idp_entity_id=context.idp_entity_id,
+        subject=step.subject,
+        created_at=context.now,
+    )
+    if not insert_or_nothing(identity):
+        raise Conflict
+
+
+def _membership(step: Give, user: User, context: Context) -> Membership:
+    return Membership(
+        company_id=context.company_id,
+        user=user,
+        workspace_id=UUID(step.grant.workspace),
+        permission_set_id=UUID(step.grant.permission_set),
+        source=step.source,
+        why=step.why[:500],
+        granted_at=context.now,
+    )
+
+
+def _withdraw(step: Withdraw, user: User) -> None:
+    Membership.objects.filter(
+        user=user,
+        workspace_id=step.grant.workspace,
+        permission_set_id=step.grant.permission_set,
+        source=Membership.Source.RULE,
+    ).delete()
+
+
+def _entries(
+    plan: Plan,
+    user: User,
+    changed: dict[str, tuple[str, str]],
+    gives: list[Give],
+    withdraws: list[Withdraw],
+    context: Context,
+) -> list[Entry]:
+    """What happened, in events; everything about a new account is one, made in one go."""
+    entries = []
+    if plan.account is None:
+        memberships = [_grant_details(step, context.names) for step in gives]
+        details = {"status": user.status, "memberships": memberships}
+        return [Entry(EventName.USER_PROVISIONED, user.email, details)]
+    if any(isinstance(step, LinkIdentity) for step in plan.steps):
+        entries.append(Entry(EventName.IDENTITY_LINKED, user.email))
+    shown = {k: list(v) for k, v in changed.items() if k not in ("email_key", "email_domain")}
+    if shown:
+        entries.append(Entry(EventName.USER_UPDATED, user.email, shown))
+    for step in (*gives, *withdraws):
+        given = isinstance(step, Give)
+        event = EventName.MEMBERSHIP_GIVEN if given else EventName.MEMBERSHIP_WITHDRAWN
+        entries.append(Entry(event, user.email, _grant_details(step, context.names)))
+    return entries
+
+
+def _grant_details(step: Give | Withdraw, names: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "workspace": names.get(step.grant.workspace, step.grant.workspace),
+        "permission_set": names.get(step.grant.permission_set, step.grant.permission_set),
+        "why": step.why,
+    }

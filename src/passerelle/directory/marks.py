@@ -1,0 +1,16 @@
+"""The marks of tombstones: digests by which a removed person is known again."""
+
+import hashlib
+from uuid import UUID
+
+
+def mark_of_email(company_id: UUID, email_key: str) -> str:
+    return _mark(company_id, "email", email_key)
+
+
+def mark_of_identity(company_id: UUID, idp_entity_id: str, subject: str) -> str:
+    return _mark(company_id, "identity", f"{idp_entity_id}\0{subject}")
+
+
+def _mark(company_id: UUID, kind: str, value: str) -> str:
+    return hashlib.sha256(f"{company_id}\0{kind}\0{value}".encode()).hexdigest()

@@ -1,0 +1,128 @@
+"""A user of one company, their external identities, and the marks that removed users leave."""
+
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Q
+
+from passerelle.identifiers import uuid7
+from passerelle.directory.models.company import Company
+from passerelle.provisioning import EmailAddress
+
+
+class User(AbstractBaseUser):
+    """An account. The same e-mail in two companies is two users."""
+
+    class Status(models.TextChoices):
+        INVITED = "invited"
+        PENDING = "pending"
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+
+    class Origin(models.TextChoices):
+        INVITATION = "invitation"
+        JIT = "jit"
+        SCIM = "scim"
+        OPERATOR = "operator"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="users")
+    email = models.CharField(max_length=254)
+    email_key = models.CharField(max_length=300)
+    email_domain = models.CharField(max_length=253)
+    first_name = models.CharField(max_length=150, blank=True)
+    last_name = models.CharField(max_length=150, blank=True)
+    status = models.CharField(max_length=10, choices=Status.choices)
+    provisioned_by = models.CharField(max_length=10, choices=Origin.choices)
+    is_administrator = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    last_sign_in_at = models.DateTimeField(null=True, blank=True)
+    last_login = None
+
+    USERNAME_FIELD = "id"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[BaseUserManager["User"]] = BaseUserManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "email_key"], name="email_once_in_a_company"
+            ),
+            models.UniqueConstraint(fields=["company", "id"], name="user_of_company"),
+            models.CheckConstraint(
+                name="user_status_known",
+                condition=Q(status__in=["invited", "pending", "active", "suspended"]),
+            ),
+        ]
+        indexes = [
+            # Which domains are known: those of active accounts that JIT did not make.
+            models.Index(
+                fields=["company", "email_domain"],
+                name="user_known_domains",
+                condition=Q(status="active") & ~Q(provisioned_by="jit"),
+            ),
+            models.Index(
+                fields=["company"],
+                name="user_administrators",
+                condition=Q(is_administrator=True),
+            ),
+        ]
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        return self.status == self.Status.ACTIVE
+
+    @property
+    def shown_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.email
+
+    @property
+    def address(self) -> EmailAddress:
+        return EmailAddress(self.email, self.email_key)
+
+    def set_email(self, address: EmailAddress) -> None:
+        self.email, self.email_key = address.shown, address.key
+        self.email_domain = address.domain
+
+
+class ExternalIdentity(models.Model):
+    """Who a person is: this subject of this identity provider is this user of the company."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    connection = models.ForeignKey(
+        "sso.SamlConnection", null=True, on_delete=models.SET_NULL, related_name="identities"
+    )
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="identities")
+    idp_entity_id = models.CharField(max_length=1024)
+    subject = models.CharField(max_length=1024)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["company", "idp_entity_id", "subject"], name="subject_is_one_user"
+            ),
+            # A provider has one subject for each account: two racing ones cannot both link.
+            models.UniqueConstraint(
+                fields=["user", "idp_entity_id"], name="user_has_one_subject_a_provider"
+            ),
+        ]
+
+
+class Tombstone(models.Model):
+    """The mark of a removed person: enough to know them again, nothing to read.
+
+    `mark` is a digest of an e-mail address or of an external identity.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="tombstones")
+    mark = models.CharField(max_length=64)
+    removed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "mark"], name="tombstone_once_in_a_company")
+        ]

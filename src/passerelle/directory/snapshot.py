@@ -1,0 +1,108 @@
+"""What provisioning must know of a company's accounts, in a bounded number of queries."""
+
+from collections.abc import Iterable
+from typing import Any, cast
+from uuid import UUID
+
+from django.db.models import Exists, Value
+from django.db.models.expressions import BaseExpression
+
+from passerelle.directory.marks import mark_of_email, mark_of_identity
+from passerelle.directory.models import Company, Domain, ExternalIdentity, Tombstone, User
+from passerelle.directory.public_domains import PUBLIC_DOMAINS
+from passerelle.provisioning.model import Account, Grant, Profile, Snapshot, Source
+
+
+def load_snapshot(company: Company, profile: Profile, *, address_allowed: bool) -> Snapshot:
+    """Read the accounts that this profile could be, and what is known of its e-mail domain.
+
+    Three queries for a newcomer; two more for the memberships and identities of who is found.
+    """
+    by_identity = _user_of_identity(company.id, profile)
+    by_email = _user_of_email(company.id, profile, by_identity)
+    accounts = _accounts([user for user in (by_identity, by_email) if user], profile)
+    return Snapshot(
+        jit_available=company.jit_provisioning_available,
+        address_allowed=address_allowed,
+        by_identity=accounts.get(by_identity.id) if by_identity else None,
+        by_email=accounts.get(by_email.id) if by_email else None,
+        **_facts(company.id, profile),
+    )
+
+
+def _user_of_identity(company_id: UUID, profile: Profile) -> User | None:
+    if profile.subject is None:
+        return None
+    identity = (
+        ExternalIdentity.objects.filter(
+            company_id=company_id, idp_entity_id=profile.idp_entity_id, subject=profile.subject
+        )
+        .select_related("user")
+        .first()
+    )
+    return identity.user if identity else None
+
+
+def _user_of_email(company_id: UUID, profile: Profile, known: User | None) -> User | None:
+    if profile.email is None:
+        return None
+    if known is not None and known.email_key == profile.email.key:
+        return known
+    return User.objects.filter(company_id=company_id, email_key=profile.email.key).first()
+
+
+def _accounts(users: list[User], profile: Profile) -> dict[UUID, Account]:
+    """Accounts with their memberships and whether they have a subject at this provider."""
+    if not users:
+        return {}
+    found = User.objects.filter(id__in=[user.id for user in users]).prefetch_related(
+        "memberships", "identities"
+    )
+    return {user.id: _account(user, profile) for user in found}
+
+
+def _account(user: User, profile: Profile) -> Account:
+    identities: Iterable[ExternalIdentity] = user.identities.all()
+    return Account(
+        id=str(user.id),
+        status=cast("Any", user.status),
+        email=user.address,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        linked_here=any(one.idp_entity_id == profile.idp_entity_id for one in identities),
+        grants=frozenset(
+            (
+                Grant(str(one.workspace_id), str(one.permission_set_id)),
+                cast("Source", one.source),
+            )
+            for one in user.memberships.all()
+        ),
+    )
+
+
+def _facts(company_id: UUID, profile: Profile) -> dict[str, bool]:
+    """Three questions to the database in one query."""
+    marks = []
+    if profile.subject is not None:
+        marks.append(mark_of_identity(company_id, profile.idp_entity_id, profile.subject))
+    verified: BaseExpression = Value(False)
+    known: BaseExpression = Value(False)
+    if profile.email is not None:
+        domain = profile.email.domain
+        marks.append(mark_of_email(company_id, profile.email.key))
+        verified = Exists(
+            Domain.objects.filter(company_id=company_id, name=domain, verified_at__isnull=False)
+        )
+        if domain not in PUBLIC_DOMAINS:
+            known = Exists(_holders(company_id, domain))
+    removed = Exists(Tombstone.objects.filter(company_id=company_id, mark__in=marks))
+    return (
+        Company.objects.filter(id=company_id)
+        .values(removed=removed, domain_verified=verified, domain_known=known)
+        .get()
+    )
+
+
+def _holders(company_id: UUID, domain: str) -> Any:
+    active = User.objects.filter(company_id=company_id, status="active", email_domain=domain)
+    return active.exclude(provisioned_by="jit")

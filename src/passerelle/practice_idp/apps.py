@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class PracticeIdpConfig(AppConfig):
+    name = "passerelle.practice_idp"
+    label = "practice_idp"

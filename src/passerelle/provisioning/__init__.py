@@ -1,0 +1,19 @@
+"""Provisioning decides: pure functions from a profile and what is known to a plan or a refusal."""
+
+from passerelle.provisioning.email_address import EmailAddress, normalise_domain, parse_email
+from passerelle.provisioning.engine import plan
+from passerelle.provisioning.mapping import read_profile
+from passerelle.provisioning.model import Plan, Policy, Profile, Refusal, Snapshot
+
+__all__ = [
+    "EmailAddress",
+    "Plan",
+    "Policy",
+    "Profile",
+    "Refusal",
+    "Snapshot",
+    "normalise_domain",
+    "parse_email",
+    "plan",
+    "read_profile",
+]

@@ -1,0 +1,116 @@
+"""The sentences about what provisioning decided, as templates that pages translate."""
+
+from passerelle.provisioning.model import (
+    ActivateAccount,
+    CreateAccount,
+    Give,
+    LinkIdentity,
+    Step,
+    UpdateProfile,
+    Withdraw,
+)
+
+
+def gettext_noop(message: str) -> str:
+    """Mark a sentence for the translators' catalogue."""
+    return message
+
+
+_ = gettext_noop
+
+REFUSED: dict[str, tuple[str, str]] = {
+    "address_not_allowed": (
+        _("The sign-in came from a network address that is not on the company's list."),
+        _("Add the address to the IP allow list, or ask the person to come through the company's "
+          "network."),
+    ),
+    "subject_unstable": (
+        _("The identity provider sends a new identifier at each sign-in, so nobody can be "
+          "recognised by it."),
+        _("In the identity provider, send a persistent NameID or an e-mail address as NameID; or "
+          "name a stable attribute in the settings of this connection."),
+    ),
+    "user_suspended": (
+        _("The account is suspended."),
+        _("Reinstate the account if the person should enter again. A sign-in never does that by "
+          "itself."),
+    ),
+    "user_removed": (
+        _("The person was removed from this company."),
+        _("Admit the person again if they should return: they get a fresh account then."),
+    ),
+    "approval_pending": (
+        _("The account waits for an administrator's decision."),
+        _("Approve the account, or leave it."),
+    ),
+    "email_missing": (
+        _("The identity provider sent no e-mail address."),
+        _("In the identity provider, send the person's e-mail address as an attribute named "
+          "“email”."),
+    ),
+    "email_invalid": (
+        _("What the identity provider sent as e-mail address is none, or could be mistaken for "
+          "another."),
+        _("In the identity provider, correct the person's e-mail address."),
+    ),
+    "identity_conflict": (
+        _("The account with this e-mail address already belongs to another identity of the same "
+          "provider."),
+        _("If it is the same person, remove the old identity from the account; otherwise correct "
+          "the e-mail address in the identity provider."),
+    ),
+    "account_exists": (
+        _("An account with this e-mail address exists and may not be linked by itself."),
+        _("Verify the e-mail domain and allow linking in the provisioning settings, or remove the "
+          "old account."),
+    ),
+    "jit_unavailable": (
+        _("Automatic user provisioning is not open for this company."),
+        _("Ask the operator of this installation to open early access."),
+    ),
+    "jit_disabled": (
+        _("Automatic user provisioning is off, and this person has no account."),
+        _("Switch automatic user provisioning on in the security settings, or create the account."),
+    ),
+    "domain_not_allowed": (
+        _("People with an e-mail address of this domain may not be provisioned."),
+        _("Add the domain to those that may be provisioned, if its people belong to the company."),
+    ),
+}
+
+STEPS: dict[type, str] = {
+    CreateAccount: _("Create the account %(email)s"),
+    LinkIdentity: _("Link the identity %(subject)s"),
+    ActivateAccount: _("Activate the invited account"),
+    UpdateProfile: _("Update the profile: %(changes)s"),
+    Give: _("Give %(permission_set)s in %(workspace)s (%(why)s)"),
+    Withdraw: _("Withdraw %(permission_set)s in %(workspace)s (%(why)s)"),
+}
+
+NOTES = {
+    "email_taken": _("The new e-mail address %(value)s belongs to another account: kept the old "
+                     "one."),
+    "email_domain_not_allowed": _("The domain of the new e-mail address %(value)s is not allowed: "
+                                  "kept the old one."),
+    "attribute_missing": _("The attribute “%(value)s” that rules look at was not sent: nothing was "
+                           "withdrawn."),
+}
+
+
+def describe_step(step: Step, names: dict[str, str]) -> tuple[str, dict[str, str]]:
+    """A step as a template and its values; `names` gives the name for each identifier."""
+    values: dict[str, str] = {}
+    if isinstance(step, CreateAccount):
+        values = {"email": step.email.shown}
+    elif isinstance(step, LinkIdentity):
+        values = {"subject": step.subject}
+    elif isinstance(step, UpdateProfile):
+        changed = (step.email and step.email.shown, step.first_name, step.last_name)
+        values = {"changes": ", ".join(one for one in changed if one)}
+    elif isinstance(step, Give | Withdraw):
+        values = {
+            "workspace": names.get(step.grant.workspace, step.grant.workspace),
+            "permission_set": names.get(step.grant.permission_set, step.grant.permission_set),
+            "why": step.why,
+        }
+    return STEPS[type(step)], values

@@ -1,0 +1,165 @@
+"""What provisioning knows and what it may decide. All frozen: a decision changes nothing."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from passerelle.provisioning.email_address import EmailAddress
+
+Source = Literal["hand", "default", "rule", "scim", "invitation"]
+Status = Literal["invited", "pending", "active", "suspended"]
+Attributes = dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The claims of one person, as provisioning reads them.
+
+    `subject` is None when the identity provider sent nothing that stays the same; `email` is None
+    when it sent no usable address, and `email_received` is what it sent instead.
+    """
+
+    idp_entity_id: str
+    subject: str | None
+    email: EmailAddress | None
+    email_received: str | None = None
+    first_name: str = ""
+    last_name: str = ""
+    attributes: Attributes = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Grant:
+    """This workspace with this permission set, by their identifiers."""
+
+    workspace: str
+    permission_set: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who has this attribute value gets this grant; `matches` is a regular expression (RE2)."""
+
+    attribute: str
+    grant: Grant
+    equals: str | None = None
+    matches: str | None = None
+
+    @property
+    def text(self) -> str:
+        operator = "=" if self.matches is None else "~"
+        return f"{self.attribute} {operator} {self.equals if self.matches is None else self.matches}"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A company's provisioning settings."""
+
+    automatic: bool
+    default: Grant | None
+    domains: Literal["known", "verified"] | frozenset[str] = "known"
+    newcomers: Literal["create", "approve"] = "create"
+    existing_accounts: Literal["link", "refuse"] = "link"
+    update_profile: bool = True
+    sync_rules: Literal["always", "first_sign_in"] = "always"
+    rules: tuple[Rule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as it stands. `linked_here` says that it has a subject at this provider."""
+
+    id: str
+    status: Status
+    email: EmailAddress
+    first_name: str = ""
+    last_name: str = ""
+    linked_here: bool = False
+    grants: frozenset[tuple[Grant, Source]] = frozenset()
+
+    def granted_by(self, source: Source) -> frozenset[Grant]:
+        return frozenset(grant for grant, origin in self.grants if origin == source)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What provisioning must know of one company's accounts to decide about one profile."""
+
+    jit_available: bool
+    address_allowed: bool = True
+    by_identity: Account | None = None
+    by_email: Account | None = None
+    removed: bool = False
+    domain_verified: bool = False
+    domain_known: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CreateAccount:
+    email: EmailAddress
+    first_name: str
+    last_name: str
+    status: Literal["active", "pending"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkIdentity:
+    subject: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActivateAccount:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateProfile:
+    """Only what changes is set."""
+
+    email: EmailAddress | None = None
+    first_name: str | None = None
+    last_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    grant: Grant
+    source: Source
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Only ever of what a rule granted."""
+
+    grant: Grant
+    why: str
+
+
+Step = CreateAccount | LinkIdentity | ActivateAccount | UpdateProfile | Give | Withdraw
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something an administrator should know about a sign-in that was let in all the same."""
+
+    slug: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a sign-in is going to do to accounts; without steps nothing changes."""
+
+    outcome: Literal["created", "linked", "signed_in", "pending"]
+    account: str | None
+    steps: tuple[Step, ...] = ()
+    notes: tuple[Note, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why nothing is done: a stable reason, with what was expected and received."""
+
+    reason: str
+    expected: str | None = None
+    received: str | None = None

@@ -1,0 +1,1 @@
+"""Signing in: where verified SAML meets the company's accounts."""

@@ -1,0 +1,127 @@
+"""What a connection is made of, whether it is complete, and the trust that it gives."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+
+from passerelle import saml
+from passerelle.memory import Remembered
+from passerelle.sso.models import SamlConnection, SigningCertificate
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Our own values for one connection, to type into the identity provider."""
+
+    acs_url: str
+    metadata_url: str
+    login_url: str
+    sp_entity_id: str
+
+
+def addresses_of(connection: SamlConnection) -> Addresses:
+    return addresses_for_slug(connection.slug, connection.sp_entity_id)
+
+
+def addresses_for_slug(slug: str, sp_entity_id: str = "") -> Addresses:
+    start = f"{settings.PASSERELLE.base_url}/auth/saml/{slug}"
+    metadata_url = f"{start}/metadata"
+    return Addresses(
+        acs_url=f"{start}/callback",
+        metadata_url=metadata_url,
+        login_url=f"{start}/login",
+        sp_entity_id=sp_entity_id or metadata_url,
+    )
+
+
+_certificates: Remembered[UUID, tuple[saml.Certificate, ...]] = Remembered()
+
+
+def trusted_certificates(connection: SamlConnection) -> tuple[saml.Certificate, ...]:
+    """The certificates whose keys are trusted, parsed once for each version of the settings."""
+
+    def read() -> tuple[saml.Certificate, ...]:
+        rows = connection.certificates.values_list("pem", flat=True)
+        return tuple(saml.load_certificate(pem) for pem in rows)
+
+    return _certificates.get(connection.id, connection.company.version, read)
+
+
+def find_connection(slug: str) -> SamlConnection | None:
+    return SamlConnection.objects.select_related("company").filter(slug=slug).first()
+
+
+MISSING_NAME = "name"
+MISSING_ENTITY_ID = "idp_entity_id"
+MISSING_TARGET_URL = "target_url"
+MISSING_CERTIFICATE = "certificates"
+EXPIRED_CERTIFICATE = "certificate_expired"
+DISABLED = "disabled"
+NO_CONNECTION = "no_connection"
+
+
+def missing_for_sign_in(connection: SamlConnection, certificates: int) -> list[str]:
+    """What a connection lacks before anybody can sign in through it."""
+    lacking = []
+    if not connection.name:
+        lacking.append(MISSING_NAME)
+    if not connection.idp_entity_id:
+        lacking.append(MISSING_ENTITY_ID)
+    if not is_web_address(connection.target_url):
+        lacking.append(MISSING_TARGET_URL)
+    if not certificates:
+        lacking.append(MISSING_CERTIFICATE)
+    return lacking
+
+
+def missing_for_provisioning(
+    connection: SamlConnection | None, not_after: list[datetime], *, now: datetime
+) -> list[str]:
+    """What stands in the way of automatic provisioning: page, API and `apply` all ask here.
+
+    `not_after` holds the end of each certificate of the connection.
+    """
+    if connection is None:
+        return [NO_CONNECTION]
+    lacking = missing_for_sign_in(connection, len(not_after))
+    if not connection.enabled:
+        lacking.append(DISABLED)
+    if not_after and max(not_after) <= now:
+        lacking.append(EXPIRED_CERTIFICATE)
+    return lacking
+
+
+def company_lacks_for_provisioning(
+    connections: list[tuple[SamlConnection, list[datetime]]], *, now: datetime
+) -> list[str]:
+    """What stands in the way when a company has several connections: one complete is enough."""
+    if not connections:
+        return [NO_CONNECTION]
+    found = [missing_for_provisioning(one, ends, now=now) for one, ends in connections]
+    return min(found, key=len)
+
+
+def is_web_address(url: str) -> bool:
+    """Whether this is an absolute http or https address without user name."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False
+
+
+def certificate_row(
+    connection: SamlConnection, certificate: saml.Certificate
+) -> SigningCertificate:
+    return SigningCertificate(
+        company_id=connection.company_id,
+        connection=connection,
+        pem=certificate.pem,
+        fingerprint=certificate.fingerprint,
+        subject=certificate.subject[:1000],
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+    )

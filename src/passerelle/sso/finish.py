@@ -1,0 +1,148 @@
+"""Finish a sign-in: the same browser, a plan, its application, a session."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from passerelle.audit.record import Actor
+from passerelle.directory.apply import Conflict, Context, apply_plan
+from passerelle.directory.models import User
+from passerelle.directory.policy import load_names, load_policy
+from passerelle.directory.snapshot import load_snapshot
+from passerelle.provisioning import Plan, Profile, Refusal, plan
+from passerelle.provisioning.describe import describe_step
+from passerelle.saml.checks import Check
+from passerelle.sso.addresses import is_within
+from passerelle.sso.explain import stored
+from passerelle.sso.flows import Refused
+from passerelle.sso.models import PendingSignIn, SamlConnection
+from passerelle.sso.profiles import profile_of_pending
+from passerelle.sso.sessions import open_session
+from passerelle.sso.tokens import digest, matches
+from passerelle.sso.traces import Trace, keep
+
+# Each round, a conflict means that another transaction has come further than we have.
+_ROUNDS = 5
+_SEEN_EVERY = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    user: User
+    session_key: str
+    next: str
+
+
+def finish_sign_in(
+    connection: SamlConnection,
+    code: str,
+    *,
+    cookie: str | None,
+    binding: str | None,
+    address: str | None,
+    now: datetime,
+) -> SignedIn:
+    """Let the person in, or refuse with a reason. Raises Refused."""
+    trace = Trace(connection=connection, now=now, address=address)
+    with transaction.atomic():
+        pending = _consume(code, cookie, binding, trace)
+        if isinstance(pending, str):
+            refused = keep(trace, outcome="refused", reason=pending)
+        else:
+            decided = _decide_and_apply(pending, trace)
+            if isinstance(decided, tuple):
+                refused, signed_in = None, _open(*decided, pending, trace)
+            else:
+                refused = keep(trace, outcome="refused", reason=decided)
+    if refused:
+        raise Refused(refused)
+    _mark_connection_used(connection, now)
+    return signed_in
+
+
+def _consume(
+    code: str, cookie: str | None, binding: str | None, trace: Trace
+) -> PendingSignIn | str:
+    """Spend the code, if this is the browser that may; a reason otherwise."""
+    pending = PendingSignIn.objects.filter(
+        code_digest=digest(code), connection=trace.connection
+    ).first()
+    if pending is None:
+        return trace.failed(Check("request", False, "a code", "a used one", "request_unknown"))
+    trace.checks = pending.checks
+    profile = profile_of_pending(pending, trace.connection)
+    trace.email = profile.email.shown if profile.email else profile.email_received
+    bound = not pending.binding_digest or matches(binding, pending.binding_digest)
+    # Checked before the code is spent: another browser cannot use a code up.
+    if not bound or not matches(cookie, pending.cookie_digest):
+        return trace.failed(
+            Check("browser", False, "the same browser", "another one", "browser_mismatch")
+        )
+    spent, _ = PendingSignIn.objects.filter(code_digest=pending.code_digest).delete()
+    if not spent or pending.expires_at <= trace.now:
+        return trace.failed(
+            Check("request", False, "within a minute", "later", "request_expired", {"minutes": "1"})
+        )
+    trace.checks.append(stored(Check("browser", True)))
+    return pending
+
+
+def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan] | str:
+    """Plan from what the database holds, and apply; after a conflict, read and plan again."""
+    company = trace.connection.company
+    profile = profile_of_pending(pending, trace.connection)
+    policy = load_policy(company)
+    allowed = not company.ip_allowlist or is_within(trace.address, company.ip_allowlist)
+    for _ in range(_ROUNDS):
+        decision = plan(profile, load_snapshot(company, profile, address_allowed=allowed), policy)
+        if isinstance(decision, Refusal):
+            return trace.failed(
+                Check("account", False, decision.expected, decision.received, decision.reason)
+            )
+        try:
+            user = apply_plan(decision, _context(profile, trace))
+        except Conflict:
+            continue
+        _note(decision, trace)
+        if decision.outcome == "pending":
+            return trace.failed(Check("account", False, "approved", "pending", "approval_pending"))
+        trace.checks.append(stored(Check("account", True)))
+        return user, decision
+    raise RuntimeError("a sign-in found the accounts changed each time it looked")
+
+
+def _context(profile: Profile, trace: Trace) -> Context:
+    return Context(
+        company_id=trace.connection.company_id,
+        connection_id=trace.connection.id,
+        idp_entity_id=profile.idp_entity_id,
+        actor=Actor("identity provider", trace.connection.name),
+        origin=User.Origin.JIT,
+        names=load_names(trace.connection.company),
+        now=trace.now,
+    )
+
+
+def _note(decision: Plan, trace: Trace) -> None:
+    names = load_names(trace.connection.company)
+    for step in decision.steps:
+        template, values = describe_step(step, names)
+        trace.steps.append({"template": template, "values": values})
+    trace.notes = [{"note": note.slug, "value": note.value} for note in decision.notes]
+
+
+def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace) -> SignedIn:
+    connection = trace.connection
+    # The row of the company, as the connection has it: no need to read it again.
+    user.company = connection.company
+    key = open_session(user, connection=connection, now=trace.now)
+    keep(trace, outcome=decision.outcome, user_id=user.id)
+    return SignedIn(user, key, pending.next)
+
+
+def _mark_connection_used(connection: SamlConnection, now: datetime) -> None:
+    """At most once an hour, and outside: sign-ins must not queue for the connection's row."""
+    last = connection.last_success_at
+    if last is None or now - last > _SEEN_EVERY:
+        SamlConnection.objects.filter(id=connection.id).update(last_success_at=now)

@@ -1,0 +1,228 @@
+"""The way of a sign-in: start, accept the response, finish.
+
+`start_sign_in` remembers a request and leads to the identity provider. `accept_response` takes the
+response, which comes cross-site and therefore without our cookies: it verifies, spends request and
+assertion, and parks the claims under a one-time code. `finish_sign_in` takes the code, same-site
+and with cookies: it checks that the browser is the same, plans, applies, and opens the session.
+
+Each of the last two is one transaction. A refusal commits, so that what was spent stays spent and
+the trace is kept; only a crash rolls back, and then nothing has happened.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from passerelle import saml
+from passerelle.directory.inserts import insert_or_nothing
+from passerelle.saml.checks import Check
+from passerelle.saml.errors import MessageError
+from passerelle.sso.connections import addresses_of, missing_for_sign_in, trusted_certificates
+from passerelle.sso.explain import stored
+from passerelle.sso.models import (
+    AuthnRequest,
+    ConsumedAssertion,
+    PendingSignIn,
+    SamlConnection,
+    SignIn,
+)
+from passerelle.sso.profiles import profile_of
+from passerelle.sso.redirects import safe_next
+from passerelle.sso.tokens import digest, new_token
+from passerelle.sso.traces import Trace, keep
+
+REQUEST_LIFETIME = timedelta(minutes=15)
+CODE_LIFETIME = timedelta(seconds=60)
+CLOCK_SKEW = timedelta(seconds=60)
+
+
+class Refused(Exception):  # noqa: N818 - an answer, not an error
+    """A sign-in that is not let in; its trace is kept, and the person sees its reference."""
+
+    def __init__(self, sign_in: SignIn) -> None:
+        super().__init__(sign_in.reason)
+        self.sign_in = sign_in
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The one-time code for the address of finish, and the cookie that it is bound to."""
+
+    code: str
+    cookie: str
+
+
+def start_sign_in(
+    connection: SamlConnection, *, next_path: str, binding: str, address: str | None, now: datetime
+) -> str:
+    """Remember a request and return the address of the identity provider that carries it.
+
+    `binding` is the browser's own secret, kept in its cookie. Raises Refused.
+    """
+    _refuse_if_unusable(connection, address, now)
+    ours = addresses_of(connection)
+    request = AuthnRequest(
+        # An XML ID starts with a letter or an underscore.
+        id="_" + new_token().replace("-", "."),
+        company_id=connection.company_id,
+        connection=connection,
+        next=safe_next(next_path),
+        binding_digest=digest(binding),
+        created_at=now,
+        expires_at=now + REQUEST_LIFETIME,
+    )
+    request.save(force_insert=True)
+    message = saml.build_authn_request(
+        request_id=request.id,
+        issued_at=now,
+        destination=connection.target_url,
+        acs_url=ours.acs_url,
+        sp_entity_id=ours.sp_entity_id,
+    )
+    return saml.redirect_url(connection.target_url, message)
+
+
+def accept_response(
+    connection: SamlConnection,
+    field: str,
+    *,
+    relay_state: str,
+    address: str | None,
+    now: datetime,
+) -> Parked:
+    """Verify a response and park its claims. Raises Refused."""
+    _refuse_if_unusable(connection, address, now)
+    trace = Trace(connection=connection, now=now, address=address)
+    judgement, request_id = _judge(connection, field, now)
+    trace.checks = [stored(check) for check in judgement.checks]
+    if judgement.verified and (name_id := judgement.verified.name_id):
+        profile = profile_of(judgement.verified, name_id, connection)
+        trace.email = profile.email.shown if profile.email else profile.email_received
+    if not judgement.accepted:
+        reason = judgement.reason or "malformed_message"
+        raise Refused(keep(trace, outcome="refused", reason=reason))
+    with transaction.atomic():
+        request = _spend(judgement.assertion, request_id, trace)
+        if isinstance(request, str):
+            refused = keep(trace, outcome="refused", reason=request)
+        else:
+            return _park(judgement, request, relay_state, trace)
+    raise Refused(refused)
+
+
+def refuse_message(
+    connection: SamlConnection, error: MessageError, *, address: str | None, now: datetime
+) -> SignIn:
+    """Keep the trace of a message that could not even be taken out of its form."""
+    trace = Trace(connection=connection, now=now, address=address)
+    reason = trace.failed(Check("message", False, error.expected, error.received, error.reason))
+    return keep(trace, outcome="refused", reason=reason)
+
+
+def _refuse_if_unusable(connection: SamlConnection, address: str | None, now: datetime) -> None:
+    certificates = trusted_certificates(connection)
+    lacking = missing_for_sign_in(connection, len(certificates))
+    if connection.enabled and not lacking:
+        return
+    trace = Trace(connection=connection, now=now, address=address)
+    received = ", ".join(lacking) or "switched off"
+    reason = trace.failed(
+        Check("connection", False, "a complete, enabled connection", received, "connection_disabled")
+    )
+    raise Refused(keep(trace, outcome="refused", reason=reason))
+
+
+def _judge(
+    connection: SamlConnection, field: str, now: datetime
+) -> tuple[saml.Judgement, str | None]:
+    """Judge the response as an answer to the request it names; whether we know that one is next."""
+    ours = addresses_of(connection)
+    try:
+        message = saml.decode_response(field)
+        request_id = saml.peek(message).in_response_to
+    except MessageError as error:
+        check = Check("message", False, error.expected, error.received, error.reason)
+        return saml.Judgement(checks=[check]), None
+    expected = saml.Expected(
+        idp_entity_id=connection.idp_entity_id,
+        certificates=trusted_certificates(connection),
+        sp_entity_id=ours.sp_entity_id,
+        acs_url=ours.acs_url,
+        now=now,
+        request_id=request_id,
+        unsolicited_allowed=connection.idp_initiated,
+        clock_skew=CLOCK_SKEW,
+    )
+    return saml.judge(message, expected), request_id
+
+
+def _spend(
+    assertion: saml.Assertion, request_id: str | None, trace: Trace
+) -> AuthnRequest | str | None:
+    """Spend the assertion and the request it answers; a reason when either cannot be.
+
+    Both by the database: a unique row, and an update that can only succeed once.
+    """
+    used = ConsumedAssertion(
+        company_id=trace.connection.company_id,
+        connection=trace.connection,
+        digest=digest(assertion.id),
+        expires_at=_last_moment(assertion, trace.now),
+    )
+    if not insert_or_nothing(used):
+        return trace.failed(Check("replay", False, "a new assertion", "a used one", "assertion_replayed"))
+    trace.checks.append(stored(Check("replay", True)))
+    if request_id is None:
+        return None
+    request = AuthnRequest.objects.filter(id=request_id, connection=trace.connection).first()
+    waiting = AuthnRequest.objects.filter(id=request_id, answered_at=None)
+    if request is None or not waiting.update(answered_at=trace.now):
+        return trace.failed(
+            Check("request", False, "a request that waits", request_id[:100], "request_unknown")
+        )
+    if request.expires_at <= trace.now:
+        minutes = str(round(REQUEST_LIFETIME.total_seconds() / 60))
+        return trace.failed(
+            Check(
+                "request",
+                False,
+                f"within {minutes} minutes",
+                f"started {request.created_at:%H:%M:%S} UTC",
+                "request_expired",
+                {"minutes": minutes},
+            )
+        )
+    trace.checks.append(stored(Check("request", True, request_id, request_id)))
+    return request
+
+
+def _last_moment(assertion: saml.Assertion, now: datetime) -> datetime:
+    """When the assertion can be forgotten: by then its own end refuses it."""
+    ends = [one.not_on_or_after for one in assertion.confirmations if one.not_on_or_after]
+    return max(ends, default=now) + 2 * CLOCK_SKEW
+
+
+def _park(
+    judgement: saml.Judgement, request: AuthnRequest | None, relay_state: str, trace: Trace
+) -> Parked:
+    assertion, name_id = judgement.assertion, judgement.assertion.name_id
+    assert name_id is not None
+    parked = Parked(code=new_token(), cookie=new_token())
+    PendingSignIn(
+        code_digest=digest(parked.code),
+        company_id=trace.connection.company_id,
+        connection=trace.connection,
+        binding_digest=request.binding_digest if request else "",
+        cookie_digest=digest(parked.cookie),
+        claims={
+            "name_id": name_id.value,
+            "name_id_format": name_id.format,
+            "session_index": assertion.session_index,
+            "attributes": assertion.attributes,
+        },
+        checks=trace.checks,
+        next=request.next if request else safe_next(relay_state),
+        expires_at=trace.now + CODE_LIFETIME,
+    ).save(force_insert=True)
+    return parked

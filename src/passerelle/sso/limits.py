@@ -1,0 +1,31 @@
+"""Limits on failures. Successes are never counted: a whole company may share one address."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import F
+
+from passerelle.directory.inserts import insert_or_nothing
+from passerelle.sso.models import FailedAttempts
+from passerelle.sso.tokens import digest
+
+WINDOW = timedelta(minutes=10)
+
+
+def count_failure(scope: str, who: str, *, now: datetime) -> int:
+    """Count one failure and return how many there were in the current window."""
+    key = digest(f"{scope}\0{who}")
+    current = FailedAttempts.objects.filter(key=key, window_ends__gt=now)
+    if current.update(count=F("count") + 1):
+        return current.values_list("count", flat=True).first() or 1
+    FailedAttempts.objects.filter(key=key, window_ends__lte=now).delete()
+    if insert_or_nothing(FailedAttempts(key=key, window_ends=now + WINDOW, count=1)):
+        return 1
+    current.update(count=F("count") + 1)
+    return current.values_list("count", flat=True).first() or 1
+
+
+def failures(scope: str, who: str, *, now: datetime) -> int:
+    """How many failures there were in the current window."""
+    key = digest(f"{scope}\0{who}")
+    found = FailedAttempts.objects.filter(key=key, window_ends__gt=now)
+    return found.values_list("count", flat=True).first() or 0

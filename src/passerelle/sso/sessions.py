@@ -1,0 +1,48 @@
+"""Sessions: rows that name their user, so that ending one is deleting it."""
+
+from datetime import datetime, timedelta
+
+from passerelle.directory.models import User
+from passerelle.sso.models import SamlConnection, Session
+from passerelle.sso.tokens import digest, new_token
+
+# How old "last seen" may be before it is written again: not at every request.
+_REFRESH = timedelta(minutes=5)
+
+
+def open_session(user: User, *, connection: SamlConnection | None, now: datetime) -> str:
+    """Open a session with a new key, and return the key: the value of the cookie."""
+    key = new_token()
+    Session.objects.create(
+        key_digest=digest(key),
+        company_id=user.company_id,
+        user=user,
+        connection=connection,
+        created_at=now,
+        last_seen_at=now,
+        expires_at=now + timedelta(minutes=user.company.session_minutes),
+    )
+    return key
+
+
+def find_session(key: str, *, now: datetime) -> Session | None:
+    """The session of a key, with its user and company; None when it ended.
+
+    Using a session keeps it open: it ends after the company's minutes without use.
+    """
+    session = (
+        Session.objects.select_related("user__company")
+        .filter(key_digest=digest(key), expires_at__gt=now, user__status=User.Status.ACTIVE)
+        .first()
+    )
+    if session and now - session.last_seen_at > _REFRESH:
+        minutes = session.user.company.session_minutes
+        session.last_seen_at, session.expires_at = now, now + timedelta(minutes=minutes)
+        Session.objects.filter(key_digest=session.key_digest).update(
+            last_seen_at=session.last_seen_at, expires_at=session.expires_at
+        )
+    return session
+
+
+def end_session(key: str) -> None:
+    Session.objects.filter(key_digest=digest(key)).delete()

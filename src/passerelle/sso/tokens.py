@@ -1,0 +1,27 @@
+"""Random secrets that browsers carry; the database keeps only their digests."""
+
+import hashlib
+import hmac
+import secrets
+
+# Without the letters and digits that are mistaken for each other when read out.
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+def new_token() -> str:
+    """256 bits, for addresses and cookies."""
+    return secrets.token_urlsafe(32)
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def matches(token: str | None, expected_digest: str) -> bool:
+    return token is not None and hmac.compare_digest(digest(token), expected_digest)
+
+
+def new_reference() -> str:
+    """A short reference that a person can read out: K7F-2Q9."""
+    letters = [secrets.choice(_ALPHABET) for _ in range(6)]
+    return "".join(letters[:3]) + "-" + "".join(letters[3:])

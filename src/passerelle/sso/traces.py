@@ -1,0 +1,85 @@
+"""Keep a trace of every attempt to sign in, for the administrator who is asked about it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F
+
+from passerelle.directory.inserts import insert_or_nothing
+from passerelle.identifiers import uuid7
+from passerelle.saml.checks import Check
+from passerelle.sso.explain import stored
+from passerelle.sso.models import SamlConnection, SignIn
+from passerelle.sso.tokens import digest, new_reference
+
+# What is wrong with a message before anything in it can be believed.
+UNVERIFIABLE = frozenset(
+    {
+        "malformed_message",
+        "message_too_large",
+        "doctype_forbidden",
+        "unsupported_version",
+        "wrong_message",
+        "signature_missing",
+        "signature_invalid",
+        "signature_profile_forbidden",
+        "algorithm_forbidden",
+        "certificate_unknown",
+        "decryption_failed",
+        "assertion_count",
+    }
+)
+
+
+@dataclass(slots=True, kw_only=True)
+class Trace:
+    """What is to be kept of one attempt. `email` only if it was read from verified bytes."""
+
+    connection: SamlConnection
+    now: datetime
+    address: str | None
+    checks: list[dict[str, Any]] = field(default_factory=list)
+    email: str | None = None
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[dict[str, Any]] = field(default_factory=list)
+
+    def failed(self, check: Check) -> str:
+        """Add the check that refused, and return its reason."""
+        self.checks.append(stored(check))
+        return check.reason or ""
+
+
+def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None = None) -> SignIn:
+    """Write a trace. Failures of unverifiable messages that are alike share one row an hour."""
+    row = SignIn(
+        id=uuid7(),
+        company_id=trace.connection.company_id,
+        connection=trace.connection,
+        user_id=user_id,
+        reference=new_reference(),
+        time=trace.now,
+        outcome=outcome,
+        reason=reason,
+        email=trace.email and trace.email[:300],
+        checks=trace.checks,
+        steps=trace.steps,
+        notes=trace.notes,
+        address=trace.address,
+    )
+    if reason in UNVERIFIABLE:
+        return _count(row, trace)
+    row.save(force_insert=True)
+    return row
+
+
+def _count(row: SignIn, trace: Trace) -> SignIn:
+    """One more of the same: anybody can send junk, and it must not fill the list."""
+    hour = trace.now.strftime("%Y-%m-%dT%H")
+    row.same_as = digest(f"{trace.connection.slug}\0{row.reason}\0{hour}")
+    if insert_or_nothing(row):
+        return row
+    same = SignIn.objects.filter(company_id=row.company_id, same_as=row.same_as)
+    same.update(count=F("count") + 1, time=trace.now)
+    return same.get()

@@ -1,0 +1,1 @@
+"""Real servers for the tests: an identity provider, a database and a browser."""

@@ -1,0 +1,59 @@
+"""Plain HTTP in place of a browser: a session with cookies, and the forms of a page."""
+
+import urllib.parse
+import urllib.request
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from http.cookiejar import CookieJar
+
+SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form's absolute address, and its fields with the values that the page gave them."""
+
+    action: str
+    fields: dict[str, str] = field(default_factory=dict)
+
+
+def new_session() -> urllib.request.OpenerDirector:
+    """A browser without a past: no cookies yet, no proxy."""
+    return urllib.request.build_opener(
+        urllib.request.ProxyHandler({}),
+        urllib.request.HTTPCookieProcessor(CookieJar()),
+    )
+
+
+def visit(session: urllib.request.OpenerDirector, url: str) -> list[Form]:
+    """The forms of the page where a URL leads, redirects followed."""
+    return _open(session, url)
+
+
+def submit(session: urllib.request.OpenerDirector, form: Form, **typed: str) -> list[Form]:
+    """The forms of the page that answers a form."""
+    body = urllib.parse.urlencode({**form.fields, **typed}).encode()
+    return _open(session, form.action, body)
+
+
+def _open(
+    session: urllib.request.OpenerDirector, url: str, body: bytes | None = None
+) -> list[Form]:
+    with session.open(url, body, timeout=SECONDS) as response:
+        reader = _FormReader(response.url)
+        reader.feed(response.read().decode())
+    return reader.forms
+
+
+class _FormReader(HTMLParser):
+    def __init__(self, address: str) -> None:
+        super().__init__()
+        self.address = address
+        self.forms: list[Form] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        if tag == "form":
+            self.forms.append(Form(urllib.parse.urljoin(self.address, given.get("action", ""))))
+        elif tag == "input" and self.forms and "name" in given:
+            self.forms[-1].fields[given["name"]] = given.get("value", "")
