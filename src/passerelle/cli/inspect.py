@@ -8,13 +8,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from passerelle import saml
 from passerelle.cli.errors import UsageError
+from passerelle.saml.certificate import PrivateKey, load_private_key
 from passerelle.saml.checks import check_of_reason
 from passerelle.saml.errors import MessageError
 from passerelle.saml.xml import parse_instant
+
+T = TypeVar("T")
 
 EPILOG = """example:
   passerelle inspect response.xml --idp-metadata idp.xml \\
@@ -82,28 +85,37 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(judgement_as_json(judgement))
     else:
-        sys.stdout.write(judgement_as_text(judgement))
+        _print_text(judgement_as_text(judgement))
     return 0 if judgement.accepted else 1
 
 
 def _run_batch(path: str) -> int:
     """Judge each line; a line that cannot be read gets an error, the rest goes on."""
     read_all = True
-    for line in _read_file(path).decode("utf-8", "replace").splitlines():
+    # Not splitlines(): a JSON string may hold what only Unicode takes for the end of a line.
+    for line in _read_file(path).split(b"\n"):
         if not line.strip():
             continue
         name = None
         try:
-            options = json.loads(line)
-            if not isinstance(options, dict):
-                raise UsageError("a line must be a JSON object")
+            options = _options(line)
             name = options.pop("name", None)
             judgement = judge_case(_case(options), now=datetime.now(UTC))
             _print_json({"name": name, **judgement_as_json(judgement)})
-        except (UsageError, ValueError) as error:
+        except UsageError as error:
             read_all = False
             _print_json({"name": name, "error": str(error)})
     return 0 if read_all else 2
+
+
+def _options(line: bytes) -> dict[str, Any]:
+    try:
+        options = json.loads(line.decode("utf-8-sig"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"a line must be JSON: {error}") from error
+    if not isinstance(options, dict):
+        raise UsageError("a line must be a JSON object")
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _case(options: dict[str, Any]) -> Case:
@@ -115,8 +127,11 @@ def _case(options: dict[str, Any]) -> Case:
             raise UsageError(f"{_flag(name)} is required")
     texts = ("response_file", "sp_entity_id", "acs_url", "idp_metadata", "idp_entity_id")
     for name in (*texts, "request_id", "at"):
-        if not isinstance(options.get(name, ""), str | None):
+        if not isinstance(options.get(name, ""), str):
             raise UsageError(f"{_flag(name)} must be text, not {options[name]!r}")
+    for name in ("allow_sha1", "allow_cbc"):
+        if not isinstance(options.get(name, False), bool):
+            raise UsageError(f"{_flag(name)} must be true or false, not {options[name]!r}")
     for name in ("idp_certificates", "sp_keys"):
         given = options.get(name) or []
         if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
@@ -132,6 +147,8 @@ def _flag(name: str) -> str:
 def judge_case(case: Case, *, now: datetime) -> saml.Judgement:
     """Judge one case. Raises UsageError where the case itself cannot be read."""
     entity_id, certificates = _trusted(case)
+    for path in case.sp_keys:
+        _private_key(path)
     expected = saml.Expected(
         idp_entity_id=entity_id,
         certificates=certificates,
@@ -140,7 +157,7 @@ def judge_case(case: Case, *, now: datetime) -> saml.Judgement:
         request_id=case.request_id,
         now=_instant(case.at) if case.at else now,
         clock_skew=_skew(case.clock_skew),
-        allow_sha1=case.allow_sha1 is True,
+        allow_sha1=case.allow_sha1,
     )
     try:
         message = saml.decode_response(_read_file(case.response_file))
@@ -175,11 +192,16 @@ def _certificates(path: str) -> tuple[saml.Certificate, ...]:
     return _usable(path, lambda: saml.load_certificates(_read_file(path)))
 
 
-def _usable(path: str, read: Callable[[], Any]) -> Any:
+@cache
+def _private_key(path: str) -> PrivateKey:
+    return _usable(path, lambda: load_private_key(_read_file(path)))
+
+
+def _usable(path: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except saml.SAMLError as error:
-        raise UsageError(f"{path}: {error}") from error
+        raise UsageError(_printable(f"{path}: {error}")) from error
 
 
 def _read_file(path: str) -> bytes:
@@ -232,7 +254,7 @@ def check_as_json(check: saml.Check) -> dict[str, Any]:
 def judgement_as_text(judgement: saml.Judgement) -> str:
     """The same for people: a line a check, and what to do about the first that failed."""
     verdict = "accepted" if judgement.accepted else f"rejected: {judgement.reason}"
-    lines = [verdict, ""]
+    lines: list[str] = [verdict, ""]
     for check in judgement.checks:
         detail, fix = saml.explain(check)
         lines.append(f"  {'ok  ' if check.passed else 'FAIL'} {check.check}: {detail}")
@@ -242,8 +264,20 @@ def judgement_as_text(judgement: saml.Judgement) -> str:
     if judgement.accepted and (name_id := judgement.assertion.name_id):
         lines += ["", f"  NameID: {name_id.value} ({name_id.format})"]
         lines += [f"  {k}: {', '.join(v)}" for k, v in judgement.assertion.attributes.items()]
-    return "\n".join(lines) + "\n"
+    return "".join(_printable(line) + "\n" for line in lines)
+
+
+def _printable(text: str) -> str:
+    """Escape what could command a terminal or forge a line: it comes from a stranger."""
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+
+
+def _print_text(text: str) -> None:
+    encoding = sys.stdout.encoding
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
 
 def _print_json(document: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    """JSON is UTF-8 whatever the terminal; a lone surrogate is escaped as JSON does it."""
+    line = json.dumps(document, ensure_ascii=False) + "\n"
+    sys.stdout.buffer.write(line.encode(errors="backslashreplace"))

@@ -48,12 +48,22 @@ def apply_plan(plan: Plan, context: Context) -> User:
     Raises Conflict, and has then changed nothing, when a row that excludes one of ours was
     inserted since the snapshot was read.
     """
-    try:
-        with transaction.atomic():
-            user = _account_of(plan, context)
-            _carry_out(plan, user, context)
-    except IntegrityError as error:
-        raise Conflict from error
+    user = _account_of(plan, context)
+    identity = _link(plan, user, context)
+    changed = _changed_fields(plan, user)
+    if plan.account is not None:
+        _save(user, changed, identity, context)
+    gives = [step for step in plan.steps if isinstance(step, Give)]
+    withdraws = [step for step in plan.steps if isinstance(step, Withdraw)]
+    if gives:
+        Membership.objects.bulk_create(
+            [_membership(step, user, context) for step in gives], ignore_conflicts=True
+        )
+    for step in withdraws:
+        _withdraw(step, user)
+    entries = _entries(plan, user, changed, gives, withdraws, context)
+    if entries:
+        record(entries, company_id=context.company_id, actor=context.actor, now=context.now)
     return user
 
 
@@ -79,27 +89,6 @@ def _account_of(plan: Plan, context: Context) -> User:
     return user
 
 
-def _carry_out(plan: Plan, user: User, context: Context) -> None:
-    gives = [step for step in plan.steps if isinstance(step, Give)]
-    withdraws = [step for step in plan.steps if isinstance(step, Withdraw)]
-    changed = _changed_fields(plan, user)
-    for step in plan.steps:
-        if isinstance(step, LinkIdentity):
-            _link(step, user, context)
-    if plan.account is not None:
-        user.last_sign_in_at = context.now
-        user.save(update_fields=["last_sign_in_at", *changed])
-    if gives:
-        Membership.objects.bulk_create(
-            [_membership(step, user, context) for step in gives], ignore_conflicts=True
-        )
-    for step in withdraws:
-        _withdraw(step, user)
-    entries = _entries(plan, user, changed, gives, withdraws, context)
-    if entries:
-        record(entries, company_id=context.company_id, actor=context.actor, now=context.now)
-
-
 def _changed_fields(plan: Plan, user: User) -> dict[str, tuple[str, str]]:
     """Change the user in memory; tell what changed, from what to what."""
     before = {name: getattr(user, name) for name in ("status", "email", "first_name", "last_name")}
@@ -122,7 +111,11 @@ def _changed_fields(plan: Plan, user: User) -> dict[str, tuple[str, str]]:
     return changed
 
 
-def _link(step: LinkIdentity, user: User, context: Context) -> None:
+def _link(plan: Plan, user: User, context: Context) -> ExternalIdentity | None:
+    """Insert the identity; it comes before every other change, so that there is little to undo."""
+    step = next((step for step in plan.steps if isinstance(step, LinkIdentity)), None)
+    if step is None:
+        return None
     identity = ExternalIdentity(
         id=uuid7(),
         company_id=context.company_id,
@@ -132,8 +125,33 @@ def _link(step: LinkIdentity, user: User, context: Context) -> None:
         subject=step.subject,
         created_at=context.now,
     )
-    if not insert_or_nothing(identity):
-        raise Conflict
+    if insert_or_nothing(identity):
+        return identity
+    if plan.account is None:
+        # The account that we have just made has no identity: nobody else has seen it yet.
+        user.delete()
+    raise Conflict
+
+
+def _save(
+    user: User,
+    changed: dict[str, tuple[str, str]],
+    identity: ExternalIdentity | None,
+    context: Context,
+) -> None:
+    user.last_sign_in_at = context.now
+    fields = ["last_sign_in_at", *changed]
+    if "email" not in changed:
+        user.save(update_fields=fields)
+        return
+    try:
+        # Only an e-mail address can be taken by somebody else in the meantime.
+        with transaction.atomic():
+            user.save(update_fields=fields)
+    except IntegrityError as error:
+        if identity:
+            identity.delete()
+        raise Conflict from error
 
 
 def _membership(step: Give, user: User, context: Context) -> Membership:

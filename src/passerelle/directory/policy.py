@@ -21,10 +21,8 @@ def load_names(company: Company) -> dict[str, str]:
 
 
 def _read_names(company: Company) -> dict[str, str]:
-    rows = company.workspaces.values_list("id", "name").union(
-        company.permission_sets.values_list("id", "name")
-    )
-    return {str(identifier): name for identifier, name in rows}
+    tables = (company.workspaces, company.permission_sets)
+    return {str(one.id): one.name for table in tables for one in table.all()}
 
 
 def _read(company: Company) -> Policy:

@@ -50,8 +50,16 @@ def trusted_certificates(connection: SamlConnection) -> tuple[saml.Certificate, 
     return _certificates.get(connection.id, connection.company.version, read)
 
 
-def find_connection(slug: str) -> SamlConnection | None:
-    return SamlConnection.objects.select_related("company").filter(slug=slug).first()
+class UnknownConnection(Exception):  # noqa: N818 - reads as what is the matter
+    """No connection has this slug."""
+
+
+def find_connection(slug: str) -> SamlConnection:
+    """A connection with its company. Raises UnknownConnection."""
+    found = SamlConnection.objects.select_related("company").filter(slug=slug).first()
+    if found is None:
+        raise UnknownConnection
+    return found
 
 
 MISSING_NAME = "name"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from passerelle.audit.record import Actor
 from passerelle.directory.apply import Conflict, Context, apply_plan
@@ -14,9 +14,10 @@ from passerelle.provisioning import Plan, Profile, Refusal, plan
 from passerelle.provisioning.describe import describe_step
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
+from passerelle.sso.connections import find_connection
 from passerelle.sso.explain import stored
 from passerelle.sso.flows import Refused
-from passerelle.sso.models import PendingSignIn, SamlConnection
+from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn
 from passerelle.sso.profiles import profile_of_pending
 from passerelle.sso.sessions import open_session
 from passerelle.sso.tokens import digest, matches
@@ -35,7 +36,7 @@ class SignedIn:
 
 
 def finish_sign_in(
-    connection: SamlConnection,
+    slug: str,
     code: str,
     *,
     cookie: str | None,
@@ -43,34 +44,43 @@ def finish_sign_in(
     address: str | None,
     now: datetime,
 ) -> SignedIn:
-    """Let the person in, or refuse with a reason. Raises Refused."""
+    """Let the person in, or refuse with a reason. Raises Refused, UnknownConnection."""
+    waiting = PendingSignIn.objects.select_related("connection__company")
+    pending = waiting.filter(code_digest=digest(code), connection__slug=slug).first()
+    connection = pending.connection if pending else find_connection(slug)
     trace = Trace(connection=connection, now=now, address=address)
-    with transaction.atomic():
-        pending = _consume(code, cookie, binding, trace)
-        if isinstance(pending, str):
-            refused = keep(trace, outcome="refused", reason=pending)
-        else:
-            decided = _decide_and_apply(pending, trace)
-            if isinstance(decided, tuple):
-                refused, signed_in = None, _open(*decided, pending, trace)
-            else:
-                refused = keep(trace, outcome="refused", reason=decided)
-    if refused:
-        raise Refused(refused)
+    if pending is None:
+        check = Check("request", False, "a code that waits", "a used one", "request_unknown")
+        raise Refused(keep(trace, outcome="refused", reason=trace.failed(check)))
+    try:
+        result = _finish(pending, cookie, binding, trace)
+    except IntegrityError:
+        # Settings changed under our feet, such as a workspace that went: all was rolled back.
+        connection.refresh_from_db(from_queryset=SamlConnection.objects.select_related("company"))
+        result = _finish(pending, cookie, binding, trace)
+    if isinstance(result, SignIn):
+        raise Refused(result)
     _mark_connection_used(connection, now)
-    return signed_in
+    return result
+
+
+@transaction.atomic
+def _finish(
+    pending: PendingSignIn, cookie: str | None, binding: str | None, trace: Trace
+) -> SignedIn | SignIn:
+    """The one transaction of finish; a refusal, as the trace of it, commits too."""
+    reason = _consume(pending, cookie, binding, trace)
+    decided = reason or _decide_and_apply(pending, trace)
+    if isinstance(decided, str):
+        return keep(trace, outcome="refused", reason=decided)
+    return _open(*decided, pending, trace)
 
 
 def _consume(
-    code: str, cookie: str | None, binding: str | None, trace: Trace
-) -> PendingSignIn | str:
-    """Spend the code, if this is the browser that may; a reason otherwise."""
-    pending = PendingSignIn.objects.filter(
-        code_digest=digest(code), connection=trace.connection
-    ).first()
-    if pending is None:
-        return trace.failed(Check("request", False, "a code", "a used one", "request_unknown"))
-    trace.checks = pending.checks
+    pending: PendingSignIn, cookie: str | None, binding: str | None, trace: Trace
+) -> str:
+    """Spend the code, if this is the browser that may; return a reason otherwise."""
+    trace.checks, trace.steps, trace.notes = list(pending.checks), [], []
     profile = profile_of_pending(pending, trace.connection)
     trace.email = profile.email.shown if profile.email else profile.email_received
     bound = not pending.binding_digest or matches(binding, pending.binding_digest)
@@ -80,12 +90,16 @@ def _consume(
             Check("browser", False, "the same browser", "another one", "browser_mismatch")
         )
     spent, _ = PendingSignIn.objects.filter(code_digest=pending.code_digest).delete()
-    if not spent or pending.expires_at <= trace.now:
+    if not spent:
+        return trace.failed(
+            Check("request", False, "a code that waits", "a used one", "request_unknown")
+        )
+    if pending.expires_at <= trace.now:
         return trace.failed(
             Check("request", False, "within a minute", "later", "request_expired", {"minutes": "1"})
         )
     trace.checks.append(stored(Check("browser", True)))
-    return pending
+    return ""
 
 
 def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan] | str:

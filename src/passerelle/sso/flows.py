@@ -16,9 +16,14 @@ from django.db import transaction
 
 from passerelle import saml
 from passerelle.directory.inserts import insert_or_nothing
-from passerelle.saml.checks import Check
+from passerelle.saml.checks import Check, check_of_reason
 from passerelle.saml.errors import MessageError
-from passerelle.sso.connections import addresses_of, missing_for_sign_in, trusted_certificates
+from passerelle.sso.connections import (
+    addresses_of,
+    find_connection,
+    missing_for_sign_in,
+    trusted_certificates,
+)
 from passerelle.sso.explain import stored
 from passerelle.sso.models import (
     AuthnRequest,
@@ -84,17 +89,17 @@ def start_sign_in(
 
 
 def accept_response(
-    connection: SamlConnection,
-    field: str,
-    *,
-    relay_state: str,
-    address: str | None,
-    now: datetime,
+    slug: str, field: str, *, relay_state: str, address: str | None, now: datetime
 ) -> Parked:
-    """Verify a response and park its claims. Raises Refused."""
+    """Verify a response and park its claims. Raises Refused, UnknownConnection."""
+    message, request_id, unreadable = _open_message(field)
+    connection, request = _who_is_asked(slug, request_id)
     _refuse_if_unusable(connection, address, now)
     trace = Trace(connection=connection, now=now, address=address)
-    judgement, request_id = _judge(connection, field, now)
+    if unreadable:
+        judgement = saml.Judgement(checks=[unreadable])
+    else:
+        judgement = saml.judge(message, _expected(connection, request_id, now))
     trace.checks = [stored(check) for check in judgement.checks]
     if judgement.verified and (name_id := judgement.verified.name_id):
         profile = profile_of(judgement.verified, name_id, connection)
@@ -103,12 +108,32 @@ def accept_response(
         reason = judgement.reason or "malformed_message"
         raise Refused(keep(trace, outcome="refused", reason=reason))
     with transaction.atomic():
-        request = _spend(judgement.assertion, request_id, trace)
-        if isinstance(request, str):
-            refused = keep(trace, outcome="refused", reason=request)
-        else:
+        reason = _spend(judgement.assertion, request_id, request, trace)
+        if not reason:
             return _park(judgement, request, relay_state, trace)
+        refused = keep(trace, outcome="refused", reason=reason)
     raise Refused(refused)
+
+
+def _open_message(field: str) -> tuple[bytes, str | None, Check | None]:
+    """The message and the request it names, unverified; or the check that it fails."""
+    try:
+        message = saml.decode_response(field)
+        return message, saml.peek(message).in_response_to, None
+    except MessageError as error:
+        check = check_of_reason(error.reason, "message")
+        return b"", None, Check(check, False, error.expected, error.received, error.reason)
+
+
+def _who_is_asked(
+    slug: str, request_id: str | None
+) -> tuple[SamlConnection, AuthnRequest | None]:
+    """The connection, with the request where it is one of its own: one query for both."""
+    if request_id:
+        requests = AuthnRequest.objects.select_related("connection__company")
+        if request := requests.filter(id=request_id[:64], connection__slug=slug).first():
+            return request.connection, request
+    return find_connection(slug), None
 
 
 def refuse_message(
@@ -133,18 +158,12 @@ def _refuse_if_unusable(connection: SamlConnection, address: str | None, now: da
     raise Refused(keep(trace, outcome="refused", reason=reason))
 
 
-def _judge(
-    connection: SamlConnection, field: str, now: datetime
-) -> tuple[saml.Judgement, str | None]:
-    """Judge the response as an answer to the request it names; whether we know that one is next."""
+def _expected(
+    connection: SamlConnection, request_id: str | None, now: datetime
+) -> saml.Expected:
+    """The response is judged as an answer to the request it names; `_spend` sees if it is ours."""
     ours = addresses_of(connection)
-    try:
-        message = saml.decode_response(field)
-        request_id = saml.peek(message).in_response_to
-    except MessageError as error:
-        check = Check("message", False, error.expected, error.received, error.reason)
-        return saml.Judgement(checks=[check]), None
-    expected = saml.Expected(
+    return saml.Expected(
         idp_entity_id=connection.idp_entity_id,
         certificates=trusted_certificates(connection),
         sp_entity_id=ours.sp_entity_id,
@@ -154,13 +173,15 @@ def _judge(
         unsolicited_allowed=connection.idp_initiated,
         clock_skew=CLOCK_SKEW,
     )
-    return saml.judge(message, expected), request_id
 
 
 def _spend(
-    assertion: saml.Assertion, request_id: str | None, trace: Trace
-) -> AuthnRequest | str | None:
-    """Spend the assertion and the request it answers; a reason when either cannot be.
+    assertion: saml.Assertion,
+    request_id: str | None,
+    request: AuthnRequest | None,
+    trace: Trace,
+) -> str:
+    """Spend the assertion and the request it answers; return a reason when either cannot be.
 
     Both by the database: a unique row, and an update that can only succeed once.
     """
@@ -171,30 +192,31 @@ def _spend(
         expires_at=_last_moment(assertion, trace.now),
     )
     if not insert_or_nothing(used):
-        return trace.failed(Check("replay", False, "a new assertion", "a used one", "assertion_replayed"))
+        return trace.failed(
+            Check("replay", False, "a new assertion", "a used one", "assertion_replayed")
+        )
     trace.checks.append(stored(Check("replay", True)))
     if request_id is None:
-        return None
-    request = AuthnRequest.objects.filter(id=request_id, connection=trace.connection).first()
-    waiting = AuthnRequest.objects.filter(id=request_id, answered_at=None)
+        return ""
+    waiting = AuthnRequest.objects.filter(id=request_id[:64], answered_at=None)
     if request is None or not waiting.update(answered_at=trace.now):
+        received = request_id[:100]
         return trace.failed(
-            Check("request", False, "a request that waits", request_id[:100], "request_unknown")
+            Check("request", False, "a request that waits", received, "request_unknown")
         )
     if request.expires_at <= trace.now:
-        minutes = str(round(REQUEST_LIFETIME.total_seconds() / 60))
-        return trace.failed(
-            Check(
-                "request",
-                False,
-                f"within {minutes} minutes",
-                f"started {request.created_at:%H:%M:%S} UTC",
-                "request_expired",
-                {"minutes": minutes},
-            )
-        )
+        return trace.failed(_expired(request))
     trace.checks.append(stored(Check("request", True, request_id, request_id)))
-    return request
+    return ""
+
+
+def _expired(request: AuthnRequest) -> Check:
+    minutes = str(round(REQUEST_LIFETIME.total_seconds() / 60))
+    started = f"started {request.created_at:%H:%M:%S} UTC"
+    values = {"minutes": minutes}
+    return Check(
+        "request", False, f"within {minutes} minutes", started, "request_expired", values
+    )
 
 
 def _last_moment(assertion: saml.Assertion, now: datetime) -> datetime:

@@ -1,5 +1,8 @@
 """The four addresses of a SAML connection. The callback comes cross-site: it has no CSRF token."""
 
+from collections.abc import Callable
+from functools import wraps
+
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,12 +18,12 @@ from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
 from passerelle.saml.names import NAME_ID_EMAIL, NAME_ID_PERSISTENT
 from passerelle.sso.addresses import client_address
-from passerelle.sso.connections import addresses_of, find_connection
+from passerelle.sso.connections import UnknownConnection, addresses_of, find_connection
 from passerelle.sso.explain import person_sentence
 from passerelle.sso.finish import finish_sign_in
 from passerelle.sso.flows import Refused, accept_response, refuse_message, start_sign_in
 from passerelle.sso.limits import count_failure
-from passerelle.sso.models import SamlConnection, SignIn
+from passerelle.sso.models import SignIn
 from passerelle.sso.tokens import digest, new_token
 from passerelle.sso.traces import UNVERIFIABLE
 
@@ -28,20 +31,27 @@ MAX_FAILURES = 1000
 """Refused messages from one address within ten minutes; a whole company may share one."""
 
 
-def _connection(slug: str) -> SamlConnection:
-    connection = find_connection(slug)
-    if connection is None:
-        raise Http404
-    return connection
+def known_connections_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A slug that no connection has is an address where nothing is."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, slug: str) -> HttpResponse:
+        try:
+            return view(request, slug)
+        except UnknownConnection:
+            raise Http404 from None
+
+    return guarded
 
 
 @require_GET
+@known_connections_only
 def login(request: HttpRequest, slug: str) -> HttpResponse:
     """Lead to the identity provider. The browser keeps one binding for all its tabs."""
     binding = request.COOKIES.get(settings.BINDING_COOKIE) or new_token()
     try:
         address = start_sign_in(
-            _connection(slug),
+            find_connection(slug),
             next_path=request.GET.get("next", ""),
             binding=binding,
             address=client_address(request),
@@ -56,22 +66,22 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
 
 @csrf_exempt
 @require_POST
+@known_connections_only
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """The assertion consumer service: verify, park, and go on same-site."""
-    connection = _connection(slug)
     now, address = timezone.now(), client_address(request)
     try:
         field, relay_state = _posted(request)
         parked = accept_response(
-            connection, field, relay_state=relay_state, address=address, now=now
+            slug, field, relay_state=relay_state, address=address, now=now
         )
     except MessageError as error:
-        refused = refuse_message(connection, error, address=address, now=now)
+        refused = refuse_message(find_connection(slug), error, address=address, now=now)
         return _after_failure(request, refused, address)
     except Refused as refused:
         return _after_failure(request, refused.sign_in, address)
     response = HttpResponse(status=303)
-    response.headers["Location"] = f"/auth/saml/{connection.slug}/finish?code={parked.code}"
+    response.headers["Location"] = f"/auth/saml/{slug}/finish?code={parked.code}"
     response.headers["Referrer-Policy"] = "no-referrer"
     set_cookie(response, _finish_cookie(parked.code), parked.cookie, max_age=60)
     return response
@@ -97,13 +107,14 @@ def _posted(request: HttpRequest) -> tuple[str, str]:
 
 
 @require_GET
+@known_connections_only
 def finish(request: HttpRequest, slug: str) -> HttpResponse:
     """Let the person in: the cookies that come along show that it is the same browser."""
-    connection, code = _connection(slug), request.GET.get("code", "")
+    code = request.GET.get("code", "")
     cookie_name = _finish_cookie(code)
     try:
         signed_in = finish_sign_in(
-            connection,
+            slug,
             code,
             cookie=request.COOKIES.get(cookie_name),
             binding=request.COOKIES.get(settings.BINDING_COOKIE),
@@ -120,9 +131,10 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @require_GET
+@known_connections_only
 def metadata(request: HttpRequest, slug: str) -> HttpResponse:
     """Our own metadata for this connection."""
-    ours = addresses_of(_connection(slug))
+    ours = addresses_of(find_connection(slug))
     document = saml.write_sp_metadata(
         entity_id=ours.sp_entity_id,
         acs_url=ours.acs_url,

@@ -1,0 +1,36 @@
+"""`passerelle apply`: make the installation match a file."""
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from passerelle.cli.errors import UsageError
+from passerelle.cli.framework import add_data_option, start_django
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "apply",
+        help="make the installation match a configuration file",
+        epilog="example: passerelle apply passerelle.toml --dry-run",
+    )
+    parser.add_argument("file", metavar="FILE.toml")
+    parser.add_argument("--dry-run", action="store_true", help="show the changes, make none")
+    add_data_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    start_django(arguments)
+    from passerelle.configfile.apply import apply_file
+    from passerelle.configfile.document import ConfigurationFile, WrongConfiguration
+
+    try:
+        file = ConfigurationFile(Path(arguments.file))
+        changes = apply_file(file, dry_run=arguments.dry_run, now=datetime.now(UTC))
+    except WrongConfiguration as error:
+        raise UsageError(str(error)) from error
+    sys.stdout.write("".join(f"{line}\n" for line in [*changes, f"{len(changes)} changes"]))
+    return 0

@@ -1,0 +1,82 @@
+"""`passerelle audit verify` and `passerelle audit export`."""
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from passerelle.cli.framework import add_data_option, company_of, start_django, written
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser("audit", help="prove the audit log whole, or export it")
+    verbs = parser.add_subparsers(metavar="VERB", required=True)
+    verify = verbs.add_parser(
+        "verify",
+        help="prove that nothing is missing or altered",
+        epilog="example: passerelle audit verify --json",
+    )
+    verify.add_argument("--json", action="store_true")
+    add_data_option(verify)
+    verify.set_defaults(run=run_verify)
+    export = verbs.add_parser(
+        "export", help="write it as JSON lines", epilog="example: passerelle audit export"
+    )
+    export.add_argument("--company", metavar="SLUG")
+    add_data_option(export)
+    export.set_defaults(run=run_export)
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    start_django(arguments)
+    from passerelle.audit.chain import verify
+
+    found = verify()
+    first = found.breaks[0] if found.breaks else None
+    if arguments.json:
+        document = {
+            "whole": first is None,
+            "sealed": found.sealed,
+            "unsealed": found.unsealed,
+            "first_broken": None
+            if first is None
+            else {
+                "chain": first.chain,
+                "sequence": first.sequence,
+                "problem": first.problem,
+                "event": first.event_id,
+            },
+        }
+        sys.stdout.write(json.dumps(document) + "\n")
+    elif first is None:
+        sys.stdout.write(f"whole: {found.sealed} sealed, {found.unsealed} unsealed\n")
+    else:
+        sys.stdout.write(f"broken: entry {first.sequence} of chain {first.chain}: {first.problem}\n")
+    return 0 if first is None else 1
+
+
+def run_export(arguments: argparse.Namespace) -> int:
+    start_django(arguments)
+    from passerelle.audit.models import AuditEvent
+
+    events = AuditEvent.objects.select_related("company").order_by("time", "id")
+    if company := company_of(arguments.company):
+        events = events.filter(company=company)
+    for event in events.iterator(chunk_size=1000):
+        sys.stdout.write(json.dumps(_as_json(event), ensure_ascii=False) + "\n")
+    return 0
+
+
+def _as_json(event: Any) -> dict[str, Any]:
+    return {
+        "id": str(event.id),
+        "time": written(event.time),
+        "company": event.company.slug if event.company else None,
+        "event": event.event,
+        "actor_kind": event.actor_kind,
+        "actor": event.actor,
+        "target": event.target,
+        "details": event.details,
+        "sequence": event.sequence,
+        "digest": event.digest or None,
+    }

@@ -1,0 +1,38 @@
+"""`passerelle check`: the installation's own diagnosis."""
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+from passerelle.cli.framework import add_data_option, start_django
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "check",
+        help="find what needs a person: certificates, clock, address, policies",
+        epilog="example: passerelle check --deploy",
+    )
+    parser.add_argument("--deploy", action="store_true", help="also what production needs")
+    parser.add_argument("--json", action="store_true")
+    add_data_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    start_django(arguments, migrated=False)
+    from passerelle.diagnosis import diagnose
+
+    findings = diagnose(now=datetime.now(UTC), deploy=arguments.deploy)
+    passed = all(one.passed for one in findings)
+    if arguments.json:
+        document = {"ok": passed, "checks": [one.as_json() for one in findings]}
+        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    else:
+        for one in findings:
+            sys.stdout.write(f"{'ok  ' if one.passed else 'FAIL'} {one.check}: {one.detail}\n")
+            if one.fix:
+                sys.stdout.write(f"     {one.fix}\n")
+    return 0 if passed else 1

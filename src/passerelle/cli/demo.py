@@ -1,0 +1,141 @@
+"""`passerelle demo`: a sample company and a practice identity provider, ready to try."""
+
+import argparse
+import os
+import secrets
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from passerelle.cli.errors import UsageError
+from passerelle.cli.framework import add_data_option, start_django
+from passerelle.cli.migrate import migrate
+from passerelle.cli.serve import DEFAULT_BIND, read_bind, serve
+
+ADMINISTRATOR = "admin@acme.example"
+CONFIGURATION = """\
+[[companies]]
+slug = "acme"
+name = "Acme"
+jit_provisioning_available = true
+
+  [[companies.workspaces]]
+  name = "Production"
+
+  [[companies.workspaces]]
+  name = "Sandbox"
+
+  [[companies.permission_sets]]
+  name = "Analyst"
+  permissions = ["dashboards.view", "reports.view", "reports.export"]
+
+  [[companies.permission_sets]]
+  name = "Viewer"
+  permissions = ["dashboards.view"]
+
+  [[companies.domains]]
+  name = "acme.example"
+  verified = true
+
+  [[companies.saml]]
+  slug = "acme"
+  name = "Acme SSO"
+  metadata_file = "practice-idp.xml"
+  idp_initiated = true
+
+  [companies.provisioning]
+  automatic_user_provisioning = true
+  default_workspace = "Production"
+  default_permission_set = "Analyst"
+"""
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "demo",
+        help="try it: a sample company and a practice identity provider",
+        epilog="example: passerelle demo",
+    )
+    parser.add_argument("--bind", metavar="HOST:PORT", default=DEFAULT_BIND)
+    add_data_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    host, port = read_bind(arguments.bind)
+    shown = f"[{host}]" if ":" in host else host
+    os.environ["PASSERELLE_BASE_URL"] = base_url = f"http://{shown}:{port}"
+    os.environ["PASSERELLE_DEMO"] = "1"
+    if not arguments.data and "PASSERELLE_DATA_DIR" not in os.environ:
+        os.environ["PASSERELLE_DATA_DIR"] = "passerelle-data/demo"
+    start_django(arguments, migrated=False)
+    from django.conf import settings
+
+    migrate()
+    password = _seed(settings.PASSERELLE.data_dir)
+    sys.stdout.write(
+        f"Sign in to Acme's dashboard at {base_url}/\n"
+        f"  as anybody in Acme's directory: press “Sign in with Acme SSO”\n"
+        f"  as its administrator, with a password: {ADMINISTRATOR} {password}\n"
+    )
+    sys.stdout.flush()
+    serve(host, port, workers=1)
+    return 0
+
+
+def _seed(data_dir: Path) -> str:
+    """Make the sample company, once; return its administrator's password."""
+    from django.contrib.auth.hashers import make_password
+
+    from passerelle.audit.record import OPERATOR
+    from passerelle.directory.actions import make_administrator
+    from passerelle.directory.models import Company
+    from passerelle.provisioning import parse_email
+
+    kept = data_dir / "demo-password"
+    company = Company.objects.filter(slug="acme").first()
+    if company is not None and kept.exists():
+        _follow_address()
+        return kept.read_text().strip()
+    password = secrets.token_urlsafe(9)
+    company = company or _make_company(data_dir)
+    address = parse_email(ADMINISTRATOR)
+    assert address is not None
+    make_administrator(
+        company,
+        address,
+        password=make_password(password),
+        actor=OPERATOR,
+        now=datetime.now(UTC),
+    )
+    kept.touch(0o600)
+    kept.write_text(password + "\n")
+    return password
+
+
+def _make_company(data_dir: Path) -> Any:
+    from passerelle.configfile.apply import apply_file
+    from passerelle.configfile.document import ConfigurationFile, WrongConfiguration
+    from passerelle.directory.models import Company
+    from passerelle.practice_idp.views import metadata_document
+
+    (data_dir / "practice-idp.xml").write_bytes(metadata_document())
+    path = data_dir / "demo.toml"
+    path.write_text(CONFIGURATION, encoding="utf-8")
+    try:
+        apply_file(ConfigurationFile(path), dry_run=False, now=datetime.now(UTC))
+    except WrongConfiguration as error:
+        raise UsageError(str(error)) from error
+    return Company.objects.get(slug="acme")
+
+
+def _follow_address() -> None:
+    """Started at another address than before: the practice identity provider moves along."""
+    from passerelle.practice_idp.views import entity_id
+    from passerelle.sso.models import SamlConnection
+
+    moved = SamlConnection.objects.filter(
+        company__slug="acme", idp_entity_id__endswith="/practice-idp/metadata"
+    ).exclude(idp_entity_id=entity_id())
+    moved.update(idp_entity_id=entity_id(), target_url=entity_id().removesuffix("metadata"))

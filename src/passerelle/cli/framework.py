@@ -1,0 +1,79 @@
+"""Start Django for the commands that need the database, with errors as one line."""
+
+import argparse
+import os
+from datetime import datetime
+from typing import Any
+
+from passerelle.cli.errors import UsageError
+
+
+def add_data_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--data", metavar="DIR", help="the data folder (default: PASSERELLE_DATA_DIR)"
+    )
+
+
+def start_django(arguments: argparse.Namespace, *, migrated: bool = True) -> None:
+    """Read the environment and set Django up. Raises UsageError.
+
+    With `migrated`, the schema must be up to date.
+    """
+    if getattr(arguments, "data", None):
+        os.environ["PASSERELLE_DATA_DIR"] = arguments.data
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "passerelle.config.settings")
+    import django
+
+    from passerelle.config.env import WrongEnvironment
+
+    try:
+        django.setup()
+    except WrongEnvironment as error:
+        raise UsageError(str(error)) from error
+    except OSError as error:
+        raise UsageError(
+            f"data folder {error.filename}: {error.strerror} (--data or PASSERELLE_DATA_DIR)"
+        ) from error
+    if migrated:
+        _require_schema()
+
+
+def _require_schema() -> None:
+    from django.db import Error, connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Error as error:
+        raise UsageError(f"the database cannot be reached: {error}") from error
+    if waiting:
+        raise UsageError("the database is not up to date: run `passerelle migrate` first")
+
+
+def require_base_url() -> None:
+    """Raise UsageError unless the service knows its public address."""
+    from django.conf import settings
+
+    if not settings.PASSERELLE.base_url:
+        raise UsageError(
+            "PASSERELLE_BASE_URL: expected the public address of this service, such as "
+            "https://sso.example; received nothing"
+        )
+
+
+def company_of(slug: str | None) -> Any:
+    """The company with this slug, or None when none was asked for. Raises UsageError."""
+    from passerelle.directory.models import Company
+
+    if slug is None:
+        return None
+    company = Company.objects.filter(slug=slug).first()
+    if company is None:
+        raise UsageError(f"--company: expected the slug of a company, received {slug!r}")
+    return company
+
+
+def written(moment: datetime | None) -> str | None:
+    """A time as JSON has it: ISO 8601 in UTC."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ") if moment else None

@@ -1,0 +1,78 @@
+"""`passerelle serve`: the production server."""
+
+import argparse
+import os
+import socket
+from typing import Any
+
+from passerelle.cli.errors import UsageError
+from passerelle.cli.framework import add_data_option, require_base_url, start_django
+
+DEFAULT_BIND = "127.0.0.1:8000"
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "serve",
+        help="run the production server",
+        epilog="example: PASSERELLE_BASE_URL=https://sso.example passerelle serve --workers 2",
+    )
+    parser.add_argument("--bind", metavar="HOST:PORT", default=DEFAULT_BIND)
+    parser.add_argument(
+        "--workers", type=int, metavar="N", default=max(os.cpu_count() or 1, 1), help="processes"
+    )
+    add_data_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    start_django(arguments)
+    require_base_url()
+    if arguments.workers < 1:
+        raise UsageError(f"--workers: expected at least 1, received {arguments.workers}")
+    host, port = read_bind(arguments.bind)
+    serve(host, port, workers=arguments.workers)
+    return 0
+
+
+def read_bind(bind: str) -> tuple[str, int]:
+    """Host and port of `HOST:PORT`, when they are free to listen on. Raises UsageError."""
+    host, _, port = bind.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UsageError(f"--bind: expected HOST:PORT such as {DEFAULT_BIND}, received {bind!r}")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, int(port)))
+    except OSError as error:
+        raise UsageError(f"--bind: cannot listen on {bind}: {error.strerror or error}") from error
+    return host, int(port)
+
+
+def serve(host: str, port: int, *, workers: int) -> None:
+    """Serve until stopped, keeping house in the background."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.http import HTTP1Settings
+
+    from passerelle import housekeeping
+
+    server = Granian(
+        "passerelle.config.wsgi:application",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=4,
+        # Waiting in line beats being turned away: fifty people at once are no overload.
+        backlog=1024,
+        backpressure=256,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        log_access=False,
+        log_level="warning",
+        respawn_failed_workers=True,
+    )
+    housekeeping.start()
+    server.serve()

@@ -1,0 +1,1 @@
+"""Configuration as a file: read it, make the installation match it, write it out again."""

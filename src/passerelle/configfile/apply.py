@@ -1,0 +1,236 @@
+"""Make the installation match a file: all of it or, when anything is wrong, nothing."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.db.models import Model, ProtectedError
+
+from passerelle import saml
+from passerelle.audit.events import EventName
+from passerelle.audit.record import OPERATOR, Entry, record
+from passerelle.configfile.catalogue import DEFAULT_PERMISSIONS
+from passerelle.configfile.desired import Desired, repeated_slugs
+from passerelle.configfile.differences import changes_between
+from passerelle.configfile.document import ConfigurationFile, WrongConfiguration
+from passerelle.configfile.settings import company_settings
+from passerelle.directory.models import (
+    Company,
+    Domain,
+    Permission,
+    PermissionSet,
+    ProvisioningRule,
+    Workspace,
+)
+from passerelle.identifiers import uuid7
+from passerelle.sso.connections import certificate_row
+from passerelle.sso.models import SamlConnection
+
+
+def apply_file(file: ConfigurationFile, *, dry_run: bool, now: datetime) -> list[str]:
+    """Apply a file and return its changes, a line each. Raises WrongConfiguration.
+
+    A dry run does the same and takes it back, so that it refuses whatever the real one would.
+    """
+    for place in repeated_slugs(file):
+        raise file.wrong(place, "expected each slug once")
+    try:
+        with transaction.atomic():
+            changes = _apply_catalogue(file)
+            for index in range(len(file.configuration.companies)):
+                changes += _apply_company(file, index, now)
+            _forget_permissions(file)
+            if dry_run:
+                transaction.set_rollback(True)
+    except ProtectedError as error:
+        raise WrongConfiguration(f"{file.path}: {_in_use(error)}") from error
+    return changes
+
+
+def _in_use(error: ProtectedError) -> str:
+    """Which row cannot go, and what holds it."""
+    holders = sorted({row._meta.verbose_name for row in error.protected_objects})
+    count = len(error.protected_objects)
+    target = error.args[0] if error.args else "something"
+    names = " and ".join(str(name) for name in holders)
+    return f"{target} is in use by {count} {names}{'s' if count != 1 else ''}: change those first"
+
+
+def _wanted_catalogue(file: ConfigurationFile) -> list[tuple[str, str, str]]:
+    declared = file.configuration.permissions
+    if not declared:
+        return list(DEFAULT_PERMISSIONS)
+    seen: set[str] = set()
+    for index, one in enumerate(declared):
+        if one.key in seen:
+            raise file.wrong(("permissions", index, "key"), "expected each key once")
+        seen.add(one.key)
+    return [(one.key, one.name.en, one.name.fr) for one in declared]
+
+
+def _apply_catalogue(file: ConfigurationFile) -> list[str]:
+    known = {one.key: one for one in Permission.objects.all()}
+    changes = []
+    for position, (key, name_en, name_fr) in enumerate(_wanted_catalogue(file)):
+        wanted = Permission(key=key, name_en=name_en, name_fr=name_fr, position=position)
+        before = known.pop(key, None)
+        if before is None:
+            changes.append(f"+ permission {key}")
+        elif (before.name_en, before.name_fr, before.position) != (name_en, name_fr, position):
+            changes.append(f"~ permission {key}")
+        else:
+            continue
+        wanted.save(force_insert=before is None, force_update=before is not None)
+    return changes + [f"- permission {key}" for key in known]
+
+
+def _forget_permissions(file: ConfigurationFile) -> None:
+    """Permissions that the file does not name any more go last: sets may have let them go."""
+    kept = [key for key, *_ in _wanted_catalogue(file)]
+    gone = Permission.objects.exclude(key__in=kept)
+    holder = PermissionSet.objects.filter(permissions__in=gone).select_related("company").first()
+    if holder:
+        raise WrongConfiguration(
+            f"{file.path}: a permission that the file leaves out is in use by permission set "
+            f"{holder.name} of company {holder.company.slug}"
+        )
+    gone.delete()
+
+
+def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[str]:
+    permissions = {key for key, *_ in _wanted_catalogue(file)}
+    desired = Desired(file, index, permissions, now=now)
+    slug = desired.company.slug
+    company = Company.objects.select_for_update().filter(slug=slug).first()
+    lines = []
+    if company is None:
+        company = Company(id=uuid7(), slug=slug, name=desired.company.name, created_at=now)
+        company.save(force_insert=True)
+        lines.append(f"+ company {slug}")
+    before, after = company_settings(company), desired.settings()
+    desired.refuse_unless_provisioning_possible(was_on=company.automatic_user_provisioning)
+    _refuse_foreign_connections(file, index, company)
+    changes = changes_between(before, after)
+    if changes:
+        _write_company(company, before, after, now)
+    lines += changes
+    if lines:
+        entry = Entry(EventName.CONFIGURATION_APPLIED, slug, {"changes": lines})
+        record([entry], company_id=company.id, actor=OPERATOR, now=now)
+    return lines
+
+
+def _refuse_foreign_connections(file: ConfigurationFile, index: int, company: Company) -> None:
+    """Connection slugs are unique in the installation."""
+    tables = file.configuration.companies[index].saml
+    for position, table in enumerate(tables):
+        others = SamlConnection.objects.exclude(company=company).filter(slug=table.slug)
+        if others.exists():
+            place = ("companies", index, "saml", position, "slug")
+            raise file.wrong(place, "expected a slug that no other company's connection has")
+
+
+def _write_company(
+    company: Company, before: dict[str, Any], after: dict[str, Any], now: datetime
+) -> None:
+    """First what is new or changed, then what points at it, and last what nothing needs."""
+    for one in after["workspaces"]:
+        Workspace.objects.get_or_create(company=company, name=one["name"])
+    for one in after["permission_sets"]:
+        row, _ = PermissionSet.objects.get_or_create(company=company, name=one["name"])
+        row.permissions.set(one["permissions"])
+    for one in after["domains"]:
+        _write_domain(company, one, now)
+    for one in after["saml"]:
+        _write_connection(company, one, now)
+    _write_row(company, after)
+    if before["provisioning"]["rules"] != after["provisioning"]["rules"]:
+        _write_rules(company, after["provisioning"]["rules"])
+    _delete_gone(company, after)
+
+
+def _write_domain(company: Company, wanted: dict[str, Any], now: datetime) -> None:
+    row, _ = Domain.objects.get_or_create(company=company, name=wanted["name"])
+    if wanted["verified"] != (row.verified_at is not None):
+        row.verified_at = now if wanted["verified"] else None
+        row.save()
+
+
+def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -> None:
+    row, _ = SamlConnection.objects.get_or_create(
+        company=company, slug=wanted["slug"], defaults={"name": wanted["name"], "created_at": now}
+    )
+    row.name, row.enabled = wanted["name"], wanted["enabled"]
+    row.idp_entity_id, row.target_url = wanted["entity_id"] or "", wanted["target_url"] or ""
+    row.sp_entity_id = wanted["sp_entity_id"] or ""
+    row.subject_attribute = wanted["subject_attribute"] or ""
+    row.idp_initiated = wanted["idp_initiated"]
+    row.save()
+    known = {one.fingerprint: one for one in row.certificates.all()}
+    for certificate in (saml.load_certificate(pem) for pem in wanted["certificates"]):
+        if known.pop(certificate.fingerprint, None) is None:
+            certificate_row(row, certificate).save()
+    for gone in known.values():
+        gone.delete()
+
+
+def _write_row(company: Company, after: dict[str, Any]) -> None:
+    provisioning, google, security = after["provisioning"], after["google_sso"], after["security"]
+    company.name = after["name"]
+    company.jit_provisioning_available = after["jit_provisioning_available"]
+    for key in ("automatic_user_provisioning", "newcomers", "existing_accounts"):
+        setattr(company, key, provisioning[key])
+    company.update_profile = provisioning["update_profile"]
+    company.sync_rules = provisioning["sync_rules"]
+    workspace, permission_set = (
+        provisioning["default_workspace"],
+        provisioning["default_permission_set"],
+    )
+    company.default_workspace = workspace and company.workspaces.get(name=workspace)
+    company.default_permission_set = permission_set and company.permission_sets.get(
+        name=permission_set
+    )
+    listed = isinstance(provisioning["domains"], list)
+    company.provisioning_domains = "listed" if listed else provisioning["domains"]
+    company.provisioning_domain_list = provisioning["domains"] if listed else []
+    company.google_sso_enabled = google["enabled"]
+    company.google_client_id = google["client_id"]
+    company.google_hosted_domain = google["hosted_domain"]
+    for key, value in security.items():
+        setattr(company, key, value)
+    company.version += 1
+    company.save()
+
+
+def _write_rules(company: Company, rules: list[dict[str, Any]]) -> None:
+    company.rules.all().delete()
+    workspaces = {one.name: one for one in company.workspaces.all()}
+    permission_sets = {one.name: one for one in company.permission_sets.all()}
+    ProvisioningRule.objects.bulk_create(
+        ProvisioningRule(
+            company=company,
+            position=position,
+            attribute=rule["attribute"],
+            equals=rule["equals"],
+            matches=rule["matches"],
+            workspace=workspaces[rule["workspace"]],
+            permission_set=permission_sets[rule["permission_set"]],
+        )
+        for position, rule in enumerate(rules)
+    )
+
+
+def _delete_gone(company: Company, after: dict[str, Any]) -> None:
+    connections = {one["slug"] for one in after["saml"]}
+    rows: list[Model] = list(company.connections.exclude(slug__in=connections))
+    for table in ("workspaces", "permission_sets", "domains"):
+        names = [one["name"] for one in after[table]]
+        rows += list(getattr(company, table).exclude(name__in=names))
+    for row in rows:
+        try:
+            row.delete()
+        except (ProtectedError, IntegrityError) as error:
+            raise ProtectedError(
+                f"{row._meta.verbose_name} {row} of company {company.slug}",
+                getattr(error, "protected_objects", {row}),
+            ) from error

@@ -1,0 +1,205 @@
+"""What a file asks of one company, in the shape of `settings`, with every reference checked."""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from passerelle import saml
+from passerelle.configfile.document import Company, ConfigurationFile, Place, Saml
+from passerelle.sso.connections import (
+    EXPIRED_CERTIFICATE,
+    company_lacks_for_provisioning,
+)
+from passerelle.sso.models import SamlConnection
+
+LACKING = {
+    "no_connection": "a [[companies.saml]] table",
+    "name": "name",
+    "idp_entity_id": "entity_id",
+    "target_url": "target_url",
+    "certificates": "certificates",
+    "disabled": "enabled = true",
+    EXPIRED_CERTIFICATE: "a certificate that has not expired",
+}
+
+
+class Desired:
+    """Reads one company's tables; every problem is told with its line, key and value."""
+
+    def __init__(
+        self, file: ConfigurationFile, index: int, permissions: set[str], *, now: datetime
+    ) -> None:
+        self.file, self.now, self.permissions = file, now, permissions
+        self.place: Place = ("companies", index)
+        self.company: Company = file.configuration.companies[index]
+        self.connections: list[tuple[SamlConnection, list[datetime]]] = []
+
+    def settings(self) -> dict[str, Any]:
+        """The company as the file wants it. Raises WrongConfiguration."""
+        company = self.company
+        self._refuse_twice("workspaces", (one.name for one in company.workspaces))
+        self._refuse_twice("permission_sets", (one.name for one in company.permission_sets))
+        self._refuse_twice("domains", (one.name for one in company.domains))
+        self._check_permissions()
+        return {
+            "slug": company.slug,
+            "name": company.name,
+            "jit_provisioning_available": company.jit_provisioning_available,
+            "workspaces": _by_name({"name": one.name} for one in company.workspaces),
+            "permission_sets": _by_name(
+                {"name": one.name, "permissions": sorted(set(one.permissions))}
+                for one in company.permission_sets
+            ),
+            "domains": _by_name(
+                {"name": one.name, "verified": one.verified} for one in company.domains
+            ),
+            "saml": sorted(
+                (self._connection(i, one) for i, one in enumerate(company.saml)),
+                key=lambda one: one["slug"],
+            ),
+            "provisioning": self._provisioning(),
+            "google_sso": company.google_sso.model_dump(),
+            "security": company.security.model_dump(),
+        }
+
+    def refuse_unless_provisioning_possible(self, *, was_on: bool) -> None:
+        """The conditions for automatic provisioning, as the settings page has them."""
+        wanted = self.company.provisioning
+        if not wanted.automatic_user_provisioning:
+            return
+        place: Place = (*self.place, "provisioning", "automatic_user_provisioning")
+        if not self.company.jit_provisioning_available:
+            raise self.file.wrong(place, "expected false while jit_provisioning_available is false")
+        if self.company.google_sso.enabled:
+            raise self.file.wrong(
+                place, "expected false while google_sso is enabled: they exclude each other"
+            )
+        for key in ("default_workspace", "default_permission_set"):
+            if getattr(wanted, key) is None:
+                raise self.file.wrong(place, f"expected {key} as well, which is required with true")
+        lacking = company_lacks_for_provisioning(self.connections, now=self.now)
+        if was_on:
+            lacking = [one for one in lacking if one != EXPIRED_CERTIFICATE]
+        if lacking:
+            names = ", ".join(LACKING[one] for one in lacking)
+            raise self.file.wrong(
+                place, f"expected a complete SAML connection first; what is missing: {names}"
+            )
+
+    def _refuse_twice(self, table: str, names: Iterable[str]) -> None:
+        seen = set()
+        for index, name in enumerate(names):
+            if name in seen:
+                raise self.file.wrong(
+                    (*self.place, table, index, "name"), "expected each name once"
+                )
+            seen.add(name)
+
+    def _check_permissions(self) -> None:
+        for index, one in enumerate(self.company.permission_sets):
+            for position, key in enumerate(one.permissions):
+                if key not in self.permissions:
+                    place = (*self.place, "permission_sets", index, "permissions", position)
+                    known = ", ".join(sorted(self.permissions))
+                    raise self.file.wrong(place, f"expected one of {known}")
+
+    def _connection(self, index: int, table: Saml) -> dict[str, Any]:
+        place: Place = (*self.place, "saml", index)
+        entity_id, target_url, found = table.entity_id, table.target_url, []
+        if table.metadata_file:
+            metadata = self._metadata(table, (*place, "metadata_file"))
+            entity_id, target_url = metadata.entity_id, metadata.redirect_url
+            found = list(metadata.certificates)
+        for position, source in enumerate(table.certificates):
+            found += self._certificates(source, (*place, "certificates", position))
+        unique = {one.fingerprint: one for one in found}
+        ends = [one.not_after for one in unique.values()]
+        connection = SamlConnection(
+            name=table.name,
+            enabled=table.enabled,
+            idp_entity_id=entity_id or "",
+            target_url=target_url or "",
+        )
+        self.connections.append((connection, ends))
+        return {
+            "slug": table.slug,
+            "name": table.name,
+            "enabled": table.enabled,
+            "entity_id": entity_id,
+            "target_url": target_url,
+            "certificates": [unique[key].pem for key in sorted(unique)],
+            "sp_entity_id": table.sp_entity_id or None,
+            "subject_attribute": table.subject_attribute or None,
+            "idp_initiated": table.idp_initiated,
+        }
+
+    def _metadata(self, table: Saml, place: Place) -> saml.IdPMetadata:
+        content = self._read(table.metadata_file or "", place)
+        found = self._usable(
+            place, lambda: saml.read_idp_metadata(content, entity_id=table.entity_id)
+        )
+        if found.redirect_url is None:
+            raise self.file.wrong(
+                place, "expected metadata with a sign-in address for HTTP-Redirect"
+            )
+        return found
+
+    def _certificates(self, source: str, place: Place) -> tuple[saml.Certificate, ...]:
+        content = source.encode() if "-----BEGIN" in source else self._read(source, place)
+        return self._usable(place, lambda: saml.load_certificates(content))
+
+    def _read(self, name: str, place: Place) -> bytes:
+        path = self.file.path.parent / name
+        try:
+            return Path(path).read_bytes()
+        except (OSError, ValueError) as error:
+            problem = getattr(error, "strerror", None) or error
+            raise self.file.wrong(place, f"expected a file that can be read ({problem})") from error
+
+    def _usable(self, place: Place, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except saml.SAMLError as error:
+            raise self.file.wrong(place, f"expected something usable ({error})") from error
+
+    def _provisioning(self) -> dict[str, Any]:
+        table = self.company.provisioning
+        place: Place = (*self.place, "provisioning")
+        self._refuse_unknown(table.default_workspace, "workspaces", (*place, "default_workspace"))
+        self._refuse_unknown(
+            table.default_permission_set, "permission_sets", (*place, "default_permission_set")
+        )
+        for index, rule in enumerate(table.rules):
+            at: Place = (*place, "rules", index)
+            self._refuse_unknown(rule.workspace, "workspaces", (*at, "workspace"))
+            self._refuse_unknown(rule.permission_set, "permission_sets", (*at, "permission_set"))
+        values = table.model_dump()
+        if isinstance(values["domains"], list):
+            values["domains"] = sorted(set(values["domains"]))
+        return values
+
+    def _refuse_unknown(self, name: str | None, table: str, place: Place) -> None:
+        known = [one.name for one in getattr(self.company, table)]
+        if name is not None and name not in known:
+            raise self.file.wrong(
+                place, f"expected one of this company's {table}: {', '.join(known) or 'none'}"
+            )
+
+
+def _by_name(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(entries, key=lambda entry: str(entry["name"]))
+
+
+def repeated_slugs(file: ConfigurationFile) -> Iterator[Place]:
+    """The places of slugs that stand in the file twice, of companies and of connections."""
+    companies: set[str] = set()
+    connections: set[str] = set()
+    for index, company in enumerate(file.configuration.companies):
+        if company.slug in companies:
+            yield ("companies", index, "slug")
+        companies.add(company.slug)
+        for position, connection in enumerate(company.saml):
+            if connection.slug in connections:
+                yield ("companies", index, "saml", position, "slug")
+            connections.add(connection.slug)

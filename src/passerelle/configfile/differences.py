@@ -1,0 +1,87 @@
+"""What is different between two settings of a company, as lines for people."""
+
+from collections.abc import Iterator
+from typing import Any
+
+_KEYS = {"workspaces": "name", "permission_sets": "name", "domains": "name", "saml": "slug"}
+_SINGULAR = {
+    "workspaces": "workspace",
+    "permission_sets": "permission set",
+    "domains": "domain",
+    "saml": "SAML connection",
+}
+
+
+def changes_between(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """One line for each change: `+ …`, `~ …`, `- …`."""
+    slug = after["slug"]
+    return [f"{line[0]} {slug}: {line[2:]}" for line in _changes(before, after)]
+
+
+def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    for key in ("name", "jit_provisioning_available"):
+        yield from _changed(key, before[key], after[key])
+    for table, key in _KEYS.items():
+        yield from _collection(_SINGULAR[table], key, before[table], after[table])
+    for table in ("provisioning", "google_sso", "security"):
+        for key, value in after[table].items():
+            if key == "rules":
+                yield from _rules(before[table][key], value)
+            else:
+                yield from _changed(f"{table}.{key}", before[table][key], value)
+
+
+def _changed(name: str, before: Any, after: Any) -> Iterator[str]:
+    if before != after:
+        yield f"~ {name}: {_shown(before)} → {_shown(after)}"
+
+
+def _collection(
+    noun: str, key: str, before: list[dict[str, Any]], after: list[dict[str, Any]]
+) -> Iterator[str]:
+    old, new = ({one[key]: one for one in entries} for entries in (before, after))
+    for name, entry in new.items():
+        if name not in old:
+            yield f"+ {noun} {name}"
+            continue
+        for field, value in entry.items():
+            if old[name][field] != value:
+                shown = (_count(old[name][field]), _count(value))
+                yield f"~ {noun} {name}: {field}: {shown[0]} → {shown[1]}"
+    for name in old:
+        if name not in new:
+            yield f"- {noun} {name}"
+
+
+def _rules(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Iterator[str]:
+    for rule in after:
+        if rule not in before:
+            yield f"+ rule {_rule(rule)}"
+    for rule in before:
+        if rule not in after:
+            yield f"- rule {_rule(rule)}"
+    if before != after and all(rule in before for rule in after) and len(before) == len(after):
+        yield "~ rules: their order"
+
+
+def _rule(rule: dict[str, Any]) -> str:
+    condition = f"= {rule['equals']}" if rule["matches"] is None else f"~ {rule['matches']}"
+    target = f"{rule['permission_set']} in {rule['workspace']}"
+    return f"{rule['attribute']} {condition}: {target}"
+
+
+def _count(value: Any) -> str:
+    """Certificates are long: how many there are says enough in one line."""
+    if isinstance(value, list) and any("-----BEGIN" in str(one) for one in value):
+        return f"{len(value)} certificate{'s' if len(value) != 1 else ''}"
+    return _shown(value)
+
+
+def _shown(value: Any) -> str:
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list):
+        return "[" + ", ".join(str(one) for one in value) + "]"
+    return str(value)

@@ -1,0 +1,263 @@
+"""The configuration file as typed values, and where in the file each one stands."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+
+from passerelle.configfile.values import network, permission_key, rule_pattern, web_address
+from passerelle.provisioning import normalise_domain
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=150, strip_whitespace=True)]
+Slug = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
+]
+
+
+def _domain(value: str) -> str:
+    domain = normalise_domain(value)
+    if domain is None:
+        raise ValueError("expected a domain such as acme.example")
+    return domain
+
+
+DomainName = Annotated[str, AfterValidator(_domain)]
+
+
+class Table(BaseModel):
+    """A table of the file: an unknown key in it is a mistake, never ignored."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class LocalName(Table):
+    en: Name
+    fr: Name
+
+
+class Permission(Table):
+    key: Annotated[str, AfterValidator(permission_key)]
+    name: LocalName
+
+
+class Workspace(Table):
+    name: Name
+
+
+class PermissionSet(Table):
+    name: Name
+    permissions: list[str] = []
+
+
+class Domain(Table):
+    name: DomainName
+    verified: bool = False
+
+
+class Saml(Table):
+    slug: Slug
+    name: Name
+    enabled: bool = True
+    metadata_file: str | None = None
+    entity_id: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
+    target_url: Annotated[str, AfterValidator(web_address)] | None = None
+    certificates: list[str] = []
+    sp_entity_id: Annotated[str, StringConstraints(max_length=1024)] = ""
+    subject_attribute: Annotated[str, StringConstraints(max_length=300)] = ""
+    idp_initiated: bool = False
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Saml":
+        by_hand = self.target_url or self.certificates
+        if self.metadata_file and by_hand:
+            raise ValueError(
+                "expected metadata_file, or entity_id, target_url and certificates, not both"
+            )
+        return self
+
+
+class Rule(Table):
+    attribute: Annotated[str, StringConstraints(min_length=1, max_length=300)]
+    equals: Annotated[str, StringConstraints(max_length=500)] | None = None
+    matches: Annotated[
+        str, StringConstraints(max_length=500), AfterValidator(rule_pattern)
+    ] | None = None
+    workspace: Name
+    permission_set: Name
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> "Rule":
+        if (self.equals is None) == (self.matches is None):
+            raise ValueError("expected either equals or matches")
+        return self
+
+
+class Provisioning(Table):
+    automatic_user_provisioning: bool = False
+    default_workspace: Name | None = None
+    default_permission_set: Name | None = None
+    domains: Literal["known", "verified"] | list[DomainName] = "known"
+    newcomers: Literal["create", "approve"] = "create"
+    existing_accounts: Literal["link", "refuse"] = "link"
+    update_profile: bool = True
+    sync_rules: Literal["always", "first_sign_in"] = "always"
+    rules: list[Rule] = []
+
+
+class GoogleSso(Table):
+    enabled: bool = False
+    client_id: Annotated[str, StringConstraints(max_length=200)] = ""
+    hosted_domain: DomainName | Literal[""] = ""
+
+
+class Security(Table):
+    password_min_length: Annotated[int, Field(ge=8, le=128)] = 8
+    password_complexity: bool = False
+    password_reuse: Annotated[int, Field(ge=0, le=100)] = 3
+    password_expiry_days: Annotated[int, Field(ge=0, le=3650)] = 0
+    session_minutes: Annotated[int, Field(ge=1, le=10080)] = 1440
+    two_factor: Literal["optional", "required"] = "optional"
+    sso_enforcement: Literal["off", "test_users", "everyone"] = "off"
+    ip_allowlist: list[Annotated[str, AfterValidator(network)]] = []
+
+    @model_validator(mode="after")
+    def _week_needs_two_factor(self) -> "Security":
+        if self.session_minutes > 1440 and self.two_factor != "required":
+            raise ValueError(
+                "expected session_minutes of at most 1440, or two_factor = \"required\""
+            )
+        return self
+
+
+class Company(Table):
+    slug: Slug
+    name: Name
+    jit_provisioning_available: bool = False
+    workspaces: list[Workspace] = []
+    permission_sets: list[PermissionSet] = []
+    domains: list[Domain] = []
+    saml: list[Saml] = []
+    provisioning: Provisioning = Provisioning()
+    google_sso: GoogleSso = GoogleSso()
+    security: Security = Security()
+
+
+class Configuration(Table):
+    permissions: list[Permission] = []
+    companies: list[Company] = []
+
+
+Place = tuple[int | str, ...]
+"""The way to a value: keys and positions, such as ("companies", 0, "name")."""
+
+
+class WrongConfiguration(Exception):  # noqa: N818 - reads as what is the matter
+    """One line: file, line, key, what was expected, what was received."""
+
+
+class ConfigurationFile:
+    """A file that was read: its values, and for each the line where it stands."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self.text = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise WrongConfiguration(f"{path}: {error.strerror or error}") from error
+        except UnicodeDecodeError:
+            raise WrongConfiguration(f"{path}: expected UTF-8 text") from None
+        self.values = self._parse()
+        try:
+            self.configuration = Configuration.model_validate(self.values)
+        except ValidationError as error:
+            raise self._first_problem(error) from None
+
+    def _parse(self) -> dict[str, Any]:
+        try:
+            return tomllib.loads(self.text)
+        except tomllib.TOMLDecodeError as error:
+            raise WrongConfiguration(f"{self.path}: not TOML: {error}") from None
+        except RecursionError:
+            raise WrongConfiguration(f"{self.path}: not TOML: nested too deeply") from None
+
+    def _first_problem(self, error: ValidationError) -> WrongConfiguration:
+        problem = error.errors()[0]
+        place = tuple(part for part in problem["loc"] if self._is_step(part, problem["loc"]))
+        kind, message = problem["type"], problem["msg"].removeprefix("Value error, ")
+        if kind == "missing":
+            return self.wrong(place, f"expected a key {place[-1]}", parent=True)
+        if kind == "extra_forbidden":
+            return self.wrong(place, "expected no such key")
+        return self.wrong(place, message[:1].lower() + message[1:])
+
+    def _is_step(self, part: int | str, loc: tuple[int | str, ...]) -> bool:
+        """Whether a part of pydantic's location is a key of ours, not the name of a choice."""
+        return isinstance(part, int) or part.isidentifier() and "[" not in part
+
+    def wrong(self, place: Place, expected: str, *, parent: bool = False) -> WrongConfiguration:
+        """The error for one place: its line, its key, and the value that stands there."""
+        where = place[:-1] if parent else place
+        line = self.line_of(where)
+        key = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in place)
+        value = value_at(self.values, place)
+        received = "nothing" if value is None or parent else _shown(value)
+        return WrongConfiguration(
+            f"{self.path}, line {line}: {key.lstrip('.')}: {expected}; received {received}"
+        )
+
+    def line_of(self, place: Place) -> int:
+        """The line where a value begins: the first after which the file, cut there, holds it.
+
+        The parser keeps no positions, so it is asked again for shorter and shorter beginnings;
+        this happens only when there is an error to report.
+        """
+        lines = self.text.splitlines()
+        low, high = 1, max(len(lines), 1)
+        while low < high:
+            middle = (low + high) // 2
+            held, end = self._held_after(lines, middle, high, place)
+            if held:
+                high = middle
+            else:
+                low = end + 1
+        return low
+
+    def _held_after(
+        self, lines: list[str], start: int, stop: int, place: Place
+    ) -> tuple[bool, int]:
+        """Whether the place is there after `start` lines, or the next number that can be parsed."""
+        for count in range(start, stop):
+            try:
+                values = tomllib.loads("\n".join(lines[:count]))
+            except tomllib.TOMLDecodeError:
+                continue
+            found = value_at(values, place) is not None
+            # Lines in the middle of a value belong to the value that ends with them.
+            return found, count
+        return True, stop
+
+
+def value_at(values: Any, place: Place) -> Any:
+    """The value at a place, or None."""
+    for part in place:
+        if isinstance(part, int):
+            values = values[part] if isinstance(values, list) and part < len(values) else None
+        else:
+            values = values.get(part) if isinstance(values, dict) else None
+        if values is None:
+            return None
+    return values
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    return text if len(text) <= 100 else text[:97] + "..."

@@ -1,0 +1,86 @@
+"""A company's configuration as plain values, in the shape of the file."""
+
+from typing import Any
+
+from passerelle.directory.models import Company
+from passerelle.sso.models import SamlConnection
+
+
+def company_settings(company: Company) -> dict[str, Any]:
+    """Every setting of a company, as the file would say it, in a stable order."""
+    return {
+        "slug": company.slug,
+        "name": company.name,
+        "jit_provisioning_available": company.jit_provisioning_available,
+        "workspaces": [{"name": one.name} for one in company.workspaces.order_by("name")],
+        "permission_sets": [
+            {"name": one.name, "permissions": sorted(p.key for p in one.permissions.all())}
+            for one in company.permission_sets.order_by("name").prefetch_related("permissions")
+        ],
+        "domains": [
+            {"name": one.name, "verified": one.verified_at is not None}
+            for one in company.domains.order_by("name")
+        ],
+        "saml": [
+            _connection(one)
+            for one in company.connections.order_by("slug").prefetch_related("certificates")
+        ],
+        "provisioning": _provisioning(company),
+        "google_sso": {
+            "enabled": company.google_sso_enabled,
+            "client_id": company.google_client_id,
+            "hosted_domain": company.google_hosted_domain,
+        },
+        "security": {
+            "password_min_length": company.password_min_length,
+            "password_complexity": company.password_complexity,
+            "password_reuse": company.password_reuse,
+            "password_expiry_days": company.password_expiry_days,
+            "session_minutes": company.session_minutes,
+            "two_factor": company.two_factor,
+            "sso_enforcement": company.sso_enforcement,
+            "ip_allowlist": list(company.ip_allowlist),
+        },
+    }
+
+
+def _connection(connection: SamlConnection) -> dict[str, Any]:
+    certificates = sorted(connection.certificates.all(), key=lambda one: one.fingerprint)
+    return {
+        "slug": connection.slug,
+        "name": connection.name,
+        "enabled": connection.enabled,
+        "entity_id": connection.idp_entity_id or None,
+        "target_url": connection.target_url or None,
+        "certificates": [one.pem for one in certificates],
+        "sp_entity_id": connection.sp_entity_id or None,
+        "subject_attribute": connection.subject_attribute or None,
+        "idp_initiated": connection.idp_initiated,
+    }
+
+
+def _provisioning(company: Company) -> dict[str, Any]:
+    listed = company.provisioning_domains == Company.Domains.LISTED
+    workspace, permission_set = company.default_workspace, company.default_permission_set
+    return {
+        "automatic_user_provisioning": company.automatic_user_provisioning,
+        "default_workspace": workspace.name if workspace else None,
+        "default_permission_set": permission_set.name if permission_set else None,
+        "domains": sorted(company.provisioning_domain_list)
+        if listed
+        else company.provisioning_domains,
+        "newcomers": company.newcomers,
+        "existing_accounts": company.existing_accounts,
+        "update_profile": company.update_profile,
+        "sync_rules": company.sync_rules,
+        "rules": [
+            {
+                "attribute": rule.attribute,
+                "equals": rule.equals,
+                "matches": rule.matches,
+                "workspace": rule.workspace.name,
+                "permission_set": rule.permission_set.name,
+            }
+            for rule in company.rules.select_related("workspace", "permission_set")
+        ],
+    }

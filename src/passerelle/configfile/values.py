@@ -1,0 +1,36 @@
+"""Checks of single values in the configuration file; each says what was expected."""
+
+import re
+from ipaddress import ip_network
+
+from passerelle.provisioning.engine import compile_pattern
+from passerelle.sso.connections import is_web_address
+
+_KEY = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
+
+
+def permission_key(value: str) -> str:
+    if not _KEY.fullmatch(value) or len(value) > 100:
+        raise ValueError("expected area.action, such as reports.export")
+    return value
+
+
+def web_address(value: str) -> str:
+    if not is_web_address(value) or len(value) > 2048:
+        raise ValueError("expected an address starting with https://")
+    return value
+
+
+def rule_pattern(value: str) -> str:
+    try:
+        compile_pattern(value)
+    except ValueError as error:
+        raise ValueError(f"expected a regular expression (RE2): {error}") from None
+    return value
+
+
+def network(value: str) -> str:
+    try:
+        return str(ip_network(value, strict=False))
+    except ValueError:
+        raise ValueError("expected an address or a network such as 203.0.113.0/24") from None

@@ -1,0 +1,192 @@
+"""What is wrong with an installation, and what to do about it."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from passerelle.audit.models import AuditEvent
+from passerelle.config.env import PREFIX, Environment
+from passerelle.directory.models import Company
+from passerelle.sso.connections import missing_for_sign_in
+from passerelle.sso.models import SamlConnection, SignIn
+
+EXPIRY_NOTICE = timedelta(days=30)
+MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
+MAX_SEALING_LAG = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    check: str
+    passed: bool
+    detail: str
+    fix: str | None = None
+
+    def as_json(self) -> dict[str, object]:
+        return {
+            "check": self.check,
+            "passed": self.passed,
+            "detail": self.detail,
+            "fix": self.fix,
+        }
+
+
+def diagnose(*, now: datetime, deploy: bool) -> list[Finding]:
+    """Every finding, good and bad; without a database only what needs none."""
+    findings = [*_environment(), *_base_url(deploy)]
+    database = _database()
+    findings.append(database)
+    if not database.passed:
+        return findings
+    checks: tuple[Callable[[datetime], Iterator[Finding]], ...] = (
+        _clock,
+        _connections,
+        _policies,
+        _audit,
+    )
+    for check in checks:
+        findings += check(now)
+    return findings
+
+
+def _environment() -> Iterator[Finding]:
+    known = {PREFIX + field.upper() for field in Environment.model_fields}
+    unknown = sorted(name for name in os.environ if name.startswith(PREFIX) and name not in known)
+    if unknown:
+        yield Finding(
+            "environment",
+            False,
+            f"{', '.join(unknown)}: no such variable",
+            f"Correct the name. Known: {', '.join(sorted(known - {PREFIX + 'DEMO'}))}.",
+        )
+    else:
+        yield Finding("environment", True, "every variable is known")
+
+
+def _base_url(deploy: bool) -> Iterator[Finding]:
+    ours = settings.PASSERELLE
+    if not ours.base_url:
+        yield Finding(
+            "base_url",
+            False,
+            "the public address is not set",
+            "Set PASSERELLE_BASE_URL, such as https://sso.example.",
+        )
+    elif deploy and not ours.has_tls:
+        yield Finding(
+            "base_url",
+            False,
+            f"{ours.base_url} is not https: cookies are not Secure, and there is no HSTS",
+            "Put a proxy with TLS in front, and set PASSERELLE_BASE_URL to its https address.",
+        )
+    else:
+        yield Finding("base_url", True, ours.base_url)
+    if deploy and ours.has_tls and not ours.trusted_proxies:
+        yield Finding(
+            "trusted_proxies",
+            False,
+            "no proxy is trusted, so a request that came to it by TLS looks like plain http",
+            "Set PASSERELLE_TRUSTED_PROXIES to the address of the proxy that ends TLS.",
+        )
+
+
+def _database() -> Finding:
+    try:
+        executor = MigrationExecutor(connection)
+        waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except Error as error:
+        text = " ".join(str(error).split())
+        return Finding(
+            "database", False, f"cannot be reached: {text}", "Start it, or correct its address."
+        )
+    if waiting:
+        count = len(waiting)
+        return Finding(
+            "database", False, f"{count} migrations are missing", "Run `passerelle migrate`."
+        )
+    return Finding("database", True, f"{connection.vendor}, up to date")
+
+
+def _clock(now: datetime) -> Iterator[Finding]:
+    """Compare with the database server's clock, and with the newest trace."""
+    fix = "Set the clock by NTP: assertions are valid for minutes only."
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            difference = abs(cursor.fetchone()[0] - now)
+        if difference > MAX_CLOCK_DIFFERENCE:
+            seconds = round(difference.total_seconds())
+            yield Finding("clock", False, f"{seconds} s away from the database's", fix)
+            return
+    newest = SignIn.objects.order_by("-time").values_list("time", flat=True).first()
+    if newest and newest - now > MAX_CLOCK_DIFFERENCE:
+        yield Finding("clock", False, f"a sign-in was at {newest:%Y-%m-%d %H:%M:%S} UTC", fix)
+    else:
+        yield Finding("clock", True, f"{now:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _connections(now: datetime) -> Iterator[Finding]:
+    found = SamlConnection.objects.filter(enabled=True).select_related("company")
+    for one in found.prefetch_related("certificates"):
+        name = f"{one.company.slug}/{one.slug}"
+        certificates = list(one.certificates.all())
+        if lacking := missing_for_sign_in(one, len(certificates)):
+            yield Finding(
+                "connection",
+                False,
+                f"{name} lacks {', '.join(lacking)}",
+                "Complete it on the company's Security settings page, or switch it off.",
+            )
+            continue
+        last = max(certificate.not_after for certificate in certificates)
+        if last - now <= EXPIRY_NOTICE:
+            state = "expired" if last <= now else "expires"
+            yield Finding(
+                "certificate",
+                False,
+                f"the last certificate of {name} {state} on {last:%Y-%m-%d}",
+                "Add the identity provider's new certificate before it changes over.",
+            )
+        else:
+            yield Finding("certificate", True, f"{name}: valid until {last:%Y-%m-%d}")
+
+
+def _policies(now: datetime) -> Iterator[Finding]:
+    """The database refuses such a row: this looks whether it was changed behind its back."""
+    for company in Company.objects.filter(automatic_user_provisioning=True):
+        whole = (
+            company.workspaces.filter(id=company.default_workspace_id).exists()
+            and company.permission_sets.filter(id=company.default_permission_set_id).exists()
+        )
+        if whole:
+            yield Finding("policy", True, f"{company.slug}: newcomers get their defaults")
+        else:
+            yield Finding(
+                "policy",
+                False,
+                f"{company.slug}: the default workspace or permission set is gone",
+                "Select both again on the company's Security settings page.",
+            )
+
+
+def _audit(now: datetime) -> Iterator[Finding]:
+    oldest = (
+        AuditEvent.objects.filter(sequence__isnull=True)
+        .order_by("time")
+        .values_list("time", flat=True)
+        .first()
+    )
+    if oldest and now - oldest > MAX_SEALING_LAG:
+        yield Finding(
+            "audit",
+            False,
+            f"entries since {oldest:%Y-%m-%d %H:%M} UTC are not sealed",
+            "Keep `passerelle serve` running: it seals every few seconds.",
+        )
+    else:
+        yield Finding("audit", True, "entries are sealed as they should be")

@@ -1,0 +1,67 @@
+"""What has to be done now and then, by whichever process is up: sealing and purging.
+
+Each job is safe to run twice at once, so replicas need not agree on who does it.
+"""
+
+import logging
+import threading
+from datetime import datetime, timedelta
+
+from django.db import close_old_connections
+from django.db.models import Model
+from django.utils import timezone
+
+from passerelle.audit.chain import seal
+from passerelle.sso.models import (
+    AuthnRequest,
+    ConsumedAssertion,
+    FailedAttempts,
+    PendingSignIn,
+    Session,
+)
+
+log = logging.getLogger("passerelle.housekeeping")
+
+SEAL_EVERY = 2.0
+PURGE_EVERY = timedelta(minutes=1)
+BATCH = 500
+_EXPIRING: tuple[tuple[type[Model], str], ...] = (
+    (AuthnRequest, "expires_at"),
+    (ConsumedAssertion, "expires_at"),
+    (PendingSignIn, "expires_at"),
+    (Session, "expires_at"),
+    (FailedAttempts, "window_ends"),
+)
+
+
+def purge(now: datetime) -> int:
+    """Delete a small batch of each kind of row that has ended; return how many went."""
+    gone = 0
+    for model, field in _EXPIRING:
+        ended = model._default_manager.filter(**{f"{field}__lt": now})
+        keys = list(ended.values_list("pk", flat=True)[:BATCH])
+        if keys:
+            gone += model._default_manager.filter(pk__in=keys).delete()[0]
+    return gone
+
+
+def start() -> threading.Thread:
+    """Keep house in the background until the process ends."""
+    thread = threading.Thread(target=_keep_house, name="housekeeping", daemon=True)
+    thread.start()
+    return thread
+
+
+def _keep_house() -> None:
+    purged_at = timezone.now()
+    pause = threading.Event()
+    while not pause.wait(SEAL_EVERY):
+        try:
+            close_old_connections()
+            seal()
+            if timezone.now() - purged_at > PURGE_EVERY:
+                purged_at = timezone.now()
+                purge(purged_at)
+        except Exception:
+            # The next round tries again: a database that is away for a while is no reason to stop.
+            log.exception("housekeeping failed; it goes on")

@@ -1,0 +1,69 @@
+"""A person's browser, as far as sign-ins need one: Django's client and its cookies."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from django.conf import settings
+from django.test import Client
+
+from passerelle.directory.models import User
+from passerelle.practice_idp.people import Person
+from passerelle.practice_idp.views import _read_request
+from passerelle.sso.models import SamlConnection
+from tests.world import GRACE, respond_to, session_of
+
+
+class Browser(Client):
+    """One browser. It talks to the one public address, and keeps its cookies."""
+
+    def __init__(self, language: str = "en", **keywords: Any) -> None:
+        headers = {"accept-language": language, "host": "127.0.0.1:8000"}
+        super().__init__(headers=headers, **keywords)
+
+    def start(self, connection: SamlConnection, *, next_path: str = "") -> str:
+        """Press the button; return the ID of the request that goes to the identity provider."""
+        query = {"next": next_path} if next_path else {}
+        answer = self.get(f"/auth/saml/{connection.slug}/login", query)
+        assert answer.status_code == 302, answer.content
+        sent = parse_qs(urlsplit(answer["Location"]).query)
+        return _read_request(sent["SAMLRequest"][0], "").id
+
+    def post_response(self, connection: SamlConnection, field: str, **fields: str) -> Any:
+        """What the identity provider's page does: a cross-site POST, without any cookie of ours."""
+        stranger = Browser()
+        answer = stranger.post(
+            f"/auth/saml/{connection.slug}/callback", {"SAMLResponse": field, **fields}
+        )
+        for name, morsel in stranger.cookies.items():
+            self.cookies[name] = morsel.value
+        return answer
+
+    def sign_in(
+        self,
+        connection: SamlConnection,
+        person: Person = GRACE,
+        *,
+        next_path: str = "",
+        **said: Any,
+    ) -> Any:
+        """The whole way; return the answer of finish, or of the callback where it refuses."""
+        request_id = self.start(connection, next_path=next_path)
+        field = respond_to(
+            connection, person, request_id=request_id, now=datetime.now(UTC), **said
+        )
+        answer = self.post_response(connection, field)
+        return self.get(answer["Location"]) if answer.status_code == 303 else answer
+
+    def enter(self, user: User) -> "Browser":
+        """Be signed in as this user."""
+        self.cookies[settings.SESSION_COOKIE] = session_of(user, now=datetime.now(UTC))
+        return self
+
+
+def reference_in(answer: Any) -> str:
+    """The reference on a refusal page."""
+    found = re.search(r'id="reference" value="([0-9A-Z]{3}-[0-9A-Z]{3})"', answer.content.decode())
+    assert found, answer.content.decode()
+    return found[1]
