@@ -1,0 +1,69 @@
+"""A real installation for the tests: its own data folder or database, its own server processes."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Self
+
+from tests.servers import processes
+
+COMMAND = (sys.executable, "-m", "passerelle")
+
+
+class Passerelle:
+    """One installation, set up and run by its own commands."""
+
+    def __init__(self, state: Path, *, port: int, environment: dict[str, str]) -> None:
+        self.state = state
+        self.port = port
+        self.base_url = f"http://127.0.0.1:{port}"
+        # An empty variable counts as not set: nothing of the tests' own environment shines through.
+        blank = {name: "" for name in os.environ if name.startswith("PASSERELLE_")}
+        self.environment = {**blank, "PASSERELLE_BASE_URL": self.base_url, **environment}
+        self.server: processes.Server | None = None
+
+    @classmethod
+    def set_up(cls, state: Path, *, database_url: str | None = None, **variables: str) -> Self:
+        """An empty, migrated installation."""
+        state.mkdir(parents=True, exist_ok=True)
+        environment = {"PASSERELLE_DATA_DIR": str(state / "data"), **variables}
+        if database_url:
+            environment["PASSERELLE_DATABASE_URL"] = database_url
+            environment["PASSERELLE_SECRET_KEY"] = "a secret key that only these tests know"
+        installation = cls(state, port=processes.free_port(), environment=environment)
+        installation.run("migrate")
+        return installation
+
+    def run(self, *arguments: str, given: bytes = b"") -> str:
+        """One command, its standard output."""
+        return processes.run([*COMMAND, *arguments], env=self.environment, given=given).decode()
+
+    def apply(self, configuration: str) -> str:
+        path = self.state / "passerelle.toml"
+        path.write_text(configuration, encoding="utf-8")
+        return self.run("apply", str(path))
+
+    def serve(self, *, workers: int = 2) -> None:
+        """Start the server and wait until it is ready."""
+        bind = f"127.0.0.1:{self.port}"
+        self.server = processes.start(
+            [*COMMAND, "serve", "--bind", bind, "--workers", str(workers)],
+            log=self.state / "server.log",
+            env=self.environment,
+        )
+        processes.wait_for_url(self.server, f"{self.base_url}/health/ready")
+
+    def stop(self) -> None:
+        if self.server:
+            processes.stop(self.server)
+            self.server = None
+
+    def log(self) -> str:
+        path = self.state / "server.log"
+        return path.read_text() if path.exists() else ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
