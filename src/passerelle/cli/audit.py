@@ -51,7 +51,9 @@ def run_verify(arguments: argparse.Namespace) -> int:
     elif first is None:
         sys.stdout.write(f"whole: {found.sealed} sealed, {found.unsealed} unsealed\n")
     else:
-        sys.stdout.write(f"broken: entry {first.sequence} of chain {first.chain}: {first.problem}\n")
+        sys.stdout.write(
+            f"broken: entry {first.sequence} of chain {first.chain}: {first.problem}\n"
+        )
     return 0 if first is None else 1
 
 

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -72,6 +73,8 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    # Standard error is for the one line that ends a command, not for an old certificate's oddities.
+    warnings.simplefilter("ignore")
     if arguments.batch:
         if not arguments.json or arguments.response_file:
             raise UsageError("--batch takes --json and no RESPONSE_FILE")

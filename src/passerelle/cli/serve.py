@@ -56,6 +56,7 @@ def serve(host: str, port: int, *, workers: int) -> None:
     from granian import Granian
     from granian.constants import Interfaces
     from granian.http import HTTP1Settings
+    from granian.log import LogLevels
 
     from passerelle import housekeeping
 
@@ -71,7 +72,7 @@ def serve(host: str, port: int, *, workers: int) -> None:
         backpressure=256,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         log_access=False,
-        log_level="warning",
+        log_level=LogLevels.warning,
         respawn_failed_workers=True,
     )
     housekeeping.start()

@@ -41,9 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def as_json(user: Any) -> dict[str, Any]:
     """One account; each pair of workspace and permission set once, whatever gave it."""
-    pairs = {
-        (one.workspace.name, one.permission_set.name) for one in user.memberships.all()
-    }
+    pairs = {(one.workspace.name, one.permission_set.name) for one in user.memberships.all()}
     return {
         "company": user.company.slug,
         "email": user.email,

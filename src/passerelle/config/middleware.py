@@ -44,7 +44,7 @@ class HealthMiddleware:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM directory_company LIMIT 1")
-        except Exception:  # noqa: BLE001 - whatever is the matter, it is not ready
+        except Exception:
             return JsonResponse({"status": "database not ready"}, status=503)
         return JsonResponse({"status": "ok"})
 
@@ -74,7 +74,7 @@ def _came_by_tls(request: HttpRequest) -> bool:
     if not is_within(request.META.get("REMOTE_ADDR"), settings.PASSERELLE.trusted_proxies):
         return False
     forwarded = request.META.get("HTTP_X_FORWARDED_PROTO", "")
-    return forwarded.rpartition(",")[2].strip() == "https"
+    return bool(forwarded.rpartition(",")[2].strip() == "https")
 
 
 class SecurityHeadersMiddleware:
@@ -109,7 +109,7 @@ class LanguageMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         language = translation.get_language_from_request(request)
         with translation.override(language):
-            request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+            request.LANGUAGE_CODE = language
             response = self.get_response(request)
         response.headers.setdefault("Content-Language", language)
         patch_vary_headers(response, ("Accept-Language",))

@@ -117,9 +117,7 @@ LOGGING = {
         "text": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         "json": {"()": "passerelle.config.logs.JsonFormatter"},
     },
-    "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": PASSERELLE.log_format}
-    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": PASSERELLE.log_format}},
     "root": {"handlers": ["stderr"], "level": "WARNING"},
     "loggers": {
         "passerelle": {"level": "INFO"},

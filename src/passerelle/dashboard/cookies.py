@@ -1,4 +1,4 @@
-"""Our cookies, all with the same care: host only, never for scripts, Secure wherever there is TLS."""
+"""Our cookies, all with the same care: host only, not for scripts, Secure wherever there is TLS."""
 
 from django.conf import settings
 from django.http import HttpResponse

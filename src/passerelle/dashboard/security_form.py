@@ -1,5 +1,6 @@
 """The form of the Security settings page: what an administrator may change about signing in."""
 
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
@@ -42,6 +43,20 @@ class Draft:
         return [row.not_after for row in self.kept] + [one.not_after for one in self.added]
 
 
+class OwnChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """A choice among the company's own rows; anything else is the same mistake."""
+
+    default_error_messages = {
+        "invalid_choice": gettext_lazy("Select one from the list: this one is not there any more.")
+    }
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except forms.ValidationError:
+            raise forms.ValidationError(self.error_messages["invalid_choice"]) from None
+
+
 class SecurityForm(forms.Form):
     """Field errors stand beside their field; nothing is changed unless all of it is right."""
 
@@ -55,8 +70,8 @@ class SecurityForm(forms.Form):
     removed_certificates = forms.MultipleChoiceField(required=False)
     idp_initiated = forms.BooleanField(required=False)
     automatic_user_provisioning = forms.BooleanField(required=False)
-    default_workspace = forms.ModelChoiceField(Workspace.objects.none(), required=False)
-    default_permission_set = forms.ModelChoiceField(PermissionSet.objects.none(), required=False)
+    default_workspace = OwnChoice(Workspace.objects.none(), required=False)
+    default_permission_set = OwnChoice(PermissionSet.objects.none(), required=False)
     google_sso_enabled = forms.BooleanField(required=False)
     google_client_id = forms.CharField(max_length=200, required=False)
     google_hosted_domain = forms.CharField(max_length=253, required=False)
@@ -78,7 +93,8 @@ class SecurityForm(forms.Form):
         self._field("removed_certificates").choices = [
             (row.fingerprint, row.fingerprint) for row in self.certificates
         ]
-        self.draft = Draft(connection, list(self.certificates))
+        # A copy: the page goes on showing the connection as it is.
+        self.draft = Draft(copy(connection), list(self.certificates))
 
     def _field(self, name: str) -> Any:
         return self.fields[name]
@@ -102,7 +118,7 @@ class SecurityForm(forms.Form):
         }
 
     def clean_metadata_file(self) -> str:
-        file = cast("UploadedFile | None", self.cleaned_data.get("metadata_file"))
+        file = cast("UploadedFile[bytes] | None", self.cleaned_data.get("metadata_file"))
         return file.read().decode("utf-8", "replace") if file else ""
 
     def clean_google_hosted_domain(self) -> str:
@@ -125,8 +141,10 @@ class SecurityForm(forms.Form):
         if values.get("version") is not None and values["version"] != self.company.version:
             self.add_error(
                 None,
-                _("Someone else saved these settings while you were editing. Your entries are "
-                  "still here: reload the page to see theirs, then save again."),
+                _(
+                    "Someone else saved these settings while you were editing. Your entries are "
+                    "still here: reload the page to see theirs, then save again."
+                ),
             )
         return values
 
@@ -157,8 +175,10 @@ class SecurityForm(forms.Form):
         if connection.target_url and not parts.is_web_address(connection.target_url):
             self.add_error(
                 "target_url",
-                _("Enter the address of the identity provider's sign-in service, starting with "
-                  "https://"),
+                _(
+                    "Enter the address of the identity provider's sign-in service, starting with "
+                    "https://"
+                ),
             )
 
     def _add_certificates(self, text: str) -> None:
@@ -183,8 +203,10 @@ class SecurityForm(forms.Form):
         if read.redirect_url is None:
             self.add_error(
                 field_name,
-                _("This identity provider offers no sign-in address with the HTTP-Redirect "
-                  "binding. Switch that binding on there."),
+                _(
+                    "This identity provider offers no sign-in address with the HTTP-Redirect "
+                    "binding. Switch that binding on there."
+                ),
             )
             return
         connection = self.draft.connection
@@ -213,8 +235,10 @@ class SecurityForm(forms.Form):
                 _("SAML SSO must be set up first. What is missing: %(names)s.") % {"names": names},
             )
         if values.get("google_sso_enabled"):
-            sentence = _("Automatic user provisioning and Google SSO cannot be on together. "
-                         "Switch one of them off.")
+            sentence = _(
+                "Automatic user provisioning and Google SSO cannot be on together. "
+                "Switch one of them off."
+            )
             self.add_error(toggle, sentence)
             self.add_error("google_sso_enabled", sentence)
         if not values.get("default_workspace") and "default_workspace" not in self.errors:
@@ -228,7 +252,10 @@ class SecurityForm(forms.Form):
 def early_access_sentence() -> str:
     contact = settings.PASSERELLE.early_access_contact
     if contact:
-        return _("Automatic user provisioning is in early access. To take part, contact "
-                 "%(contact)s.") % {"contact": contact}
-    return _("Automatic user provisioning is in early access. To take part, contact whoever runs "
-             "this service.")
+        return _(
+            "Automatic user provisioning is in early access. To take part, contact %(contact)s."
+        ) % {"contact": contact}
+    return _(
+        "Automatic user provisioning is in early access. To take part, contact whoever runs "
+        "this service."
+    )

@@ -82,7 +82,7 @@ def _account_of(plan: Plan, context: Context) -> User:
         password="!",
     )
     user.set_email(create.email)
-    if create.status == User.Status.ACTIVE:
+    if create.status == "active":
         user.last_sign_in_at = context.now
     if not insert_or_nothing(user):
         raise Conflict
@@ -169,8 +169,8 @@ def _membership(step: Give, user: User, context: Context) -> Membership:
 def _withdraw(step: Withdraw, user: User) -> None:
     Membership.objects.filter(
         user=user,
-        workspace_id=step.grant.workspace,
-        permission_set_id=step.grant.permission_set,
+        workspace_id=UUID(step.grant.workspace),
+        permission_set_id=UUID(step.grant.permission_set),
         source=Membership.Source.RULE,
     ).delete()
 
@@ -194,7 +194,8 @@ def _entries(
     shown = {k: list(v) for k, v in changed.items() if k not in ("email_key", "email_domain")}
     if shown:
         entries.append(Entry(EventName.USER_UPDATED, user.email, shown))
-    for step in (*gives, *withdraws):
+    steps: list[Give | Withdraw] = [*gives, *withdraws]
+    for step in steps:
         given = isinstance(step, Give)
         event = EventName.MEMBERSHIP_GIVEN if given else EventName.MEMBERSHIP_WITHDRAWN
         entries.append(Entry(event, user.email, _grant_details(step, context.names)))

@@ -1,6 +1,6 @@
 """Insert a row, or learn that the database already holds one that excludes it."""
 
-from typing import cast
+from typing import Any, cast
 
 from django.db import connection, models
 from django.db.models import sql
@@ -18,5 +18,5 @@ def insert_or_nothing(row: models.Model) -> bool:
     query.insert_values(list(model._meta.concrete_fields), [row])
     (statement, parameters), *_ = query.get_compiler(connection=connection).as_sql()
     with connection.cursor() as cursor:
-        cursor.execute(statement, cast("tuple[object, ...]", parameters))
-        return cursor.rowcount == 1
+        cursor.execute(statement, cast("Any", parameters))
+        return bool(cursor.rowcount == 1)

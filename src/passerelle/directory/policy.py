@@ -48,9 +48,7 @@ def policy_of(company: Company, rules: tuple[Rule, ...]) -> Policy:
         automatic=company.automatic_user_provisioning,
         default=default,
         domains=(
-            frozenset(company.provisioning_domain_list)
-            if listed
-            else company.provisioning_domains  # type: ignore[arg-type]
+            frozenset(company.provisioning_domain_list) if listed else company.provisioning_domains  # type: ignore[arg-type]
         ),
         newcomers=company.newcomers,  # type: ignore[arg-type]
         existing_accounts=company.existing_accounts,  # type: ignore[arg-type]

@@ -86,10 +86,11 @@ def _facts(company_id: UUID, profile: Profile) -> dict[str, bool]:
         if domain not in PUBLIC_DOMAINS:
             known = Exists(_holders(company_id, domain))
     removed = Exists(Tombstone.objects.filter(company_id=company_id, mark__in=marks))
-    return (
+    return cast(
+        "dict[str, bool]",
         Company.objects.filter(id=company_id)
         .values(removed=removed, domain_verified=verified, domain_known=known)
-        .get()
+        .get(),
     )
 
 

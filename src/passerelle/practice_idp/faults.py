@@ -130,7 +130,10 @@ FAULTS = (
     Fault("clock_ahead", _("Clock an hour ahead"), "not_yet_valid", said=_later),
     Fault("audience", _("Meant for another service"), "audience_mismatch", said=_other_audience),
     Fault(
-        "recipient", _("Addressed to another service"), "recipient_mismatch", said=_other_destination
+        "recipient",
+        _("Addressed to another service"),
+        "recipient_mismatch",
+        said=_other_destination,
     ),
     Fault("issuer", _("From another company’s provider"), "issuer_mismatch", said=_other_company),
     Fault("unsigned", _("Not signed"), "signature_missing", signed=_unsigned),
@@ -157,7 +160,7 @@ def respond(issue: Issue, signing_key: SigningKey, fault: Fault | None) -> str:
     if fault and fault.said:
         fault.said(issue)
     root = build_response(issue)
-    (fault and fault.signed or _properly)(root, issue, signing_key)
+    ((fault and fault.signed) or _properly)(root, issue, signing_key)
     if fault and fault.sent:
         fault.sent(root)
     return encoded(root)
@@ -165,5 +168,3 @@ def respond(issue: Issue, signing_key: SigningKey, fault: Fault | None) -> str:
 
 def _properly(root: etree._Element, issue: Issue, key: SigningKey) -> None:
     sign_assertion(root, key)
-
-

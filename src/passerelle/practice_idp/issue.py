@@ -139,7 +139,9 @@ def _assertion(issue: Issue) -> etree._Element:
         NotBefore=_written(issue.now - timedelta(seconds=30)),
         NotOnOrAfter=_written(issue.now + issue.lifetime),
     )
-    _text(etree.SubElement(conditions, saml("AudienceRestriction")), saml("Audience"), issue.audience)
+    _text(
+        etree.SubElement(conditions, saml("AudienceRestriction")), saml("Audience"), issue.audience
+    )
     statement = etree.SubElement(
         assertion,
         saml("AuthnStatement"),
@@ -190,21 +192,17 @@ def write_idp_metadata(*, entity_id: str, sso_url: str, certificate_der: bytes) 
     root = etree.Element(
         md("EntityDescriptor"), nsmap={"md": METADATA_NS, "ds": DSIG_NS}, entityID=entity_id
     )
-    role = etree.SubElement(
-        root, md("IDPSSODescriptor"), protocolSupportEnumeration=PROTOCOL_NS
-    )
+    role = etree.SubElement(root, md("IDPSSODescriptor"), protocolSupportEnumeration=PROTOCOL_NS)
     key = etree.SubElement(role, md("KeyDescriptor"), use="signing")
     data = etree.SubElement(etree.SubElement(key, ds("KeyInfo")), ds("X509Data"))
     _text(data, ds("X509Certificate"), base64.b64encode(certificate_der).decode())
     _text(role, md("NameIDFormat"), NAME_ID_PERSISTENT)
-    etree.SubElement(
-        role, md("SingleSignOnService"), Binding=BINDING_REDIRECT, Location=sso_url
-    )
+    etree.SubElement(role, md("SingleSignOnService"), Binding=BINDING_REDIRECT, Location=sso_url)
     return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
 
 
 def _text(parent: etree._Element, name: str, text: str, **attributes: str) -> etree._Element:
-    element = etree.SubElement(parent, name, **attributes)
+    element = etree.SubElement(parent, name, attributes)
     element.text = text
     return element
 

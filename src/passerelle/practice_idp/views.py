@@ -1,4 +1,4 @@
-"""The pages of the practice identity provider. Its addresses exist only inside the demonstration."""
+"""The pages of the practice identity provider; they exist only inside the demonstration."""
 
 import base64
 import binascii

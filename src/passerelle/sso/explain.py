@@ -20,8 +20,10 @@ _ = gettext_noop
 FLOW: dict[str, tuple[str, str]] = {
     "request_unknown": (
         _("The response answers no sign-in that is waiting for one."),
-        _("Start the sign-in again from our sign-in page. A response can be used once, and only "
-          "for the sign-in that asked for it."),
+        _(
+            "Start the sign-in again from our sign-in page. A response can be used once, and only "
+            "for the sign-in that asked for it."
+        ),
     ),
     "request_expired": (
         _("The sign-in took too long: it was started more than %(minutes)s minutes ago."),
@@ -29,13 +31,17 @@ FLOW: dict[str, tuple[str, str]] = {
     ),
     "assertion_replayed": (
         _("The assertion was used before. Each one lets a person in once."),
-        _("Start the sign-in again. If nobody pressed “back” or “reload”, somebody may have copied "
-          "the response."),
+        _(
+            "Start the sign-in again. If nobody pressed “back” or “reload”, somebody may have copied "
+            "the response."
+        ),
     ),
     "browser_mismatch": (
         _("The sign-in was finished in another browser than the one it was started in."),
-        _("Start the sign-in again, and allow cookies for our address. If a link led here, do not "
-          "use it."),
+        _(
+            "Start the sign-in again, and allow cookies for our address. If a link led here, do not "
+            "use it."
+        ),
     ),
     "connection_disabled": (
         _("Single sign-on is switched off for this connection, or not set up completely."),
@@ -61,41 +67,59 @@ PASSED = {
 }
 
 # For the person: what happened, in plain words. Whoever can mend it sees the rest.
-_TRY_AGAIN = _("The sign-in could not be completed. Try it again; if that does not help, ask an "
-               "administrator.")
-_SET_UP = _("Your company's sign-in service and this one do not fit together yet. An administrator "
-            "can mend that.")
+_TRY_AGAIN = _(
+    "The sign-in could not be completed. Try it again; if that does not help, ask an administrator."
+)
+_SET_UP = _(
+    "Your company's sign-in service and this one do not fit together yet. An administrator "
+    "can mend that."
+)
 PERSON: dict[str, str] = {
-    "status_not_success": _("Your company's sign-in service did not let you through to here. You "
-                            "may not be assigned to this application yet."),
+    "status_not_success": _(
+        "Your company's sign-in service did not let you through to here. You "
+        "may not be assigned to this application yet."
+    ),
     "request_expired": _("The sign-in took too long. Please start again."),
     "request_unknown": _("This sign-in was finished already, or has ended. Please start again."),
     "assertion_replayed": _("This sign-in was used already. Please start again."),
-    "browser_mismatch": _("The sign-in was started in another browser or window. Please start again "
-                          "here, with cookies allowed."),
+    "browser_mismatch": _(
+        "The sign-in was started in another browser or window. Please start again "
+        "here, with cookies allowed."
+    ),
     "connection_disabled": _("Single sign-on is not switched on for your company."),
-    "unsolicited_refused": _("Please start from the sign-in page here, not from your company's "
-                             "application list."),
+    "unsolicited_refused": _(
+        "Please start from the sign-in page here, not from your company's application list."
+    ),
     "expired": _("The sign-in took too long, or a clock is wrong. Please start again."),
     "email_missing": _("Your company's sign-in service did not tell us your e-mail address."),
-    "email_invalid": _("The e-mail address that your company's sign-in service sent cannot be "
-                       "used."),
-    "jit_disabled": _("You have no account here yet, and your company has not opened automatic "
-                      "access."),
-    "jit_unavailable": _("You have no account here yet, and your company has not opened automatic "
-                         "access."),
-    "domain_not_allowed": _("Your company accepted your sign-in, but automatic access is not open "
-                            "for addresses at %(received)s."),
-    "account_exists": _("Your sign-in could not be connected to your account yet. An administrator "
-                        "can do that."),
-    "identity_conflict": _("Your sign-in could not be connected to your account. An administrator "
-                           "can mend that."),
+    "email_invalid": _(
+        "The e-mail address that your company's sign-in service sent cannot be used."
+    ),
+    "jit_disabled": _(
+        "You have no account here yet, and your company has not opened automatic access."
+    ),
+    "jit_unavailable": _(
+        "You have no account here yet, and your company has not opened automatic access."
+    ),
+    "domain_not_allowed": _(
+        "Your company accepted your sign-in, but automatic access is not open "
+        "for addresses at %(received)s."
+    ),
+    "account_exists": _(
+        "Your sign-in could not be connected to your account yet. An administrator can do that."
+    ),
+    "identity_conflict": _(
+        "Your sign-in could not be connected to your account. An administrator can mend that."
+    ),
     "user_suspended": _("Your account is suspended."),
     "user_removed": _("Your account was removed."),
-    "approval_pending": _("Your account is made and waits for an administrator to approve it. You "
-                          "can sign in as soon as that is done."),
-    "address_not_allowed": _("You cannot sign in from this network. Use your company's network or "
-                             "its VPN."),
+    "approval_pending": _(
+        "Your account is made and waits for an administrator to approve it. You "
+        "can sign in as soon as that is done."
+    ),
+    "address_not_allowed": _(
+        "You cannot sign in from this network. Use your company's network or its VPN."
+    ),
     "message_too_large": _SET_UP,
     "malformed_message": _TRY_AGAIN,
 }

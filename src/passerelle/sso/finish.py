@@ -76,9 +76,7 @@ def _finish(
     return _open(*decided, pending, trace)
 
 
-def _consume(
-    pending: PendingSignIn, cookie: str | None, binding: str | None, trace: Trace
-) -> str:
+def _consume(pending: PendingSignIn, cookie: str | None, binding: str | None, trace: Trace) -> str:
     """Spend the code, if this is the browser that may; return a reason otherwise."""
     trace.checks, trace.steps, trace.notes = list(pending.checks), [], []
     profile = profile_of_pending(pending, trace.connection)

@@ -125,9 +125,7 @@ def _open_message(field: str) -> tuple[bytes, str | None, Check | None]:
         return b"", None, Check(check, False, error.expected, error.received, error.reason)
 
 
-def _who_is_asked(
-    slug: str, request_id: str | None
-) -> tuple[SamlConnection, AuthnRequest | None]:
+def _who_is_asked(slug: str, request_id: str | None) -> tuple[SamlConnection, AuthnRequest | None]:
     """The connection, with the request where it is one of its own: one query for both."""
     if request_id:
         requests = AuthnRequest.objects.select_related("connection__company")
@@ -153,14 +151,14 @@ def _refuse_if_unusable(connection: SamlConnection, address: str | None, now: da
     trace = Trace(connection=connection, now=now, address=address)
     received = ", ".join(lacking) or "switched off"
     reason = trace.failed(
-        Check("connection", False, "a complete, enabled connection", received, "connection_disabled")
+        Check(
+            "connection", False, "a complete, enabled connection", received, "connection_disabled"
+        )
     )
     raise Refused(keep(trace, outcome="refused", reason=reason))
 
 
-def _expected(
-    connection: SamlConnection, request_id: str | None, now: datetime
-) -> saml.Expected:
+def _expected(connection: SamlConnection, request_id: str | None, now: datetime) -> saml.Expected:
     """The response is judged as an answer to the request it names; `_spend` sees if it is ours."""
     ours = addresses_of(connection)
     return saml.Expected(
@@ -214,9 +212,7 @@ def _expired(request: AuthnRequest) -> Check:
     minutes = str(round(REQUEST_LIFETIME.total_seconds() / 60))
     started = f"started {request.created_at:%H:%M:%S} UTC"
     values = {"minutes": minutes}
-    return Check(
-        "request", False, f"within {minutes} minutes", started, "request_expired", values
-    )
+    return Check("request", False, f"within {minutes} minutes", started, "request_expired", values)
 
 
 def _last_moment(assertion: saml.Assertion, now: datetime) -> datetime:

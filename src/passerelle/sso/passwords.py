@@ -1,4 +1,4 @@
-"""Signing in with a password: for administrators, small companies, and when the provider is down."""
+"""Signing in with a password: for administrators, small companies, and emergencies."""
 
 from datetime import datetime, timedelta
 from uuid import UUID

@@ -28,7 +28,7 @@ def find_company(request: PageRequest) -> HttpResponse:
     only = Company.objects.all()[:2]
     if request.method == "GET" and len(only) == 1:
         return _door(request, only[0], next_path)
-    context = {"next": next_path}
+    context: dict[str, object] = {"next": next_path}
     if request.method == "POST":
         typed = request.POST.get("email", "")
         next_path = safe_next(request.POST.get("next"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
@@ -72,9 +73,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     now, address = timezone.now(), client_address(request)
     try:
         field, relay_state = _posted(request)
-        parked = accept_response(
-            slug, field, relay_state=relay_state, address=address, now=now
-        )
+        parked = accept_response(slug, field, relay_state=relay_state, address=address, now=now)
     except MessageError as error:
         refused = refuse_message(find_connection(slug), error, address=address, now=now)
         return _after_failure(request, refused, address)
@@ -163,7 +162,7 @@ def _refused_page(request: HttpRequest, sign_in: SignIn) -> HttpResponse:
     """One plain sentence, whom to ask, and the reference that the administrator can open."""
     reason = sign_in.reason
     status = 413 if reason == "message_too_large" else 400 if reason in UNVERIFIABLE else 403
-    failed = next((check for check in sign_in.checks if not check["passed"]), {})
+    failed: dict[str, Any] = next((check for check in sign_in.checks if not check["passed"]), {})
     values = {"received": failed.get("received") or "?", **failed.get("values", {})}
     connection = sign_in.connection
     context = {

@@ -41,9 +41,14 @@ def _saved(form: SecurityForm, request: PageRequest) -> bool:
     try:
         save_security(form, administrator=request.person, now=timezone.now())
     except Outdated:
-        form.add_error(None, _("Someone else saved these settings while you were editing. Your "
-                               "entries are still here: reload the page to see theirs, then save "
-                               "again."))
+        form.add_error(
+            None,
+            _(
+                "Someone else saved these settings while you were editing. Your "
+                "entries are still here: reload the page to see theirs, then save "
+                "again."
+            ),
+        )
         return False
     return True
 
@@ -89,5 +94,6 @@ def _domains_sentence(company: Company) -> str:
         return _("For e-mail addresses at verified domains: %(names)s.") % {"names": names}
     if not names:
         return _("For e-mail addresses at domains that people of the company have already.")
-    return _("For e-mail addresses at %(names)s, and at domains that people of the company have "
-             "already.") % {"names": names}
+    return _(
+        "For e-mail addresses at %(names)s, and at domains that people of the company have already."
+    ) % {"names": names}

@@ -89,9 +89,7 @@ def _detail(row: SignIn) -> dict[str, Any]:
         "cause": failed and failed["detail"],
         "cure": failed and failed["fix"],
         "known_reason": row.reason in EXPLAINED,
-        "steps": [
-            filled(_(step["template"]), step["values"]) for step in row.steps
-        ],
+        "steps": [filled(_(step["template"]), step["values"]) for step in row.steps],
         "notes": [
             filled(_(NOTES[note["note"]]), {"value": note["value"]})
             for note in row.notes

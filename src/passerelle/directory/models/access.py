@@ -4,9 +4,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import get_language
 
-from passerelle.identifiers import uuid7
 from passerelle.directory.models.company import Company
 from passerelle.directory.models.user import User
+from passerelle.identifiers import uuid7
 
 
 class Workspace(models.Model):
@@ -75,9 +75,7 @@ class Membership(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    workspace = models.ForeignKey(
-        Workspace, on_delete=models.PROTECT, related_name="memberships"
-    )
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="memberships")
     permission_set = models.ForeignKey(
         PermissionSet, on_delete=models.PROTECT, related_name="memberships"
     )

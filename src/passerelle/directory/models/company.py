@@ -42,9 +42,7 @@ class ProvisioningPolicy(models.Model):
         max_length=10, choices=Domains.choices, default=Domains.KNOWN
     )
     provisioning_domain_list = models.JSONField(default=list, blank=True)
-    newcomers = models.CharField(
-        max_length=10, choices=Newcomers.choices, default=Newcomers.CREATE
-    )
+    newcomers = models.CharField(max_length=10, choices=Newcomers.choices, default=Newcomers.CREATE)
     existing_accounts = models.CharField(
         max_length=10, choices=ExistingAccounts.choices, default=ExistingAccounts.LINK
     )

@@ -1,0 +1,62 @@
+# Bare `make` lists what there is. Every target does its own set-up and is quick when nothing is to do.
+
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python -m
+SOURCES := src tests benchmarks
+# A fast part of the tests: no server, no browser, no database but SQLite.
+QUICK := tests/saml tests/provisioning tests/directory tests/sso tests/audit tests/configfile \
+  tests/dashboard tests/config tests/test_documentation.py tests/test_structure.py
+# What touches a database runs again on PostgreSQL.
+DATABASE := tests/directory tests/sso tests/audit tests/configfile tests/dashboard tests/cli
+
+.PHONY: help demo test setup check quick bench translations
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+demo: setup ## try it: ends with the service running and one address to open
+	$(BIN)/passerelle demo
+
+setup: .venv/.runtime ## a virtual environment with the locked dependencies
+
+test: .venv/.dev ## everything, with the real servers and the real browser
+	tests/servers/install
+	$(RUN) pytest -n 2 --dist loadgroup tests
+	PASSERELLE_TEST_DATABASE=postgresql $(RUN) pytest -n 2 $(DATABASE)
+
+quick: .venv/.dev ## unit tests only
+	$(RUN) pytest -n 2 $(QUICK)
+
+check: .venv/.dev ## format, lint, types, import contracts, migrations, translations
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	PASSERELLE_DATA_DIR=$(BIN)/../check DJANGO_SETTINGS_MODULE=passerelle.config.settings \
+	  $(BIN)/django-admin makemigrations --check --dry-run
+	$(RUN) tests.translations
+
+translations: .venv/.dev ## collect new texts into the catalogue, and compile it
+	$(RUN) tests.translations --update
+
+bench: .venv/.bench ## the benchmarks, side by side with the peers; writes benchmarks/RESULTS.md
+	$(BIN)/python benchmarks/run.py
+
+.venv/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "Python 3.11 or newer is needed; this is $$($(PYTHON) --version)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+	  if [ "$$(id -u)" = 0 ]; then apt-get update -q && apt-get install -qy python3-venv; \
+	  else echo "Python's venv is missing: sudo apt-get install python3-venv"; exit 1; fi; }
+	$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/.runtime: .venv/.python requirements.lock pyproject.toml
+	$(RUN) pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
+	$(RUN) pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+.venv/.dev: .venv/.runtime requirements-dev.lock
+	$(RUN) pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,307 @@
+"""Settings > Security settings: what the page allows, what it refuses, and what it says."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from passerelle.audit.models import AuditEvent
+from passerelle.directory.models import Company
+from passerelle.practice_idp.issue import make_signing_key, write_idp_metadata
+from passerelle.saml import load_certificate
+from passerelle.sso.models import SigningCertificate
+from tests.browsing import Browser
+from tests.world import NOW, make_administrator, make_company, make_user, signing_key
+
+pytestmark = pytest.mark.django_db
+PAGE = "/settings/security/"
+
+
+@pytest.fixture
+def acme() -> Company:
+    return make_company()
+
+
+@pytest.fixture
+def alice(acme) -> Browser:
+    return Browser().enter(make_administrator(acme))
+
+
+def fields_of(company: Company, **changes: object) -> dict[str, object]:
+    """The form as the page shows it, with some fields changed; None leaves one out."""
+    connection = company.connections.first()
+    fields: dict[str, object] = {
+        "version": company.version,
+        "automatic_user_provisioning": "on" if company.automatic_user_provisioning else None,
+        "default_workspace": company.default_workspace_id or "",
+        "default_permission_set": company.default_permission_set_id or "",
+        "google_client_id": company.google_client_id,
+        "google_hosted_domain": company.google_hosted_domain,
+    }
+    if connection:
+        fields |= {
+            "saml_enabled": "on",
+            "name": connection.name,
+            "idp_entity_id": connection.idp_entity_id,
+            "target_url": connection.target_url,
+        }
+    return {name: value for name, value in {**fields, **changes}.items() if value is not None}
+
+
+def errors_in(answer) -> dict[str, list[str]]:
+    return {name: list(map(str, found)) for name, found in answer.context["form"].errors.items()}
+
+
+def test_switching_off_and_on_again_is_saved_and_recorded(acme, alice):
+    alice.post(PAGE, fields_of(acme, automatic_user_provisioning=None))
+    acme.refresh_from_db()
+    assert not acme.automatic_user_provisioning
+    answer = alice.post(PAGE, fields_of(acme, automatic_user_provisioning="on"))
+    assert answer.status_code == 302
+    acme.refresh_from_db()
+    assert acme.automatic_user_provisioning
+    details = [event.details for event in AuditEvent.objects.order_by("time", "id")]
+    assert details == [
+        {"automatic_user_provisioning": [True, False]},
+        {"automatic_user_provisioning": [False, True]},
+    ]
+
+
+def test_after_saving_the_page_says_so(acme, alice):
+    answer = alice.post(PAGE, fields_of(acme, name="New name"), follow=True)
+    assert "Changes saved." in answer.content.decode()
+    assert acme.connections.get().name == "New name"
+
+
+def test_both_selections_are_required(acme, alice):
+    answer = alice.post(PAGE, fields_of(acme, default_workspace="", default_permission_set=""))
+    assert answer.status_code == 422
+    assert errors_in(answer) == {
+        "default_workspace": ["Select the workspace that newcomers join."],
+        "default_permission_set": ["Select the permission set that newcomers get."],
+    }
+
+
+def test_it_is_refused_together_with_google_sso_whichever_was_first(acme, alice):
+    changes = {"google_sso_enabled": "on", "google_client_id": "client"}
+    answer = alice.post(PAGE, fields_of(acme, **changes))
+    sentence = (
+        "Automatic user provisioning and Google SSO cannot be on together. Switch one of them off."
+    )
+    assert errors_in(answer)["automatic_user_provisioning"] == [sentence]
+    assert errors_in(answer)["google_sso_enabled"] == [sentence]
+    alice.post(PAGE, fields_of(acme, automatic_user_provisioning=None, **changes))
+    acme.refresh_from_db()
+    assert acme.google_sso_enabled
+    answer = alice.post(PAGE, fields_of(acme, automatic_user_provisioning="on", **changes))
+    assert errors_in(answer)["google_sso_enabled"] == [sentence]
+
+
+def test_google_sso_can_be_set_up_when_provisioning_is_off(acme, alice):
+    changes = {
+        "automatic_user_provisioning": None,
+        "google_sso_enabled": "on",
+        "google_client_id": "client",
+        "google_hosted_domain": "Acme.Example",
+    }
+    assert alice.post(PAGE, fields_of(acme, **changes)).status_code == 302
+    acme.refresh_from_db()
+    assert (acme.google_sso_enabled, acme.google_hosted_domain) == (True, "acme.example")
+
+
+def test_early_access_closed_shows_the_toggle_disabled_with_whom_to_contact(acme, alice):
+    Company.objects.update(jit_provisioning_available=False, automatic_user_provisioning=False)
+    page = alice.get(PAGE).content.decode()
+    assert "contact early-access@passerelle.example" in page
+    assert 'name="automatic_user_provisioning" disabled' in page
+    acme.refresh_from_db()
+    answer = alice.post(PAGE, fields_of(acme, automatic_user_provisioning="on"))
+    [sentence] = errors_in(answer)["automatic_user_provisioning"]
+    assert "early access" in sentence
+    assert "early-access@passerelle.example" in sentence
+
+
+@pytest.mark.parametrize(
+    ("change", "missing"),
+    [
+        ({"target_url": ""}, "the Target URL"),
+        ({"idp_entity_id": ""}, "the IdP entity ID"),
+        ({"saml_enabled": None}, "SAML SSO switched on"),
+    ],
+)
+def test_an_incomplete_connection_is_named_piece_by_piece(acme, alice, change, missing):
+    answer = alice.post(PAGE, fields_of(acme, **change))
+    [sentence] = errors_in(answer)["automatic_user_provisioning"]
+    assert sentence == f"SAML SSO must be set up first. What is missing: {missing}."
+
+
+def test_the_last_certificate_cannot_be_removed_while_it_is_on(acme, alice):
+    fingerprint = SigningCertificate.objects.get().fingerprint
+    answer = alice.post(PAGE, fields_of(acme, removed_certificates=[fingerprint]))
+    [sentence] = errors_in(answer)["automatic_user_provisioning"]
+    assert "a certificate" in sentence
+    assert SigningCertificate.objects.count() == 1
+
+
+def test_it_cannot_be_switched_on_with_an_expired_certificate_but_stays_on(acme, alice):
+    SigningCertificate.objects.update(not_after=NOW.replace(year=2020))
+    assert alice.post(PAGE, fields_of(acme, name="Renamed")).status_code == 302
+    acme.refresh_from_db()
+    alice.post(PAGE, fields_of(acme, automatic_user_provisioning=None))
+    acme.refresh_from_db()
+    answer = alice.post(PAGE, fields_of(acme, automatic_user_provisioning="on"))
+    [sentence] = errors_in(answer)["automatic_user_provisioning"]
+    assert "a certificate that has not expired" in sentence
+
+
+def test_without_a_connection_it_says_that_one_is_missing(alice, acme):
+    acme.connections.all().delete()
+    answer = alice.post(PAGE, fields_of(acme))
+    [sentence] = errors_in(answer)["automatic_user_provisioning"]
+    assert "a SAML connection" in sentence
+
+
+def test_a_connection_is_made_from_pasted_metadata(alice, acme):
+    acme.connections.all().delete()
+    document = write_idp_metadata(
+        entity_id="https://new.example/idp",
+        sso_url="https://new.example/sso",
+        certificate_der=signing_key("new").certificate_der,
+    )
+    answer = alice.post(
+        PAGE, fields_of(acme, saml_enabled="on", name="Acme SSO", metadata=document.decode())
+    )
+    assert answer.status_code == 302, errors_in(answer)
+    made = acme.connections.get()
+    assert (made.slug, made.idp_entity_id) == ("acme", "https://new.example/idp")
+    assert made.target_url == "https://new.example/sso"
+    assert made.certificates.count() == 1
+
+
+def test_the_metadata_file_can_be_uploaded(alice, acme, tmp_path):
+    path = tmp_path / "idp.xml"
+    path.write_bytes(
+        write_idp_metadata(
+            entity_id="https://other.example/idp",
+            sso_url="https://other.example/sso",
+            certificate_der=signing_key("other").certificate_der,
+        )
+    )
+    with path.open("rb") as file:
+        answer = alice.post(PAGE, fields_of(acme, metadata_file=file))
+    assert answer.status_code == 302, errors_in(answer)
+    assert acme.connections.get().idp_entity_id == "https://other.example/idp"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("metadata", "hello", "This is not SAML metadata."),
+        ("metadata", "<html/>", "This is not SAML metadata. Received: html."),
+        ("new_certificates", "not a certificate", "This is not a certificate in PEM form"),
+        ("target_url", "javascript:alert(1)", "Enter the address of the identity provider"),
+        ("google_hosted_domain", "no domain", "Enter a domain such as acme.example"),
+        ("name", "", "Enter the text of the sign-in button"),
+        ("default_workspace", "nonsense", "Select one from the list"),
+        ("version", "one", "Enter a whole number"),
+        ("name", "x" * 151, "at most 150 characters"),
+    ],
+)
+def test_a_wrong_value_is_refused_beside_its_field_and_nothing_changes(
+    acme, alice, field, value, sentence
+):
+    answer = alice.post(PAGE, fields_of(acme, **{field: value}))
+    assert answer.status_code == 422
+    assert sentence in " ".join(errors_in(answer)[field])
+    assert not AuditEvent.objects.exists()
+
+
+def test_a_second_certificate_is_added_beside_the_first(acme, alice):
+    pem = load_certificate(make_signing_key(name="next", now=NOW).certificate_der).pem
+    assert alice.post(PAGE, fields_of(acme, new_certificates=pem)).status_code == 302
+    assert SigningCertificate.objects.count() == 2
+
+
+def test_someone_else_saved_in_the_meantime_and_nothing_is_lost(acme, alice):
+    fields = fields_of(acme, name="Mine")
+    alice.post(PAGE, fields_of(acme, name="Theirs"))
+    answer = alice.post(PAGE, fields)
+    assert answer.status_code == 422
+    assert "Someone else saved these settings" in answer.content.decode()
+    assert 'value="Mine"' in answer.content.decode()
+    assert acme.connections.get().name == "Theirs"
+
+
+def test_an_untested_connection_says_so_and_can_be_tested(alice):
+    page = alice.get(PAGE).content.decode()
+    assert "Not tested yet" in page
+    assert "/auth/saml/acme/login" in page
+
+
+def test_only_an_administrator_may(acme):
+    member = Browser().enter(make_user(acme, "bob@acme.example"))
+    assert member.get(PAGE).status_code == 403
+    assert member.post(PAGE, fields_of(acme, name="Hers")).status_code == 403
+    assert acme.connections.get().name == "Acme SSO"
+
+
+def test_a_stranger_is_led_to_the_sign_in_page_and_back(acme):
+    answer = Browser().get(PAGE)
+    assert (answer.status_code, answer["Location"]) == (
+        302,
+        "/login/?next=%2Fsettings%2Fsecurity%2F",
+    )
+    assert Browser().post(PAGE, fields_of(acme)).status_code == 302
+
+
+def test_another_company_cannot_reach_the_workspace_or_the_connection(acme):
+    globex = make_company("globex")
+    mallory = Browser().enter(make_administrator(globex))
+    answer = mallory.post(
+        PAGE + "?connection=acme", fields_of(globex, default_workspace=acme.default_workspace_id)
+    )
+    assert "default_workspace" in errors_in(answer)
+    mallory.post(PAGE + "?connection=acme", fields_of(globex, name="Mallory was here"))
+    assert acme.connections.get().name == "Acme SSO"
+
+
+def test_without_the_forms_token_nothing_is_changed(acme):
+    browser = Browser(enforce_csrf_checks=True).enter(make_administrator(acme))
+    answer = browser.post(PAGE, fields_of(acme, name="Forged"))
+    assert answer.status_code == 403
+    assert "Nothing was changed" in answer.content.decode()
+    assert acme.connections.get().name == "Acme SSO"
+
+
+def test_an_administrator_who_is_suspended_is_out_at_once(acme):
+    administrator = make_administrator(acme)
+    browser = Browser().enter(administrator)
+    administrator.status = "suspended"
+    administrator.save()
+    assert browser.get(PAGE).status_code == 302
+
+
+def test_the_page_stays_small_and_asks_little_of_the_database(alice, django_assert_max_num_queries):
+    with django_assert_max_num_queries(9):
+        page = alice.get(PAGE)
+    assert len(page.content) < 50_000
+
+
+def test_the_page_in_french_uses_the_words_of_the_product(acme):
+    browser = Browser("fr").enter(make_administrator(acme))
+    page = browser.get(PAGE).content.decode()
+    for words in (
+        "Paramètres de sécurité",
+        "Approvisionnement automatique des utilisateurs",
+        "Espace de travail par défaut",
+        "Ensemble d’autorisations par défaut",
+        "Enregistrer les modifications",
+    ):
+        assert words in page
+
+
+def test_the_session_ends_after_its_minutes_without_use(acme):
+    administrator = make_administrator(acme)
+    browser = Browser().enter(administrator)
+    ended = datetime.now(UTC) - timedelta(seconds=1)
+    administrator.sessions.update(expires_at=ended)
+    assert browser.get(PAGE).status_code == 302
