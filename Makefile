@@ -60,3 +60,8 @@ bench: .venv/.bench ## the benchmarks, side by side with the peers; writes bench
 .venv/.dev: .venv/.runtime requirements-dev.lock
 	$(RUN) pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-dev.lock
 	@touch $@
+
+.venv/.bench: .venv/.dev requirements-bench.lock
+	tests/servers/install
+	$(RUN) pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-bench.lock
+	@touch $@

@@ -50,9 +50,7 @@ class Browser(Client):
     ) -> Any:
         """The whole way; return the answer of finish, or of the callback where it refuses."""
         request_id = self.start(connection, next_path=next_path)
-        field = respond_to(
-            connection, person, request_id=request_id, now=datetime.now(UTC), **said
-        )
+        field = respond_to(connection, person, request_id=request_id, now=datetime.now(UTC), **said)
         answer = self.post_response(connection, field)
         return self.get(answer["Location"]) if answer.status_code == 303 else answer
 

@@ -98,9 +98,7 @@ def make_user(company: Company, email: str, **fields: Any) -> User:
 
 
 def make_administrator(company: Company, email: str = "") -> User:
-    return make_user(
-        company, email or f"admin@{company.slug}.example", is_administrator=True
-    )
+    return make_user(company, email or f"admin@{company.slug}.example", is_administrator=True)
 
 
 def give(user: User, *, source: str = "hand", workspace: str = "Production") -> Membership:
@@ -121,9 +119,7 @@ def make_rule(company: Company, group: str, *, workspace: str, permission_set: s
         attribute="groups",
         equals=group,
         workspace=Workspace.objects.get_or_create(company=company, name=workspace)[0],
-        permission_set=PermissionSet.objects.get_or_create(
-            company=company, name=permission_set
-        )[0],
+        permission_set=PermissionSet.objects.get_or_create(company=company, name=permission_set)[0],
     )
     Company.objects.filter(id=company.id).update(version=company.version + 1)
 
@@ -141,17 +137,17 @@ def respond_to(
     """The SAMLResponse field of the connection's own identity provider."""
     ours = addresses_of(connection)
     unique = assertion_id or f"_a{_next()}"
-    issue = Issue(
-        idp_entity_id=connection.idp_entity_id,
-        audience=ours.sp_entity_id,
-        acs_url=ours.acs_url,
-        person=person,
-        now=now,
-        response_id=f"_r{_next()}",
-        assertion_id=unique,
-        in_response_to=request_id,
-        **said,
-    )
+    proper = {
+        "idp_entity_id": connection.idp_entity_id,
+        "audience": ours.sp_entity_id,
+        "acs_url": ours.acs_url,
+        "person": person,
+        "now": now,
+        "response_id": f"_r{_next()}",
+        "assertion_id": unique,
+        "in_response_to": request_id,
+    }
+    issue = Issue(**{**proper, **said})
     return respond(issue, signing_key(connection.slug), find_fault(fault))
 
 

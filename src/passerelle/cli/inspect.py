@@ -278,9 +278,11 @@ def _printable(text: str) -> str:
 def _print_text(text: str) -> None:
     encoding = sys.stdout.encoding
     sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    sys.stdout.flush()
 
 
 def _print_json(document: dict[str, Any]) -> None:
     """JSON is UTF-8 whatever the terminal; a lone surrogate is escaped as JSON does it."""
     line = json.dumps(document, ensure_ascii=False) + "\n"
     sys.stdout.buffer.write(line.encode(errors="backslashreplace"))
+    sys.stdout.buffer.flush()

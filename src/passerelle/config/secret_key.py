@@ -2,22 +2,24 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 
 def kept_secret_key(data_dir: Path) -> str:
     """Read the key, or make it: readable by its owner only."""
     path = data_dir / "secret.key"
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
+    if not path.exists():
         data_dir.mkdir(parents=True, exist_ok=True)
-    key = secrets.token_urlsafe(48)
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        # Another process of ours was quicker.
-        return path.read_text().strip()
-    with os.fdopen(descriptor, "w") as file:
-        file.write(key + "\n")
-    return key
+        _make(path)
+    return path.read_text().strip()
+
+
+def _make(path: Path) -> None:
+    """Write a key whole before it gets its name; whoever was quicker has made it."""
+    with NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        file.write(secrets.token_urlsafe(48) + "\n")
+    with suppress(FileExistsError):
+        os.link(file.name, path)
+    Path(file.name).unlink()

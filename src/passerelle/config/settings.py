@@ -63,6 +63,7 @@ if PASSERELLE.database_url:
         }
     }
 else:
+    PASSERELLE.data_dir.mkdir(parents=True, exist_ok=True)
     DATABASES = {
         "default": {
             "ENGINE": "django.db.backends.sqlite3",

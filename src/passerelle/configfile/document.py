@@ -18,9 +18,7 @@ from passerelle.configfile.values import network, permission_key, rule_pattern, 
 from passerelle.provisioning import normalise_domain
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=150, strip_whitespace=True)]
-Slug = Annotated[
-    str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
-]
+Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 
 
 def _domain(value: str) -> str:
@@ -88,9 +86,9 @@ class Saml(Table):
 class Rule(Table):
     attribute: Annotated[str, StringConstraints(min_length=1, max_length=300)]
     equals: Annotated[str, StringConstraints(max_length=500)] | None = None
-    matches: Annotated[
-        str, StringConstraints(max_length=500), AfterValidator(rule_pattern)
-    ] | None = None
+    matches: (
+        Annotated[str, StringConstraints(max_length=500), AfterValidator(rule_pattern)] | None
+    ) = None
     workspace: Name
     permission_set: Name
 
@@ -132,9 +130,7 @@ class Security(Table):
     @model_validator(mode="after")
     def _week_needs_two_factor(self) -> "Security":
         if self.session_minutes > 1440 and self.two_factor != "required":
-            raise ValueError(
-                "expected session_minutes of at most 1440, or two_factor = \"required\""
-            )
+            raise ValueError('expected session_minutes of at most 1440, or two_factor = "required"')
         return self
 
 
@@ -201,7 +197,7 @@ class ConfigurationFile:
 
     def _is_step(self, part: int | str, loc: tuple[int | str, ...]) -> bool:
         """Whether a part of pydantic's location is a key of ours, not the name of a choice."""
-        return isinstance(part, int) or part.isidentifier() and "[" not in part
+        return isinstance(part, int) or (part.isidentifier() and "[" not in part)
 
     def wrong(self, place: Place, expected: str, *, parent: bool = False) -> WrongConfiguration:
         """The error for one place: its line, its key, and the value that stands there."""

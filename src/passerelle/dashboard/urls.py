@@ -18,4 +18,5 @@ urlpatterns = [
     path("settings/security/", security.settings_page),
     path("settings/sign-ins/", sign_ins.sign_in_list),
     path("settings/sign-ins/<str:reference>/", sign_ins.sign_in_detail),
+    path("settings/sign-ins/<str:reference>/approve/", sign_ins.approve_newcomer),
 ]

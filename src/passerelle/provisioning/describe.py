@@ -21,19 +21,27 @@ _ = gettext_noop
 REFUSED: dict[str, tuple[str, str]] = {
     "address_not_allowed": (
         _("The sign-in came from a network address that is not on the company's list."),
-        _("Add the address to the IP allow list, or ask the person to come through the company's "
-          "network."),
+        _(
+            "Add the address to the IP allow list, or ask the person to come through the company's "
+            "network."
+        ),
     ),
     "subject_unstable": (
-        _("The identity provider sends a new identifier at each sign-in, so nobody can be "
-          "recognised by it."),
-        _("In the identity provider, send a persistent NameID or an e-mail address as NameID; or "
-          "name a stable attribute in the settings of this connection."),
+        _(
+            "The identity provider sends a new identifier at each sign-in, so nobody can be "
+            "recognised by it."
+        ),
+        _(
+            "In the identity provider, send a persistent NameID or an e-mail address as NameID; or "
+            "name a stable attribute in the settings of this connection."
+        ),
     ),
     "user_suspended": (
         _("The account is suspended."),
-        _("Reinstate the account if the person should enter again. A sign-in never does that by "
-          "itself."),
+        _(
+            "Reinstate the account if the person should enter again. A sign-in never does that by "
+            "itself."
+        ),
     ),
     "user_removed": (
         _("The person was removed from this company."),
@@ -45,24 +53,34 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "email_missing": (
         _("The identity provider sent no e-mail address."),
-        _("In the identity provider, send the person's e-mail address as an attribute named "
-          "“email”."),
+        _(
+            "In the identity provider, send the person's e-mail address as an attribute named "
+            "“email”."
+        ),
     ),
     "email_invalid": (
-        _("What the identity provider sent as e-mail address is none, or could be mistaken for "
-          "another."),
+        _(
+            "What the identity provider sent as e-mail address is none, or could be mistaken for "
+            "another."
+        ),
         _("In the identity provider, correct the person's e-mail address."),
     ),
     "identity_conflict": (
-        _("The account with this e-mail address already belongs to another identity of the same "
-          "provider."),
-        _("If it is the same person, remove the old identity from the account; otherwise correct "
-          "the e-mail address in the identity provider."),
+        _(
+            "The account with this e-mail address already belongs to another identity of the same "
+            "provider."
+        ),
+        _(
+            "If it is the same person, remove the old identity from the account; otherwise correct "
+            "the e-mail address in the identity provider."
+        ),
     ),
     "account_exists": (
         _("An account with this e-mail address exists and may not be linked by itself."),
-        _("Verify the e-mail domain and allow linking in the provisioning settings, or remove the "
-          "old account."),
+        _(
+            "Verify the e-mail domain and allow linking in the provisioning settings, or remove the "
+            "old account."
+        ),
     ),
     "jit_unavailable": (
         _("Automatic user provisioning is not open for this company."),
@@ -88,12 +106,15 @@ STEPS: dict[type, str] = {
 }
 
 NOTES = {
-    "email_taken": _("The new e-mail address %(value)s belongs to another account: kept the old "
-                     "one."),
-    "email_domain_not_allowed": _("The domain of the new e-mail address %(value)s is not allowed: "
-                                  "kept the old one."),
-    "attribute_missing": _("The attribute “%(value)s” that rules look at was not sent: nothing was "
-                           "withdrawn."),
+    "email_taken": _(
+        "The new e-mail address %(value)s belongs to another account: kept the old one."
+    ),
+    "email_domain_not_allowed": _(
+        "The domain of the new e-mail address %(value)s is not allowed: kept the old one."
+    ),
+    "attribute_missing": _(
+        "The attribute “%(value)s” that rules look at was not sent: nothing was withdrawn."
+    ),
 }
 
 

@@ -47,7 +47,9 @@ class Rule:
     @property
     def text(self) -> str:
         operator = "=" if self.matches is None else "~"
-        return f"{self.attribute} {operator} {self.equals if self.matches is None else self.matches}"
+        return (
+            f"{self.attribute} {operator} {self.equals if self.matches is None else self.matches}"
+        )
 
 
 @dataclass(frozen=True, slots=True)

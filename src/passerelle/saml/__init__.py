@@ -1,5 +1,7 @@
 """SAML 2.0 for a service provider: strict, explained, and without a clock or a network of its own.
 
+Bytes in, a judgement with every check out:
+
     from passerelle import saml
 
     idp = saml.read_idp_metadata(metadata_xml)

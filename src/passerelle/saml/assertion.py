@@ -7,7 +7,13 @@ from lxml import etree
 
 from passerelle.saml import xml
 from passerelle.saml.errors import MessageError
-from passerelle.saml.names import METHOD_BEARER, NAME_ID_UNSPECIFIED, XSI_NIL, saml
+from passerelle.saml.names import (
+    METHOD_BEARER,
+    NAME_ID_ENTITY,
+    NAME_ID_UNSPECIFIED,
+    XSI_NIL,
+    saml,
+)
 from passerelle.saml.xmldsig import VerifiedElement
 
 _KNOWN_CONDITIONS = {
@@ -56,7 +62,10 @@ class Assertion:
 
 
 def read_assertion(verified: VerifiedElement) -> Assertion:
-    """Read an assertion. Raises MessageError(malformed_message) where the schema is broken."""
+    """Read an assertion.
+
+    Raises MessageError: wrong_message, issuer_mismatch (not an entity ID), malformed_message.
+    """
     element = verified.element
     if element.tag != saml("Assertion"):
         raise MessageError(
@@ -69,7 +78,7 @@ def read_assertion(verified: VerifiedElement) -> Assertion:
     index, ends = _session(element)
     return Assertion(
         id=xml.required_attribute(element, "ID"),
-        issuer=xml.uri_of(xml.exactly_one(element, saml("Issuer"))),
+        issuer=read_issuer(xml.exactly_one(element, saml("Issuer"))),
         issued_at=issued_at,
         version=element.get("Version") or "",
         name_id=None if subject is None else _name_id(subject),
@@ -79,6 +88,18 @@ def read_assertion(verified: VerifiedElement) -> Assertion:
         session_not_on_or_after=ends,
         attributes=_attributes(element),
     )
+
+
+def read_issuer(element: etree._Element) -> str:
+    """The entity ID in an Issuer, which may be no other kind of name (Profiles §4.1.4.2)."""
+    name_format = element.get("Format")
+    if name_format not in (None, NAME_ID_ENTITY):
+        raise MessageError(
+            "issuer_mismatch",
+            expected="an Issuer that is an entity ID",
+            received=f"an Issuer of format {name_format}",
+        )
+    return xml.uri_of(element)
 
 
 def _name_id(subject: etree._Element) -> NameID | None:
@@ -140,7 +161,7 @@ def _attributes(element: etree._Element) -> dict[str, tuple[str, ...]]:
 def _values(attribute: etree._Element) -> list[str]:
     return [
         # Only eduPersonTargetedID and its like hold an element, a NameID: its text is the value.
-        (value.text or "") if not len(value) else "".join(value.itertext()).strip()
+        (value.text or "") if not len(value) else xml.all_text_of(value).strip()
         for value in xml.children(attribute, saml("AttributeValue"))
-        if value.get(XSI_NIL) not in ("true", "1")
+        if (value.get(XSI_NIL) or "").strip(xml.WHITE_SPACE) not in ("true", "1")
     ]

@@ -3,11 +3,12 @@
 import base64
 import zlib
 from datetime import datetime
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from lxml import etree
 
 from passerelle.saml.names import ASSERTION_NS, BINDING_POST, PROTOCOL_NS, saml, samlp
+from passerelle.saml.xml import written
 
 
 def build_authn_request(
@@ -19,7 +20,7 @@ def build_authn_request(
         nsmap={"samlp": PROTOCOL_NS, "saml": ASSERTION_NS},
         ID=request_id,
         Version="2.0",
-        IssueInstant=issued_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        IssueInstant=written(issued_at),
         Destination=destination,
         AssertionConsumerServiceURL=acs_url,
         ProtocolBinding=BINDING_POST,
@@ -35,5 +36,5 @@ def redirect_url(target: str, message: bytes, relay_state: str | None = None) ->
     query = {"SAMLRequest": base64.b64encode(deflated).decode()}
     if relay_state:
         query["RelayState"] = relay_state
-    separator = "&" if urlsplit(target).query else "?"
-    return f"{target}{separator}{urlencode(query)}"
+    address, _, old_query = target.partition("#")[0].partition("?")
+    return f"{address}?{old_query}{'&' if old_query else ''}{urlencode(query)}"

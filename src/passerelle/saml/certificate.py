@@ -14,11 +14,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from passerelle.saml.errors import CertificateError
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 MIN_RSA_BITS = 2048
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
+# No hyphen inside, or a text of many beginnings without an end would take quadratic time.
 _PEM = re.compile(
-    r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----(.+?)-----END (?:X509 |TRUSTED )?CERTIFICATE-----",
-    re.DOTALL,
+    r"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]+)"
+    r"-----END (?:X509 |TRUSTED )?CERTIFICATE-----"
 )
 
 
@@ -57,15 +59,16 @@ def load_certificate(source: str | bytes) -> Certificate:
         loaded = x509.load_der_x509_certificate(der)
         key = loaded.public_key()
         subject = loaded.subject.rfc4514_string()
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        not_before, not_after = loaded.not_valid_before_utc, loaded.not_valid_after_utc
+    except (ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise _malformed("a document that is not an X.509 certificate") from error
     return Certificate(
         der=der,
         public_key=_strong(key),
         fingerprint=fingerprint_of(der),
         subject=subject,
-        not_before=loaded.not_valid_before_utc,
-        not_after=loaded.not_valid_after_utc,
+        not_before=not_before,
+        not_after=not_after,
     )
 
 
@@ -112,7 +115,7 @@ def _malformed(received: str) -> CertificateError:
     )
 
 
-def load_private_key(pem: bytes) -> rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey:
+def load_private_key(pem: bytes) -> PrivateKey:
     """Read an unencrypted private key in PEM form. Raises CertificateError."""
     try:
         key = serialization.load_pem_private_key(pem, password=None)

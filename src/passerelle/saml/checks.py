@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 
 from passerelle.saml.assertion import Assertion, BearerConfirmation
 from passerelle.saml.certificate import Certificate
+from passerelle.saml.errors import shortened
+from passerelle.saml.xml import written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,7 @@ def check_in_response_to(received: Received, expected: Expected) -> Check | None
             return _judged("in_response_to", False, "unsolicited_refused", "an answer", None)
         return _judged("in_response_to", named is None, "in_response_to_mismatch", None, named)
     answered = named is None and confirmation is not None and confirmation.in_response_to
-    shown = named or (confirmation and confirmation.in_response_to)
+    shown = named or (confirmation.in_response_to if confirmation else None)
     return _judged(
         "in_response_to", bool(answered), "in_response_to_mismatch", expected.request_id, shown
     )
@@ -174,8 +176,8 @@ def check_expiry(received: Received, expected: Expected) -> Check | None:
     end = min((one for one in ends if one), default=None)
     if end is None:
         return None
-    late = (expected.now - end).total_seconds()
-    return _timed("expiry", late < expected.clock_skew.total_seconds(), "expired", expected, end)
+    passed = expected.now - end < expected.clock_skew
+    return _timed("expiry", passed, "expired", expected, end)
 
 
 def check_start(received: Received, expected: Expected) -> Check | None:
@@ -187,17 +189,15 @@ def check_start(received: Received, expected: Expected) -> Check | None:
         received.assertion.issued_at,
     ]
     start = max(one for one in starts if one)
-    early = (start - expected.now).total_seconds()
-    passed = early <= expected.clock_skew.total_seconds()
+    passed = start - expected.now <= expected.clock_skew
     return _timed("start", passed, "not_yet_valid", expected, start)
 
 
 def check_name_id(received: Received, expected: Expected) -> Check | None:
     """The assertion says whom it is about (Profiles §4.1.4.2)."""
     name_id = received.assertion.name_id
-    return _judged(
-        "name_id", name_id is not None, "name_id_missing", "a NameID", name_id and name_id.value
-    )
+    shown = name_id.value if name_id else None
+    return _judged("name_id", name_id is not None, "name_id_missing", "a NameID", shown)
 
 
 CHECKS: tuple[Callable[[Received, Expected], Check | None], ...] = (
@@ -217,6 +217,7 @@ CHECKS: tuple[Callable[[Received, Expected], Check | None], ...] = (
 _CHECK_OF_REASON = {
     "unsupported_version": "version",
     "assertion_count": "assertion_count",
+    "issuer_mismatch": "issuer",
     "decryption_failed": "decryption",
 }
 
@@ -227,18 +228,21 @@ def check_of_reason(reason: str, otherwise: str) -> str:
 
 
 def _fits(confirmation: BearerConfirmation, expected: Expected) -> bool:
+    # Differences of times, never sums: an end in the year 9999 has nothing after it.
+    start, end = confirmation.not_before, confirmation.not_on_or_after
     return (
         confirmation.recipient == expected.acs_url
         and confirmation.in_response_to == expected.request_id
-        and confirmation.not_on_or_after is not None
-        and confirmation.not_on_or_after + expected.clock_skew > expected.now
+        and (start is None or start - expected.now <= expected.clock_skew)
+        and (end is not None and expected.now - end < expected.clock_skew)
     )
 
 
 def _judged(
     check: str, passed: bool, reason: str, expected: str | None, received: str | None
 ) -> Check:
-    return Check(check, passed, expected, received, None if passed else reason)
+    shown = None if received is None else shortened(received)
+    return Check(check, passed, expected, shown, None if passed else reason)
 
 
 def _timed(check: str, passed: bool, reason: str, expected: Expected, limit: datetime) -> Check:
@@ -248,12 +252,8 @@ def _timed(check: str, passed: bool, reason: str, expected: Expected, limit: dat
     return Check(
         check,
         passed,
-        f"{_written(expected.now)} ± {skew} s",
-        _written(limit),
+        f"{written(expected.now)} ± {skew} s",
+        written(limit),
         None if passed else reason,
         values,
     )
-
-
-def _written(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,6 +6,14 @@ SAMLError
 └── CertificateError  a certificate or key that cannot be read or is too weak
 """
 
+MAX_SHOWN = 300
+"""Characters of something received that are kept to be shown."""
+
+
+def shortened(received: str) -> str:
+    """What was received, cut to a length that a page, a trace and a terminal can bear."""
+    return received if len(received) <= MAX_SHOWN else received[: MAX_SHOWN - 1] + "…"
+
 
 class SAMLError(Exception):
     """A named failure: `reason` is a stable slug; expected and received are for people.
@@ -24,8 +32,8 @@ class SAMLError(Exception):
         super().__init__(reason)
         self.reason = reason
         self.expected = expected
-        self.received = received
-        self.values = values
+        self.received = None if received is None else shortened(received)
+        self.values = {name: shortened(value) for name, value in values.items()}
 
     def __str__(self) -> str:
         parts = [self.reason]

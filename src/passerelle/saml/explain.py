@@ -56,13 +56,18 @@ PASSED = {
 FAILED: dict[str, tuple[str, str]] = {
     "malformed_message": (
         _("The message cannot be read as a SAML response."),
-        _("Start the sign-in again. If it happens every time, the identity provider or something "
-          "between it and us changes the message: compare what it sends with what arrives."),
+        _(
+            "Start the sign-in again. If it happens every time, the identity provider or "
+            "something between it and us changes the message: compare what it sends with what "
+            "arrives."
+        ),
     ),
     "message_too_large": (
         _("The message is larger than we read."),
-        _("In the identity provider, send fewer attributes: usually only the groups that matter "
-          "here instead of all of them."),
+        _(
+            "In the identity provider, send fewer attributes: usually only the groups that "
+            "matter here instead of all of them."
+        ),
     ),
     "doctype_forbidden": (
         _("The message declares a document type, which SAML forbids."),
@@ -74,13 +79,17 @@ FAILED: dict[str, tuple[str, str]] = {
     ),
     "wrong_message": (
         _("The message is not a SAML response."),
-        _("In the identity provider, give our ACS URL only as the address for responses, not for "
-          "logout or requests."),
+        _(
+            "In the identity provider, give our ACS URL only as the address for responses, not "
+            "for logout or requests."
+        ),
     ),
     "status_not_success": (
         _("The identity provider did not sign the person in. %(message)s"),
-        _("Look the sign-in up in the identity provider's own log: it usually means that the "
-          "person is not assigned to this application there."),
+        _(
+            "Look the sign-in up in the identity provider's own log: it usually means that the "
+            "person is not assigned to this application there."
+        ),
     ),
     "signature_missing": (
         _("Neither the response nor the assertion is signed."),
@@ -88,23 +97,31 @@ FAILED: dict[str, tuple[str, str]] = {
     ),
     "signature_invalid": (
         _("The signature does not hold: the message was changed, or another key made it."),
-        _("Compare the certificate of this connection with the one in the identity provider. If "
-          "they are the same, something between it and us changes the message."),
+        _(
+            "Compare the certificate of this connection with the one in the identity provider. "
+            "If they are the same, something between it and us changes the message."
+        ),
     ),
     "signature_profile_forbidden": (
         _("The signature is not in the form that SAML prescribes."),
-        _("If your identity provider sent this by itself, report it to its maker; otherwise treat "
-          "it as an attack."),
+        _(
+            "If your identity provider sent this by itself, report it to its maker; otherwise "
+            "treat it as an attack."
+        ),
     ),
     "algorithm_forbidden": (
         _("The message is signed with an algorithm that is not safe enough."),
-        _("In the identity provider, choose RSA-SHA256 as the signature algorithm and SHA-256 as "
-          "the digest."),
+        _(
+            "In the identity provider, choose RSA-SHA256 as the signature algorithm and SHA-256 "
+            "as the digest."
+        ),
     ),
     "certificate_unknown": (
         _("The message is signed with a certificate that this connection does not trust."),
-        _("If the identity provider's certificate was renewed, add the new one to this connection: "
-          "its fingerprint must be the one that was received."),
+        _(
+            "If the identity provider's certificate was renewed, add the new one to this "
+            "connection: its fingerprint must be the one that was received."
+        ),
     ),
     "decryption_failed": (
         _("The assertion is encrypted and cannot be decrypted."),
@@ -112,28 +129,38 @@ FAILED: dict[str, tuple[str, str]] = {
     ),
     "assertion_count": (
         _("The response must hold exactly one assertion, directly inside it."),
-        _("In the identity provider, send one assertion for each sign-in. If it already does, "
-          "treat this as an attack."),
+        _(
+            "In the identity provider, send one assertion for each sign-in. If it already does, "
+            "treat this as an attack."
+        ),
     ),
     "issuer_mismatch": (
         _("The response comes from another identity provider than this connection's."),
-        _("Compare the IdP entity ID of this connection with the one in the identity provider: "
-          "they must be the same to the letter."),
+        _(
+            "Compare the IdP entity ID of this connection with the one in the identity provider: "
+            "they must be the same to the letter."
+        ),
     ),
     "destination_mismatch": (
         _("The response was sent to another address than ours."),
-        _("In the identity provider, set the ACS URL to the expected value. If it is right there, "
-          "our own public address is wrong: check PASSERELLE_BASE_URL."),
+        _(
+            "In the identity provider, set the ACS URL to the expected value. If it is right "
+            "there, our own public address is wrong: check PASSERELLE_BASE_URL."
+        ),
     ),
     "recipient_mismatch": (
         _("The assertion names another recipient than us."),
-        _("In the identity provider, set the recipient (often the same field as the ACS URL) to "
-          "the expected value."),
+        _(
+            "In the identity provider, set the recipient (often the same field as the ACS URL) "
+            "to the expected value."
+        ),
     ),
     "audience_mismatch": (
         _("The assertion is meant for another service provider."),
-        _("In the identity provider, set the audience (SP entity ID) to the expected value, to the "
-          "letter."),
+        _(
+            "In the identity provider, set the audience (SP entity ID) to the expected value, to "
+            "the letter."
+        ),
     ),
     "condition_unknown": (
         _("The assertion sets a condition that we do not know, so we cannot rely on it."),
@@ -141,22 +168,28 @@ FAILED: dict[str, tuple[str, str]] = {
     ),
     "subject_confirmation_invalid": (
         _("The assertion does not say that its bearer may use it, and until when."),
-        _("In the identity provider, choose the Web Browser SSO profile with bearer "
-          "confirmation."),
+        _("In the identity provider, choose the Web Browser SSO profile with bearer confirmation."),
     ),
     "in_response_to_mismatch": (
         _("The response does not answer the sign-in that was started."),
         _("Start the sign-in again, in one browser window."),
     ),
     "unsolicited_refused": (
-        _("The sign-in was started at the identity provider, which this connection does not allow."),
-        _("Start from our sign-in page, or allow sign-ins started at the identity provider in the "
-          "settings of this connection."),
+        _(
+            "The sign-in was started at the identity provider, which this connection does not "
+            "allow."
+        ),
+        _(
+            "Start from our sign-in page, or allow sign-ins started at the identity provider in "
+            "the settings of this connection."
+        ),
     ),
     "expired": (
         _("The assertion ended %(seconds)s seconds ago; %(skew)s are tolerated."),
-        _("Start the sign-in again. If it happens every time, the clocks differ: set both servers "
-          "by NTP."),
+        _(
+            "Start the sign-in again. If it happens every time, the clocks differ: set both "
+            "servers by NTP."
+        ),
     ),
     "not_yet_valid": (
         _("The assertion is valid only in %(seconds)s seconds; %(skew)s are tolerated."),
@@ -164,8 +197,7 @@ FAILED: dict[str, tuple[str, str]] = {
     ),
     "name_id_missing": (
         _("The assertion does not say whom it is about."),
-        _("In the identity provider, send a NameID: an e-mail address or a persistent "
-          "identifier."),
+        _("In the identity provider, send a NameID: an e-mail address or a persistent identifier."),
     ),
 }
 

@@ -37,8 +37,7 @@ def read_idp_metadata(document: bytes, *, entity_id: str | None = None) -> IdPMe
     metadata_no_certificate, metadata_no_sso_url.
     """
     try:
-        root = xml.parse(document.strip())
-        return _read(_choose(root, entity_id))
+        return _read(_choose(xml.parse(document), entity_id))
     except MessageError as error:
         raise MetadataError(
             "metadata_malformed",
@@ -52,7 +51,7 @@ def _choose(root: etree._Element, entity_id: str | None) -> etree._Element:
         raise MetadataError(
             "metadata_malformed",
             expected="SAML metadata: an EntityDescriptor",
-            received=xml.local_name(root.tag)[:100],
+            received=xml.local_name(root.tag),
         )
     entities = [
         entity
@@ -110,9 +109,11 @@ def _read(entity: etree._Element) -> IdPMetadata:
 
 
 def _sso_url(role: etree._Element, binding: str) -> str | None:
+    """Where to send people: the web only, since `javascript:` is an address too."""
     for service in role.iterfind(md("SingleSignOnService")):
-        if service.get("Binding") == binding:
-            return service.get("Location")
+        location = (service.get("Location") or "").strip(xml.WHITE_SPACE)
+        if service.get("Binding") == binding and location.startswith(("https://", "http://")):
+            return location
     return None
 
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 from lxml import etree
 
 from passerelle.saml import checks, xml, xmldsig
-from passerelle.saml.assertion import Assertion, read_assertion
+from passerelle.saml.assertion import Assertion, read_assertion, read_issuer
 from passerelle.saml.certificate import Certificate
 from passerelle.saml.checks import Check, Envelope, Expected, Received
 from passerelle.saml.errors import MessageError
@@ -65,8 +65,11 @@ def decode_response(field_value: str | bytes) -> bytes:
 
     Raises MessageError: malformed_message, message_too_large.
     """
-    raw = field_value.encode() if isinstance(field_value, str) else field_value
-    if raw.lstrip()[:1] == b"<" or raw[:2] in (b"\xff\xfe", b"\xfe\xff") or raw[:1] == b"\xef":
+    # A lone surrogate stays one: neither base64 nor UTF-8, so it is refused like other bad text.
+    raw = field_value
+    if isinstance(raw, str):
+        raw = raw.encode(errors="surrogatepass")
+    if raw.lstrip().startswith((b"<", b"\x00<", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
         return raw
     if len(raw) > xml.MAX_BYTES * 3 // 2:
         raise MessageError(
@@ -134,7 +137,7 @@ def _check_type(root: etree._Element) -> bool:
         raise MessageError("unsupported_version", expected="2.0", received="1.x")
     if root.tag != samlp("Response"):
         raise MessageError(
-            "wrong_message", expected="a SAML Response", received=xml.local_name(root.tag)[:100]
+            "wrong_message", expected="a SAML Response", received=xml.local_name(root.tag)
         )
     version = root.get("Version")
     if version != "2.0":
@@ -150,7 +153,7 @@ def _check_status(root: etree._Element) -> bool:
         return True
     codes = [code.get("Value") or "none"]
     codes += [inner.get("Value") or "none" for inner in code.iterfind(samlp("StatusCode"))]
-    message = (status.findtext(samlp("StatusMessage")) or "").strip()[:300]
+    message = (status.findtext(samlp("StatusMessage")) or "").strip()
     raise MessageError(
         "status_not_success",
         expected="Success",
@@ -183,7 +186,8 @@ class _Signed:
 
 def _verify(root: etree._Element, expected: Expected) -> _Signed:
     """Find the signatures where SAML puts them, verify each, and keep only what they cover."""
-    assertions = xml.xpath("//saml:Assertion|//saml:EncryptedAssertion")(root)
+    # One pass over the tree: the union of two node sets would take quadratic time.
+    assertions = list(root.iter(saml("Assertion"), _ENCRYPTED))
     if len(assertions) > 1:
         raise MessageError(
             "assertion_count", expected="one assertion", received=f"{len(assertions)}"
@@ -192,17 +196,19 @@ def _verify(root: etree._Element, expected: Expected) -> _Signed:
     assertion = assertions[0] if assertions else None
     of_assertion = None if assertion is None else _signature_of(assertion)
     _refuse_strange_places(root, assertion, (of_response, of_assertion))
-    if of_response is None and of_assertion is None and (
-        assertion is None or assertion.tag != _ENCRYPTED
+    if (
+        of_response is None
+        and of_assertion is None
+        and (assertion is None or assertion.tag != _ENCRYPTED)
     ):
         raise MessageError(
             "signature_missing", expected="a signed response or assertion", received="neither"
         )
     keys, sha1 = expected.certificates, expected.allow_sha1
-    # The assertion first, in its place: its canonical form may use a prefix declared above it.
-    verified_assertion, verified_response = (
+    # Verifying takes a signature out: the response's first, since it covers the assertion's.
+    verified_response, verified_assertion = (
         None if signature is None else xmldsig.verify(signature, keys, allow_sha1=sha1)
-        for signature in (of_assertion, of_response)
+        for signature in (of_response, of_assertion)
     )
     if assertion is None:
         raise MessageError("assertion_count", expected="one assertion", received="none")
@@ -235,26 +241,27 @@ def _refuse_strange_places(
     signatures: tuple[etree._Element | None, ...],
 ) -> None:
     """Refuse what signature wrapping needs: a moved assertion, a stray signature, a shared ID."""
-    if assertion is not None and assertion.getparent() is not root:
+    parent = root if assertion is None else assertion.getparent()
+    if parent is not None and parent is not root:
         raise MessageError(
             "assertion_count",
             expected="one assertion directly in the Response",
-            received=f"one in {xml.local_name(assertion.getparent().tag)}",
+            received=f"one in {xml.local_name(parent.tag)}",
         )
-    stray = len(xml.xpath("//ds:Signature")(root)) - sum(one is not None for one in signatures)
+    found = sum(1 for _ in root.iter(ds("Signature")))
+    stray = found - sum(one is not None for one in signatures)
     if stray:
         raise MessageError(
             "signature_profile_forbidden",
             expected="signatures only on the response and its assertion",
             received=f"{stray} elsewhere",
         )
-    ids = xml.xpath("//@*[local-name()='ID' or local-name()='Id' or local-name()='id']")(root)
-    if len(ids) != len(set(ids)):
-        twice = Counter(ids).most_common(1)[0][0]
+    [(twice, times)] = Counter(xml.ids(root)).most_common(1)
+    if times > 1:
         raise MessageError(
             "signature_profile_forbidden",
             expected="each ID once",
-            received=f"{str(twice)[:100]} more than once",
+            received=f"more than once: {twice}",
         )
 
 
@@ -264,7 +271,7 @@ def _read_envelope(verified: xmldsig.VerifiedElement | None, root: etree._Elemen
     issuer = xml.at_most_one(element, f"{{{ASSERTION_NS}}}Issuer")
     return Envelope(
         signed=verified is not None,
-        issuer=None if issuer is None else xml.uri_of(issuer),
+        issuer=None if issuer is None else read_issuer(issuer),
         destination=element.get("Destination"),
         in_response_to=element.get("InResponseTo"),
     )

@@ -1,31 +1,50 @@
 """The only place where XML from outside is parsed, searched and canonicalised.
 
-No DTD, no entities, no network, no processing instructions, bounded size and depth. Comments are
+No DTD, no entities, no network, no processing instructions, no encoding but UTF-8 and UTF-16;
+size, depth, namespaces and attributes are bounded, so that reading takes linear time. Comments are
 dropped while parsing, so that text on both sides of one is read as a single text.
 """
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from typing import cast
 
 from lxml import etree
 
 from passerelle.saml.errors import MessageError
+from passerelle.saml.names import PREFIXES
 
 MAX_BYTES = 2 * 1024 * 1024
 """The largest message read: a response with 5,000 groups takes about a quarter of it."""
+MAX_PREFIXES = 64
+"""Namespace prefixes in one document; canonicalisation looks each of them up again and again."""
+MAX_NAMESPACE_LENGTH = 250
+"""Of one namespace name: canonicalisation may have to repeat it for every element."""
+MAX_DEPTH = 64
+"""Elements in one another; canonicalisation looks upwards from each of them."""
+MAX_ATTRIBUTES = 64
+"""Attributes on one element; canonicalisation sorts them by insertion."""
 
-# A document type declaration in each of the encodings that libxml2 detects by itself.
-_DOCTYPES = tuple("<!DOCTYPE".encode(codec) for codec in ("ascii", "utf-16-le", "utf-16-be"))
+WHITE_SPACE = " \t\r\n"
+"""What XML calls white space; Python's own notion is wider."""
+
+_ENCODING_MARKS = (
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+    (b"<\x00", "utf-16-le"),
+    (b"\x00<", "utf-16-be"),
+)
+_DECLARED_ENCODING = re.compile(r"""<\?xml\s[^>]*?encoding\s*=\s*["']([^"'>]*)""")
+_NAMESPACE = re.compile(r"""\sxmlns(?::([^\s=]+))?\s*=\s*("[^"]*"|'[^']*')""")
 _DATE_TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
 )
 
 
 def parse(document: bytes) -> etree._Element:
-    """Parse a document from outside and return its root.
+    """Parse a document from outside and return its root; white space around it does not count.
 
     Raises MessageError: message_too_large, doctype_forbidden, malformed_message.
     """
@@ -35,18 +54,17 @@ def parse(document: bytes) -> etree._Element:
             expected=f"at most {MAX_BYTES} bytes",
             received=f"{len(document)} bytes",
         )
-    if any(mark in document for mark in _DOCTYPES):
+    text = _decoded(document).strip(WHITE_SPACE)
+    if "<!DOCTYPE" in text:
         raise MessageError("doctype_forbidden", expected="no DOCTYPE", received="a DOCTYPE")
-    root = _parse(document)
-    tree = root.getroottree()
-    if tree.docinfo.doctype or tree.docinfo.internalDTD is not None:
-        raise MessageError("doctype_forbidden", expected="no DOCTYPE", received="a DOCTYPE")
-    if xpath("boolean(//processing-instruction()|/processing-instruction())")(root):
-        raise MessageError(
-            "malformed_message",
-            expected="no processing instruction",
-            received="a processing instruction",
-        )
+    _bound_namespaces(text)
+    root = _parse(text.encode())
+    if xpath("boolean(//processing-instruction())")(root):
+        raise _malformed("no processing instruction", "a processing instruction")
+    if xpath(f"boolean({'/*' * (MAX_DEPTH + 1)})")(root):
+        raise _malformed(f"at most {MAX_DEPTH} elements in one another", "more")
+    if xpath(f"boolean(//*[@*[{MAX_ATTRIBUTES + 1}]])")(root):
+        raise _malformed(f"at most {MAX_ATTRIBUTES} attributes on an element", "more")
     return root
 
 
@@ -55,9 +73,45 @@ def reparse(canonical: bytes) -> etree._Element:
     return _parse(canonical)
 
 
+def _decoded(document: bytes) -> str:
+    """The text of a document in UTF-8 or UTF-16.
+
+    The parser is handed this text and nothing else, whatever the document says of its encoding:
+    otherwise one that only the parser knows, such as UTF-7, could hide a document type from us.
+    """
+    marked = (codec for mark, codec in _ENCODING_MARKS if document.startswith(mark))
+    codec = next(marked, "utf-8-sig")
+    try:
+        text = document.decode(codec)
+    except UnicodeDecodeError as error:
+        raise _malformed("text in UTF-8 or UTF-16", f"a wrong byte at {error.start}") from None
+    declared = _DECLARED_ENCODING.match(text.lstrip(WHITE_SPACE))
+    if declared and not declared[1].lower().startswith(("utf-8", "utf-16", "us-ascii")):
+        raise _malformed("text in UTF-8 or UTF-16", f"text declared as {declared[1]}")
+    return text
+
+
+def _bound_namespaces(text: str) -> None:
+    """Refuse what would make canonicalisation slow or its result huge.
+
+    Names of attributes cannot be escaped, so every declaration is found in the text.
+    """
+    prefixes = set()
+    for prefix, quoted in _NAMESPACE.findall(text):
+        prefixes.add(prefix)
+        if len(quoted) - 2 > MAX_NAMESPACE_LENGTH:
+            raise _malformed(
+                f"namespace names of at most {MAX_NAMESPACE_LENGTH} characters",
+                f"one of {len(quoted) - 2}",
+            )
+    if len(prefixes) > MAX_PREFIXES:
+        raise _malformed(f"at most {MAX_PREFIXES} namespace prefixes", f"{len(prefixes)}")
+
+
 def _parse(document: bytes) -> etree._Element:
     # A parser keeps state and a lock: one each time, so that threads do not wait for each other.
     parser = etree.XMLParser(
+        encoding="utf-8",
         resolve_entities=False,
         load_dtd=False,
         no_network=True,
@@ -66,23 +120,28 @@ def _parse(document: bytes) -> etree._Element:
     )
     try:
         return etree.fromstring(document, parser)
-    except (etree.XMLSyntaxError, ValueError, LookupError) as error:
-        raise MessageError(
-            "malformed_message", expected="well-formed XML", received=_first_line(error)
-        ) from error
+    except etree.LxmlError as error:
+        raise _malformed("well-formed XML", _first_line(error)) from error
+
+
+def _malformed(expected: str, received: str) -> MessageError:
+    return MessageError("malformed_message", expected=expected, received=received)
 
 
 def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:200] if lines else "an unreadable document"
+    return str(error).partition("\n")[0]
 
 
 @cache
 def xpath(expression: str) -> etree.XPath:
     """A compiled XPath expression with the usual prefixes."""
-    from passerelle.saml.names import PREFIXES
-
     return etree.XPath(expression, namespaces=PREFIXES, smart_strings=False)
+
+
+def ids(root: etree._Element) -> list[str]:
+    """The values of all attributes that some reader might take for an ID."""
+    names = " or ".join(f"local-name()='{name}'" for name in ("ID", "Id", "iD", "id"))
+    return cast(list[str], xpath(f"//@*[{names}]")(root))
 
 
 def canonical(element: etree._Element, inclusive_prefixes: Iterable[str] = ()) -> bytes:
@@ -91,6 +150,8 @@ def canonical(element: etree._Element, inclusive_prefixes: Iterable[str] = ()) -
     A relative namespace URI has no canonical form: libxml2 refuses it, and so do we.
     """
     prefixes = list(inclusive_prefixes)
+    if "#default" in prefixes:
+        _intern_default()
     try:
         return etree.tostring(
             element,
@@ -107,27 +168,23 @@ def canonical(element: etree._Element, inclusive_prefixes: Iterable[str] = ()) -
         ) from error
 
 
-@contextmanager
-def detached(child: etree._Element) -> Iterator[None]:
-    """Take a child out of its parent, keeping the text after it, and put it back afterwards."""
-    parent, previous, tail = child.getparent(), child.getprevious(), child.tail
+def _intern_default() -> None:
+    """Make lxml pass `#default` on: it leaves out prefixes that no parser of this thread has met.
+
+    Should it ever be left out all the same, then the hash differs and the message is refused.
+    """
+    _parse(b'<_ xmlns:_="#default"/>')
+
+
+def remove(child: etree._Element) -> None:
+    """Take a child out of its parent; the text after it stays."""
+    parent, previous = child.getparent(), child.getprevious()
     assert parent is not None
-    index = parent.index(child)
-    before = parent.text if previous is None else previous.tail
-    parent.remove(child)
     if previous is None:
-        parent.text = (before or "") + (tail or "") or None
+        parent.text = (parent.text or "") + (child.tail or "")
     else:
-        previous.tail = (before or "") + (tail or "") or None
-    try:
-        yield
-    finally:
-        if previous is None:
-            parent.text = before
-        else:
-            previous.tail = before
-        parent.insert(index, child)
-        child.tail = tail
+        previous.tail = (previous.tail or "") + (child.tail or "")
+    parent.remove(child)
 
 
 def children(parent: etree._Element, name: str) -> list[etree._Element]:
@@ -137,10 +194,8 @@ def children(parent: etree._Element, name: str) -> list[etree._Element]:
 def at_most_one(parent: etree._Element, name: str) -> etree._Element | None:
     found = parent.findall(name)
     if len(found) > 1:
-        raise MessageError(
-            "malformed_message",
-            expected=f"at most one {local_name(name)} in {local_name(parent.tag)}",
-            received=f"{len(found)} of them",
+        raise _malformed(
+            f"at most one {local_name(name)} in {local_name(parent.tag)}", f"{len(found)} of them"
         )
     return found[0] if found else None
 
@@ -148,38 +203,33 @@ def at_most_one(parent: etree._Element, name: str) -> etree._Element | None:
 def exactly_one(parent: etree._Element, name: str) -> etree._Element:
     found = at_most_one(parent, name)
     if found is None:
-        raise MessageError(
-            "malformed_message",
-            expected=f"one {local_name(name)} in {local_name(parent.tag)}",
-            received="none",
-        )
+        raise _malformed(f"one {local_name(name)} in {local_name(parent.tag)}", "none")
     return found
 
 
 def text_of(element: etree._Element) -> str:
     """The text of an element that may hold nothing but text."""
     if len(element):
-        raise MessageError(
-            "malformed_message",
-            expected=f"only text in {local_name(element.tag)}",
-            received=f"an element {local_name(element[0].tag)}",
+        raise _malformed(
+            f"only text in {local_name(element.tag)}", f"an element {local_name(element[0].tag)}"
         )
     return element.text or ""
 
 
+def all_text_of(element: etree._Element) -> str:
+    """The text of an element and of what it holds."""
+    return "".join(str(text) for text in element.itertext())
+
+
 def uri_of(element: etree._Element) -> str:
     """The text of an element of type anyURI, whose outer white space does not count."""
-    return text_of(element).strip(" \t\r\n")
+    return text_of(element).strip(WHITE_SPACE)
 
 
 def required_attribute(element: etree._Element, name: str) -> str:
     value = element.get(name)
     if not value:
-        raise MessageError(
-            "malformed_message",
-            expected=f"an attribute {name} on {local_name(element.tag)}",
-            received="none",
-        )
+        raise _malformed(f"an attribute {name} on {local_name(element.tag)}", "none")
     return value
 
 
@@ -189,7 +239,7 @@ def instant(element: etree._Element, name: str) -> datetime | None:
     Raises MessageError(malformed_message) for anything else, a missing zone included.
     """
     value = element.get(name)
-    return None if value is None else parse_instant(value.strip(" \t\r\n"), name)
+    return None if value is None else parse_instant(value.strip(WHITE_SPACE), name)
 
 
 def parse_instant(value: str, name: str = "time") -> datetime:
@@ -206,11 +256,12 @@ def parse_instant(value: str, name: str = "time") -> datetime:
             moment = moment - offset if sign == "+" else moment + offset
         return moment
     except (ValueError, OverflowError):
-        raise MessageError(
-            "malformed_message",
-            expected=f"{name} as a time in UTC such as 2030-01-31T12:00:00Z",
-            received=value[:100],
-        ) from None
+        raise _malformed(f"{name} as a time in UTC such as 2030-01-31T12:00:00Z", value) from None
+
+
+def written(moment: datetime) -> str:
+    """A time as xs:dateTime in UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
 
 
 def local_name(tag: object) -> str:

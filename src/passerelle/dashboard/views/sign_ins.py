@@ -7,14 +7,19 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
+from passerelle.audit.record import Actor
 from passerelle.dashboard.access import administrators_only
 from passerelle.dashboard.differences import mark_difference
 from passerelle.dashboard.middleware import PageRequest
+from passerelle.directory.actions import approve
+from passerelle.directory.models import Company, User
+from passerelle.provisioning import parse_email
 from passerelle.provisioning.describe import NOTES
 from passerelle.saml.explain import filled
 from passerelle.sso.explain import EXPLAINED, Explained, explain_stored
@@ -64,20 +69,42 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
         return None
 
 
+def _find(company: Company, reference: str) -> SignIn:
+    found = SignIn.objects.filter(company=company, reference=reference)
+    row = found.select_related("connection", "user").order_by("-time", "-id").first()
+    if row is None:
+        raise Http404
+    return row
+
+
 @require_GET
 @administrators_only
 def sign_in_detail(request: PageRequest, reference: str) -> HttpResponse:
     """One attempt with each check; a reference that occurs twice shows the newest."""
     assert request.person is not None
-    row = (
-        SignIn.objects.filter(company=request.person.company, reference=reference)
-        .select_related("connection", "user")
-        .order_by("-time", "-id")
-        .first()
-    )
-    if row is None:
-        raise Http404
-    return render(request, "sign_in.html", _detail(row))
+    row = _find(request.person.company, reference)
+    return render(request, "sign_in.html", {**_detail(row), "waiting": _waiting(row)})
+
+
+def _waiting(row: SignIn) -> User | None:
+    """The newcomer of this sign-in, while they wait for a decision."""
+    address = parse_email(row.email or "")
+    if row.reason != "approval_pending" or address is None:
+        return None
+    waiting = User.objects.filter(company_id=row.company_id, status=User.Status.PENDING)
+    return waiting.filter(email_key=address.key).first()
+
+
+@require_POST
+@administrators_only
+def approve_newcomer(request: PageRequest, reference: str) -> HttpResponse:
+    """Let the newcomer of this sign-in in."""
+    assert request.person is not None
+    row = _find(request.person.company, reference)
+    user = _waiting(row)
+    if user is not None:
+        approve(user, actor=Actor("user", request.person.email), now=timezone.now())
+    return redirect(f"/settings/sign-ins/{row.reference}/?approved=1")
 
 
 def _detail(row: SignIn) -> dict[str, Any]:

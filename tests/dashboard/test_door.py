@@ -1,0 +1,143 @@
+"""The sign-in pages, passwords and activation."""
+
+import pytest
+from django.contrib.auth.hashers import make_password
+
+from passerelle.directory.models import Company, Domain, User
+from passerelle.sso.models import Session
+from passerelle.sso.passwords import activation_path
+from tests.browsing import Browser
+from tests.world import make_administrator, make_company, make_user
+
+pytestmark = pytest.mark.django_db
+PASSWORD = "correct horse battery"
+WRONG = "E-mail address and password do not match"
+
+
+@pytest.fixture
+def acme() -> Company:
+    return make_company()
+
+
+@pytest.fixture
+def ada(acme) -> User:
+    return make_user(acme, "ada@acme.example", password=make_password(PASSWORD))
+
+
+def enter(email: str, password: str, *, company: str = "acme", **headers: str):
+    browser = Browser()
+    fields = {"email": email, "password": password}
+    return browser, browser.post(f"/login/{company}/", fields, headers=headers)
+
+
+def test_the_only_company_shows_its_door_at_once(acme):
+    page = Browser().get("/").content.decode()
+    assert "Sign in with Acme SSO" in page
+    assert "/auth/saml/acme/login" in page
+
+
+def test_the_door_keeps_where_the_person_wanted_to_go(acme):
+    page = Browser().get("/login/?next=/settings/security/").content.decode()
+    assert "/auth/saml/acme/login?next=%2Fsettings%2Fsecurity%2F" in page
+
+
+def test_with_several_companies_a_work_email_leads_to_its_verified_domain(acme):
+    make_company("globex")
+    assert "Work e-mail address" in Browser().get("/").content.decode()
+    answer = Browser().post("/login/", {"email": "anybody@GLOBEX.example"})
+    assert (answer.status_code, answer["Location"]) == (302, "/login/globex/")
+
+
+@pytest.mark.parametrize("email", ["who@unknown.example", "junk", "", "x" * 10_000, "\x00@a.b"])
+def test_an_unknown_domain_is_told_without_saying_who_has_an_account(acme, email):
+    make_company("globex")
+    Domain.objects.filter(name="acme.example").update(verified_at=None)
+    answer = Browser().post("/login/", {"email": email})
+    assert answer.status_code == 422
+    assert "No company is known for this address" in answer.content.decode()
+
+
+def test_a_password_signs_in_and_out(ada):
+    browser, answer = enter("Ada@Acme.example", PASSWORD)
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    assert "ada@acme.example" in browser.get("/").content.decode()
+    browser.post("/logout/")
+    assert not Session.objects.exists()
+    assert "Sign in" in browser.get("/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("email", "password"),
+    [
+        ("ada@acme.example", "wrong"),
+        ("ada@acme.example", ""),
+        ("nobody@acme.example", PASSWORD),
+        ("ada@acme.example", "x" * 10_000),
+        ("junk", PASSWORD),
+        ("ada@acme.example\x00", "\x00"),
+    ],
+)
+def test_every_mismatch_gets_the_same_answer(ada, email, password):
+    _, answer = enter(email, password)
+    assert answer.status_code == 422
+    assert WRONG in answer.content.decode()
+
+
+@pytest.mark.parametrize("status", ["invited", "pending", "suspended"])
+def test_an_account_that_is_not_active_cannot_use_its_password(ada, status):
+    User.objects.update(status=status)
+    _, answer = enter("ada@acme.example", PASSWORD)
+    assert WRONG in answer.content.decode()
+
+
+def test_a_password_of_one_company_does_not_open_another(ada):
+    make_user(make_company("globex"), "ada@acme.example")
+    _, answer = enter("ada@acme.example", PASSWORD, company="globex")
+    assert answer.status_code == 422
+
+
+def test_ten_failures_stop_that_address_but_not_the_person_elsewhere(ada):
+    for _ in range(10):
+        enter("ada@acme.example", "wrong")
+    _, answer = enter(" ADA@acme.example", PASSWORD)
+    assert answer.status_code == 429
+    browser = Browser(REMOTE_ADDR="192.0.2.7")
+    fields = {"email": "ada@acme.example", "password": PASSWORD}
+    assert browser.post("/login/acme/", fields).status_code == 302
+
+
+def test_a_forwarded_address_is_not_believed_from_a_stranger(ada):
+    for number in range(10):
+        enter("ada@acme.example", "wrong", **{"x-forwarded-for": f"192.0.2.{number}"})
+    _, answer = enter("ada@acme.example", PASSWORD, **{"x-forwarded-for": "192.0.2.99"})
+    assert answer.status_code == 429
+
+
+def test_an_invited_administrator_chooses_a_password_once(acme):
+    user = make_administrator(acme)
+    User.objects.update(status="invited")
+    user.refresh_from_db()
+    link = activation_path(user)
+    browser = Browser()
+    assert browser.get(link).status_code == 200
+    assert "at least 8 characters" in browser.post(link, {"password": "short"}).content.decode()
+    assert browser.post(link, {"password": PASSWORD}).status_code == 302
+    assert "admin@acme.example" in browser.get("/").content.decode()
+    assert Browser().get(link).status_code == 410
+
+
+def test_a_tampered_activation_link_has_ended(acme):
+    user = make_administrator(acme)
+    User.objects.update(status="invited")
+    user.refresh_from_db()
+    assert Browser().get(activation_path(user).rstrip("/") + "x/").status_code == 410
+
+
+def test_an_unknown_company_has_no_door():
+    assert Browser().get("/login/nowhere/").status_code == 404
+
+
+def test_the_dashboard_of_a_person_without_workspace_says_whom_to_ask(acme):
+    browser = Browser().enter(make_user(acme, "new@acme.example"))
+    page = browser.get("/").content.decode()
+    assert "You belong to no workspace yet" in page

@@ -1,0 +1,148 @@
+"""Settings > Sign-ins: every attempt, found and explained."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from passerelle.audit.models import AuditEvent
+from passerelle.directory.models import User
+from passerelle.practice_idp.people import Person
+from passerelle.sso.models import SignIn
+from tests.browsing import Browser, reference_in
+from tests.world import GRACE, make_administrator, make_company
+
+pytestmark = pytest.mark.django_db
+PAGE = "/settings/sign-ins/"
+
+
+@pytest.fixture
+def acme():
+    return make_company().connections.select_related("company").get()
+
+
+@pytest.fixture
+def alice(acme) -> Browser:
+    return Browser().enter(make_administrator(acme.company))
+
+
+def test_an_empty_list_says_what_will_appear(alice):
+    assert "No sign-in yet" in alice.get(PAGE).content.decode()
+
+
+def test_accepted_and_refused_attempts_are_both_there(acme, alice):
+    Browser().sign_in(acme)
+    Browser().sign_in(acme, fault="expired")
+    page = alice.get(PAGE).content.decode()
+    assert "Account created" in page
+    assert "expired" in page
+
+
+def test_a_reference_is_found_however_it_is_typed(acme, alice):
+    reference = reference_in(Browser().sign_in(acme, fault="expired"))
+    page = alice.get(PAGE, {"q": f" {reference.lower()} "}).content.decode()
+    assert reference in page
+
+
+@pytest.mark.parametrize("query", [{"q": "nobody"}, {"outcome": "linked"}])
+def test_filters_that_fit_nothing_say_so(acme, alice, query):
+    Browser().sign_in(acme)
+    assert "No sign-in fits these filters" in alice.get(PAGE, query).content.decode()
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"before": "junk"},
+        {"before": "2030-01-01_x"},
+        {"before": "_"},
+        {"before": "9999-99-99T99:99:99Z_00000000-0000-0000-0000-000000000000"},
+        {"outcome": "'; DROP TABLE"},
+        {"q": "\x00%_'\"" * 50},
+    ],
+)
+def test_unreadable_filters_never_break_the_page(acme, alice, query):
+    Browser().sign_in(acme)
+    assert alice.get(PAGE, query).status_code == 200
+
+
+def test_older_sign_ins_follow_page_by_page_and_none_is_lost(acme, alice):
+    now = datetime.now(UTC)
+    SignIn.objects.bulk_create(
+        SignIn(
+            company=acme.company,
+            connection=acme,
+            reference=f"{n:03d}-AAA",
+            time=now - timedelta(seconds=n // 7),
+            outcome="signed_in",
+            email=f"p{n}@acme.example",
+        )
+        for n in range(120)
+    )
+    seen, query = [], ""
+    while True:
+        answer = alice.get(PAGE + query)
+        seen += [row.reference for row in answer.context["rows"]]
+        query = answer.context["more"]
+        if not query:
+            break
+    assert len(seen) == len(set(seen)) == 120
+
+
+def test_the_list_asks_the_database_as_little_for_many_as_for_few(
+    acme, alice, django_assert_max_num_queries
+):
+    for number in range(5):
+        Browser().sign_in(acme, Person(f"u-{number}", f"p{number}@acme.example", "P", "Example"))
+    with django_assert_max_num_queries(2):
+        alice.get(PAGE)
+
+
+def test_the_detail_marks_where_the_values_differ(acme, alice):
+    reference = reference_in(Browser().sign_in(acme, fault="audience"))
+    page = alice.get(f"{PAGE}{reference}/").content.decode()
+    assert "The assertion is meant for another service provider." in page
+    assert "<mark>" in page
+    assert "audience_mismatch" in page
+
+
+def test_the_detail_of_a_newcomer_tells_what_was_done(acme, alice):
+    Browser().sign_in(acme)
+    reference = SignIn.objects.get().reference
+    page = alice.get(f"{PAGE}{reference}/").content.decode()
+    assert "Create the account grace@acme.example" in page
+    assert "Give Analyst in Production (default)" in page
+
+
+def test_what_an_identity_provider_says_is_shown_as_text_only(acme, alice):
+    person = Person("<script>alert(1)</script>", GRACE.email, "<b>", "<i>")
+    Browser().sign_in(acme, person, audience="<script>alert(2)</script>")
+    reference = SignIn.objects.get().reference
+    page = alice.get(f"{PAGE}{reference}/").content.decode()
+    assert "<script>alert" not in page
+    assert "&lt;script&gt;alert(2)" in page
+
+
+def test_a_newcomer_who_has_to_be_approved_waits_and_is_approved_from_the_page(acme, alice):
+    acme.company.newcomers = "approve"
+    acme.company.version += 1
+    acme.company.save()
+    answer = Browser().sign_in(acme)
+    assert answer.status_code == 403
+    assert "waits for an administrator to approve it" in answer.content.decode()
+    reference = reference_in(answer)
+    assert User.objects.get(email_key=GRACE.email).status == "pending"
+    assert "waits for your decision" in alice.get(f"{PAGE}{reference}/").content.decode()
+    alice.post(f"{PAGE}{reference}/approve/")
+    assert AuditEvent.objects.filter(event="user:approved").count() == 1
+    assert Browser().sign_in(acme).status_code == 302
+    assert "does not wait any more" in alice.get(f"{PAGE}{reference}/").content.decode()
+
+
+def test_another_companys_administrator_cannot_approve(acme):
+    acme.company.newcomers = "approve"
+    acme.company.version += 1
+    acme.company.save()
+    reference = reference_in(Browser().sign_in(acme))
+    mallory = Browser().enter(make_administrator(make_company("globex")))
+    assert mallory.post(f"{PAGE}{reference}/approve/").status_code == 404
+    assert User.objects.get(email_key=GRACE.email).status == "pending"

@@ -1,0 +1,250 @@
+"""The seven sentences of the product, clicked through in a real browser, in both languages."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.e2e.passerelle import COMMAND
+from tests.servers import processes
+from tests.servers.chromium import Chromium, Tab
+
+pytestmark = pytest.mark.xdist_group("browser")
+SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
+
+WORDS = {
+    "en": {
+        "sign_in": "Sign in with Acme SSO",
+        "hello": "Hello",
+        "password": "Sign in with a password",
+        "security": "Security settings",
+        "toggle": "Automatic user provisioning",
+        "workspace": "Default workspace",
+        "permission_set": "Default permission set",
+        "save": "Save changes",
+        "saved": "Changes saved.",
+        "select_workspace": "Select the workspace that newcomers join.",
+        "new": "Somebody new",
+        "as_this": "Sign in as this person",
+        "wrong": "Make something go wrong",
+        "sign_ins": "Sign-ins",
+        "unsaved": "1 unsaved change",
+        "copied": "Copied",
+    },
+    "fr": {
+        "sign_in": "Se connecter avec Acme SSO",
+        "hello": "Bonjour",
+        "password": "Se connecter avec un mot de passe",
+        "security": "Paramètres de sécurité",
+        "toggle": "Approvisionnement automatique des utilisateurs",
+        "workspace": "Espace de travail par défaut",
+        "permission_set": "Ensemble d’autorisations par défaut",
+        "save": "Enregistrer les modifications",
+        "saved": "Modifications enregistrées",
+        "select_workspace": "Sélectionnez",
+        "new": "",
+        "as_this": "",
+        "wrong": "",
+        "sign_ins": "Connexions",
+        "unsaved": "1 modification non enregistrée",
+        "copied": "Copié",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Demo:
+    base_url: str
+    password: str
+    state: Path
+
+    def json(self, *command: str) -> list[dict[str, object]]:
+        environment = {"PASSERELLE_DATA_DIR": str(self.state / "data")}
+        return json.loads(processes.run([*COMMAND, *command, "--json"], env=environment))
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`passerelle demo`, as the README says to start it."""
+    state, port = tmp_path_factory.mktemp("demo"), processes.free_port()
+    server = processes.start(
+        [*COMMAND, "demo", "--bind", f"127.0.0.1:{port}", "--data", str(state / "data")],
+        log=state / "log",
+        env={"PASSERELLE_DATABASE_URL": ""},
+    )
+    processes.wait_for_url(server, f"http://127.0.0.1:{port}/health/ready")
+    printed = re.search(r"admin@acme\.example (\S+)", (state / "log").read_text())
+    assert printed
+    yield Demo(f"http://127.0.0.1:{port}", printed[1], state)
+    processes.stop(server)
+
+
+@pytest.fixture(params=["en", "fr"])
+def language(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(params=[1280, 390])
+def width(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
+@pytest.fixture
+def tab(chromium: Chromium, language: str, width: int) -> Iterator[Tab]:
+    """A browser of its own, light on a desktop and dark on a phone; no problem may remain."""
+    scheme = "light" if width == 1280 else "dark"
+    opened = chromium.new_page(locale=language, width=width, color_scheme=scheme)
+    yield opened
+    problems = list(opened.problems)
+    opened.close()
+    assert problems == []
+
+
+def look(page: Page, name: str) -> None:
+    """No serious violation of WCAG 2.2 AA, nothing wider than the screen; keep a picture."""
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    results = Axe().run(page, options={"runOnly": {"type": "tag", "values": tags}})
+    violations = [
+        (one["id"], [node["html"][:200] for node in one["nodes"]])
+        for one in results.response["violations"]
+    ]
+    assert violations == []
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def enter_as_administrator(page: Page, demo: Demo, words: dict[str, str]) -> None:
+    page.goto(f"{demo.base_url}/login/acme/")
+    page.get_by_text(words["password"]).click()
+    page.locator("#email").fill("admin@acme.example")
+    page.locator("#password").fill(demo.password)
+    page.locator("details form button").click()
+    page.wait_for_url(demo.base_url + "/")
+
+
+def test_a_newcomer_presses_one_button_and_is_in(tab, demo, language, width):
+    words, page = WORDS[language], tab.page
+    email = f"newcomer-{language}-{width}@acme.example"
+    page.goto(demo.base_url)
+    look(page, f"door-{language}-{width}")
+    page.get_by_role("link", name=words["sign_in"]).click()
+    look(page, f"practice-idp-{language}-{width}")
+    page.locator("details").first.locator("summary").click()
+    page.locator("#email").fill(email)
+    page.locator("#first_name").fill("Noor")
+    page.locator("button[value=new]").click()
+    page.wait_for_url(demo.base_url + "/")
+    expect(page.get_by_role("heading", level=1)).to_have_text(f"{words['hello']} Noor")
+    look(page, f"home-{language}-{width}")
+    [account] = [one for one in demo.json("users") if one["email"] == email]
+    assert account["memberships"] == [{"workspace": "Production", "permission_set": "Analyst"}]
+    assert (account["status"], account["provisioned_by"]) == ("active", "jit")
+
+
+def test_whoever_is_refused_gets_a_reference_that_the_administrator_opens(
+    tab, demo, language, width
+):
+    words, page = WORDS[language], tab.page
+    page.goto(demo.base_url)
+    page.get_by_role("link", name=words["sign_in"]).click()
+    page.locator("details").nth(1).locator("summary").click()
+    page.locator("#fault").select_option("audience")
+    page.locator("button[value=u-1002]").click()
+    page.wait_for_selector("#reference")
+    look(page, f"refused-{language}-{width}")
+    reference = page.locator("#reference").input_value()
+    page.locator("[data-copy=reference]").click()
+    expect(page.locator("[data-copy=reference]")).to_have_text(words["copied"])
+    enter_as_administrator(page, demo, words)
+    page.get_by_role("link", name=words["sign_ins"]).click()
+    look(page, f"sign-ins-{language}-{width}")
+    page.get_by_role("link", name=reference).click()
+    expect(page.locator(".notice.bad")).to_contain_text("audience_mismatch")
+    expect(page.locator("mark").first).to_be_visible()
+    look(page, f"sign-in-{language}-{width}")
+
+
+def test_the_administrator_sets_automatic_provisioning(tab, demo, language, width):
+    words, page = WORDS[language], tab.page
+    enter_as_administrator(page, demo, words)
+    page.get_by_role("link", name=words["security"]).click()
+    look(page, f"security-{language}-{width}")
+    toggle = page.get_by_role("switch", name=words["toggle"])
+    expect(toggle).to_be_checked()
+    toggle.uncheck()
+    expect(page.locator("[data-status]")).to_have_text(words["unsaved"])
+    page.get_by_role("button", name=words["save"]).click()
+    expect(page.locator(".notice.good")).to_contain_text(words["saved"])
+    page.get_by_role("switch", name=words["toggle"]).check()
+    page.get_by_label(words["workspace"]).select_option("")
+    page.get_by_role("button", name=words["save"]).click()
+    page.wait_for_selector(".notice.bad")
+    look(page, f"security-refused-{language}-{width}")
+    expect(page.locator(".notice.bad")).to_contain_text(words["select_workspace"])
+    assert page.get_by_role("switch", name=words["toggle"]).is_checked()
+    page.get_by_label(words["workspace"]).select_option(label="Production")
+    page.get_by_label(words["permission_set"]).select_option(label="Analyst")
+    page.get_by_role("button", name=words["save"]).click()
+    expect(page.locator(".notice.good")).to_contain_text(words["saved"])
+    expect(page.get_by_role("switch", name=words["toggle"])).to_be_checked()
+
+
+def test_leaving_with_unsaved_changes_asks_first(chromium, demo):
+    tab = chromium.new_page()
+    page = tab.page
+    enter_as_administrator(page, demo, WORDS["en"])
+    page.goto(f"{demo.base_url}/settings/security/")
+    page.locator("#name").fill("Another name")
+    asked = []
+    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    page.get_by_role("link", name="Dashboard").click()
+    page.wait_for_timeout(300)
+    assert asked == ["beforeunload"]
+    assert page.url.endswith("/settings/security/")
+    page.evaluate("document.querySelector('[data-discard]').click()")
+    page.wait_for_load_state()
+    expect(page.locator("#name")).to_have_value("Acme SSO")
+    tab.close()
+
+
+def test_the_language_follows_the_browser_until_it_is_chosen(chromium, demo):
+    tab = chromium.new_page(locale="fr")
+    page = tab.page
+    page.goto(demo.base_url)
+    assert page.locator("html").get_attribute("lang") == "fr"
+    page.get_by_role("button", name="English").click()
+    assert page.locator("html").get_attribute("lang") == "en"
+    page.goto(demo.base_url + "/login/acme/")
+    assert page.locator("html").get_attribute("lang") == "en"
+    tab.close()
+
+
+def test_every_page_works_without_scripts(chromium, demo):
+    context = chromium._browser.new_context(java_script_enabled=False, locale="en")
+    page = context.new_page()
+    page.goto(demo.base_url)
+    page.get_by_role("link", name="Sign in with Acme SSO").click()
+    page.locator("button[value=u-1001]").click()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Hello Alice")
+    context.close()
+
+
+def test_the_whole_door_can_be_used_by_keyboard(chromium, demo):
+    tab = chromium.new_page()
+    page = tab.page
+    page.goto(demo.base_url)
+    page.keyboard.press("Tab")
+    expect(page.locator(".skip")).to_be_focused()
+    page.keyboard.press("Tab")
+    focused = page.evaluate("document.activeElement.textContent.trim()")
+    assert focused == "Sign in with Acme SSO"
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/practice-idp/**")
+    tab.close()

@@ -1,0 +1,92 @@
+"""Good responses are accepted, with exactly their claims."""
+
+import pytest
+
+from passerelle import saml
+
+from .accepted.cases import EMAIL, UNSPECIFIED, Valid
+from .accepted.forms import ALGORITHMS, FORMS
+from .accepted.providers import PROVIDERS
+from .accepted.rules import ATTRIBUTES, RULES
+from .keys import key_pair
+from .response_builder import (
+    ACS,
+    IDP,
+    NOW,
+    authn_statement,
+    confirmation,
+    expected,
+    name_id,
+    response,
+)
+
+VALID = (*PROVIDERS, *FORMS, *RULES, *ALGORITHMS, *ATTRIBUTES)
+
+
+@pytest.mark.parametrize("row", VALID, ids=[row.name for row in VALID])
+def test_a_valid_response_is_accepted_with_its_claims(row: Valid):
+    message = saml.decode_response(row.carry(response(**row.parts)))
+    judgement = saml.judge(message, expected(**row.expected))
+    assert judgement.reason is None, judgement.checks[-1]
+    assert judgement.accepted
+    assert judgement.assertion.name_id is not None
+    assert judgement.assertion.name_id.value == row.name_id
+    assert judgement.assertion.attributes == row.attributes
+    assert all(check.passed for check in judgement.checks)
+
+
+def test_there_are_rows_for_every_shape():
+    assert len(VALID) >= 40
+    assert len({row.name for row in VALID}) == len(VALID)
+
+
+def test_an_accepted_assertion_carries_what_a_session_needs():
+    judgement = saml.judge(
+        response(name_id=name_id("alice@acme.example", EMAIL), signed="both"), expected()
+    )
+    assertion = judgement.assertion
+    assert assertion.name_id == saml.NameID("alice@acme.example", EMAIL)
+    assert assertion.session_index == "_session"
+    assert (assertion.id, assertion.issuer) == ("_assertion", IDP)
+    assert judgement.certificate == key_pair().certificate
+    assert [check.check for check in judgement.checks] == [
+        "message",
+        "message_type",
+        "status",
+        "signature",
+        "version",
+        "issuer",
+        "destination",
+        "recipient",
+        "audience",
+        "subject_confirmation",
+        "in_response_to",
+        "expiry",
+        "start",
+        "name_id",
+    ]
+
+
+def test_a_name_id_without_format_is_unspecified():
+    judgement = saml.judge(response(name_id=name_id("u-1", None)), expected())
+    assert judgement.assertion.name_id == saml.NameID("u-1", UNSPECIFIED)
+
+
+def test_a_session_ends_with_its_first_statement_to_end():
+    statements = (
+        authn_statement(session=None)
+        + authn_statement(session="_s2", ends="2030-01-31T15:00:00Z")
+        + authn_statement(session="_s3", ends="2030-01-31T14:00:00Z")
+    )
+    assertion = saml.judge(response(statements=statements), expected()).assertion
+    assert assertion.session_index == "_s2"
+    assert assertion.session_not_on_or_after == NOW.replace(hour=14)
+
+
+def test_the_recipient_is_the_one_that_fits():
+    judgement = saml.judge(
+        response(confirmations=confirmation(recipient="https://a.example") + confirmation()),
+        expected(),
+    )
+    [recipient] = [check for check in judgement.checks if check.check == "recipient"]
+    assert recipient.received == ACS

@@ -1,0 +1,155 @@
+"""The cost of judging grows in step with the message, whatever it is filled with.
+
+Bounds are many times what a slow machine takes; quadratic cost exceeds them many times again.
+"""
+
+import re
+import time
+from typing import Any
+
+import pytest
+
+from passerelle import saml
+from passerelle.saml.xml import MAX_BYTES
+
+from .response_builder import (
+    DS_NS,
+    SP,
+    Signing,
+    attribute,
+    attributes,
+    audiences,
+    conditions,
+    confirmation,
+    expected,
+    response,
+    status,
+)
+
+SECONDS = 10
+ROOM = MAX_BYTES - 20_000
+PREFIXES = " ".join(f'xmlns:p{number}="urn:p"' for number in range(16))
+PREFIX_LIST = " ".join(f"p{number}" for number in range(16))
+
+
+def filled(pattern: str, room: int = ROOM) -> str:
+    """As many pieces, numbered, as there is room for."""
+    count = room // len(pattern.format(n=100_000))
+    return "".join(pattern.format(n=number) for number in range(count))
+
+
+def extensions(content: str) -> dict[str, Any]:
+    return {"extensions": f"<samlp:Extensions>{content}</samlp:Extensions>"}
+
+
+def behind_signing(content: str, place: str = "<samlp:Status>") -> dict[str, Any]:
+    return {"edit_signed": lambda text: text.replace(place, content + place, 1)}
+
+
+def in_signature(content: str, place: str) -> dict[str, Any]:
+    return {"signing": Signing(edit_signature=lambda text: text.replace(place, place + content, 1))}
+
+
+SIGNATURE = f'<S:Signature xmlns:S="{DS_NS}"/>'
+CASES: dict[str, tuple[dict[str, Any], str | None]] = {
+    "elements": (extensions(filled("<x/>")), None),
+    "elements in a signed response": ({"signed": "response", **extensions(filled("<x/>"))}, None),
+    "identifiers": (extensions(filled('<x ID="i{n}"/>')), None),
+    "identifiers, all the same": (
+        behind_signing(filled('<x ID="i"/>')),
+        "signature_profile_forbidden",
+    ),
+    "namespaces": ({"signed": "response", **extensions(filled('<x xmlns="urn:{n}"/>'))}, None),
+    "prefixes": (
+        extensions("<x " + filled('xmlns:p{n}="urn:p" ') + "/>"),
+        "malformed_message",
+    ),
+    "attributes": (extensions("<x " + filled('a{n}="" ') + "/>"), "malformed_message"),
+    "a namespace name that each element repeats": (
+        {
+            "response_namespaces": f'xmlns:p="urn:{"x" * 240}"',
+            "signed": "response",
+            **extensions(filled("<p:x/>")),
+        },
+        None,
+    ),
+    "prefixes of a PrefixList, looked up at each of many deep elements": (
+        {
+            "signed": "response",
+            "signing": Signing(prefix_list=PREFIX_LIST),
+            "response_namespaces": PREFIXES,
+            **extensions("<x>" * 60 + filled("<x/>") + "</x>" * 60),
+        },
+        None,
+    ),
+    "signatures": (behind_signing(filled(SIGNATURE)), "signature_profile_forbidden"),
+    "signatures in the assertion": (
+        behind_signing(filled(SIGNATURE), "<saml:Subject>"),
+        "signature_profile_forbidden",
+    ),
+    "assertions": (
+        behind_signing(filled("<saml:Assertion/><saml:EncryptedAssertion/>")),
+        "assertion_count",
+    ),
+    "SignedInfo": (in_signature(filled("<x/>"), "<ds:SignedInfo>"), "signature_profile_forbidden"),
+    "SignedInfo that would be a thousand times larger in canonical form": (
+        {
+            "response_namespaces": f'xmlns:p="urn:{"x" * 240}"',
+            **in_signature(filled("<p:x/>"), "<ds:SignedInfo>"),
+        },
+        "signature_profile_forbidden",
+    ),
+    "KeyInfo": (in_signature(filled("<x/>"), "<ds:KeyInfo>"), None),
+    "a certificate of many beginnings": (
+        {
+            "signing": Signing(
+                edit_signature=lambda text: re.sub(
+                    "(?s)(<ds:SignatureValue>).*(<ds:X509Certificate>)",
+                    lambda found: (
+                        f"{found[1]}AA==</ds:SignatureValue><ds:KeyInfo><ds:X509Data>"
+                        + found[2]
+                        + filled("-----BEGIN CERTIFICATE-----")
+                    ),
+                    text,
+                )
+            )
+        },
+        "signature_invalid",
+    ),
+    "comments": (extensions(filled("x<!---->")), None),
+    "CDATA": (extensions(filled("<![CDATA[x]]>")), None),
+    "character references": (extensions(filled("&#10;")), None),
+    "statuses": (
+        {"status": status("x", filled('<samlp:StatusCode Value="x"/>'))},
+        "status_not_success",
+    ),
+    "confirmations": ({"confirmations": confirmation(recipient="x") * 6000}, "recipient_mismatch"),
+    "audiences": ({"conditions": conditions(audiences(SP) * 15_000)}, None),
+    "attributes of a person": (
+        {"attributes": attributes(*(attribute(f"a{n}", "v") for n in range(14_000)))},
+        None,
+    ),
+    "values": ({"attributes": attributes(attribute("a", *["v"] * 38_000))}, None),
+    "what looks like namespaces": (extensions(filled(" xmlns='")), None),
+    "what looks like namespaces in both quotes": (extensions(filled(" xmlns=\" xmlns='")), None),
+    "spaces behind what looks like a namespace": (extensions(" xmlns" + " " * ROOM), None),
+}
+
+
+@pytest.mark.parametrize(("parts", "reason"), CASES.values(), ids=CASES)
+def test_two_mebibytes_are_judged_in_linear_time(parts, reason):
+    message = response(**parts)
+    assert 1_000_000 < len(message) <= MAX_BYTES
+    before = time.process_time()
+    judgement = saml.judge(message, expected())
+    assert time.process_time() - before < SECONDS
+    assert judgement.reason == reason, judgement.checks[-1]
+
+
+def test_certificates_of_many_beginnings_are_refused_in_linear_time():
+    from passerelle.saml.errors import CertificateError
+
+    before = time.process_time()
+    with pytest.raises(CertificateError):
+        saml.load_certificates(b"-----BEGIN CERTIFICATE-----" * 80_000)
+    assert time.process_time() - before < SECONDS

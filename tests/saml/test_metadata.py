@@ -1,0 +1,173 @@
+"""Reading an identity provider's metadata, and writing our own."""
+
+import base64
+from datetime import UTC, datetime
+
+import pytest
+from lxml import etree
+
+from passerelle import saml
+from passerelle.saml.errors import MetadataError
+from passerelle.saml.names import NAME_ID_EMAIL, NAME_ID_PERSISTENT
+
+from .keys import key_pair
+from .response_builder import ACS, DS_NS, IDP, SAMLP_NS, SP
+
+BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
+MD = 'xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
+
+
+def key(kind: str = "rsa", use: str = 'use="signing"', content: str | None = None) -> str:
+    if content is None:
+        content = base64.encodebytes(key_pair(kind).der).decode()
+    return (
+        f'<md:KeyDescriptor {use}><ds:KeyInfo xmlns:ds="{DS_NS}"><ds:X509Data>'
+        f"<ds:X509Certificate>{content}</ds:X509Certificate></ds:X509Data></ds:KeyInfo>"
+        "</md:KeyDescriptor>"
+    )
+
+
+def sso(binding: str, location: str) -> str:
+    return f'<md:SingleSignOnService Binding="{BINDINGS}{binding}" Location="{location}"/>'
+
+
+SERVICES = sso("HTTP-Redirect", "https://idp.example/sso") + sso(
+    "HTTP-POST", "https://idp.example/post"
+)
+
+
+def role(content: str = key() + SERVICES, more: str = "", protocols: str = SAMLP_NS) -> str:
+    return (
+        f'<md:IDPSSODescriptor protocolSupportEnumeration="{protocols}" {more}>{content}'
+        "</md:IDPSSODescriptor>"
+    )
+
+
+def entity(content: str = role(), entity_id: str = f'entityID="{IDP}"', more: str = "") -> str:
+    return f"<md:EntityDescriptor {MD} {entity_id} {more}>{content}</md:EntityDescriptor>"
+
+
+def several(*entities: str) -> bytes:
+    return f"<md:EntitiesDescriptor {MD}>{''.join(entities)}</md:EntitiesDescriptor>".encode()
+
+
+def test_metadata_gives_what_a_connection_needs():
+    document = entity(
+        role(
+            key() + key("p256", use="") + key("p384", 'use="encryption"') + SERVICES,
+            'WantAuthnRequestsSigned="true"',
+        ),
+        more='validUntil="2031-01-01T00:00:00Z"',
+    )
+    assert saml.read_idp_metadata(document.encode()) == saml.IdPMetadata(
+        entity_id=IDP,
+        redirect_url="https://idp.example/sso",
+        post_url="https://idp.example/post",
+        certificates=(key_pair().certificate, key_pair("p256").certificate),
+        valid_until=datetime(2031, 1, 1, tzinfo=UTC),
+        wants_signed_requests=True,
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("around", ["", "\r\n \t"])
+def test_metadata_may_be_encoded_and_spaced_as_editors_do(encoding, around):
+    document = (entity() + around).encode(encoding)
+    read = saml.read_idp_metadata(document)
+    assert (read.entity_id, read.valid_until, read.wants_signed_requests) == (IDP, None, False)
+
+
+def test_big_endian_metadata_may_end_with_a_new_line():
+    document = "\ufeff" + entity() + "\n"
+    assert saml.read_idp_metadata(document.encode("utf-16-be")).entity_id == IDP
+
+
+def test_the_same_certificate_twice_is_one():
+    read = saml.read_idp_metadata(entity(role(key() * 2 + SERVICES)).encode())
+    assert read.certificates == (key_pair().certificate,)
+
+
+def test_one_binding_is_enough():
+    post = sso("HTTP-POST", " https://idp.example/post ")
+    read = saml.read_idp_metadata(entity(role(key() + sso("SOAP", "https://x") + post)).encode())
+    assert (read.redirect_url, read.post_url) == (None, "https://idp.example/post")
+
+
+OTHER = entity(entity_id='entityID="https://other.example"')
+SP_ONLY = entity("<md:SPSSODescriptor/>", 'entityID="https://sp.example"')
+
+
+def test_one_of_several_is_chosen():
+    assert saml.read_idp_metadata(several(SP_ONLY, entity())).entity_id == IDP
+    chosen = saml.read_idp_metadata(several(entity(), OTHER), entity_id="https://other.example")
+    assert chosen.entity_id == "https://other.example"
+    nested = several(SP_ONLY, several(entity()).decode())
+    assert saml.read_idp_metadata(nested).entity_id == IDP
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        (b"", "metadata_malformed"),
+        (b"\xff\xfe\x00", "metadata_malformed"),
+        (b"<html><br></html>", "metadata_malformed"),
+        (b"<html/>", "metadata_malformed"),
+        (f"<!DOCTYPE x>{entity()}".encode(), "metadata_malformed"),
+        (b"x" * 3_000_000, "metadata_malformed"),
+        (entity(entity_id="").encode(), "metadata_malformed"),
+        (entity(more='validUntil="soon"').encode(), "metadata_malformed"),
+        (several(), "metadata_no_idp"),
+        (SP_ONLY.encode(), "metadata_no_idp"),
+        (entity("<md:IDPSSODescriptor/>").encode(), "metadata_no_idp"),
+        (
+            entity(role(protocols="urn:oasis:names:tc:SAML:1.1:protocol")).encode(),
+            "metadata_no_idp",
+        ),
+        (entity(role() * 2).encode(), "metadata_no_idp"),
+        (several(entity(), OTHER), "metadata_ambiguous"),
+        (several(entity(), entity()), "metadata_ambiguous"),
+        (entity(role(SERVICES)).encode(), "metadata_no_certificate"),
+        (entity(role(key(use='use="encryption"') + SERVICES)).encode(), "metadata_no_certificate"),
+        (entity(role(key(content="rubbish") + SERVICES)).encode(), "metadata_no_certificate"),
+        (entity(role(key(content="") + SERVICES)).encode(), "metadata_no_certificate"),
+        (entity(role(key("weak") + SERVICES)).encode(), "metadata_no_certificate"),
+        (entity(role(key())).encode(), "metadata_no_sso_url"),
+        (entity(role(key() + sso("SOAP", "https://x"))).encode(), "metadata_no_sso_url"),
+        (
+            entity(role(key() + sso("HTTP-POST", "javascript:alert(1)"))).encode(),
+            "metadata_no_sso_url",
+        ),
+        (
+            entity(
+                role(key() + f'<md:SingleSignOnService Binding="{BINDINGS}HTTP-POST"/>')
+            ).encode(),
+            "metadata_no_sso_url",
+        ),
+    ],
+)
+def test_metadata_that_cannot_be_used_is_named(document, reason):
+    with pytest.raises(MetadataError) as raised:
+        saml.read_idp_metadata(document)
+    assert raised.value.reason == reason
+    assert "\n" not in str(raised.value)
+    assert len(raised.value.received or "") <= 300
+
+
+def test_an_entity_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(MetadataError) as raised:
+        saml.read_idp_metadata(several(entity(), OTHER, entity(entity_id="")), entity_id="urn:x")
+    assert raised.value.reason == "metadata_no_idp"
+    assert raised.value.received == f"{IDP}, https://other.example, none"
+
+
+def test_our_metadata_says_where_and_how():
+    written = saml.write_sp_metadata(
+        entity_id=SP, acs_url=ACS, name_id_formats=(NAME_ID_EMAIL, NAME_ID_PERSISTENT)
+    )
+    root = etree.fromstring(written)
+    assert root.get("entityID") == SP
+    assert root.find("{*}SPSSODescriptor").get("WantAssertionsSigned") == "true"
+    assert [one.text for one in root.iter("{*}NameIDFormat")] == [NAME_ID_EMAIL, NAME_ID_PERSISTENT]
+    [service] = root.iter("{*}AssertionConsumerService")
+    assert service.get("Location") == ACS
+    assert service.get("Binding") == BINDINGS + "HTTP-POST"

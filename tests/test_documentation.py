@@ -1,0 +1,73 @@
+"""Documentation that fails the build when the code has moved on."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from passerelle.cli.main import COMMANDS
+from passerelle.practice_idp.faults import FAULTS
+from passerelle.provisioning.describe import REFUSED
+from passerelle.saml.explain import FAILED
+from passerelle.sso.explain import EXPLAINED, FLOW
+from tests.documentation import PAGES, REFERENCE
+
+ROOT = REFERENCE.parent.parent
+REASONS_PROMISED = """
+malformed_message message_too_large doctype_forbidden unsupported_version wrong_message
+status_not_success signature_missing signature_invalid signature_profile_forbidden
+algorithm_forbidden certificate_unknown decryption_failed assertion_count issuer_mismatch
+destination_mismatch recipient_mismatch audience_mismatch subject_confirmation_invalid
+in_response_to_mismatch unsolicited_refused expired not_yet_valid name_id_missing request_unknown
+request_expired assertion_replayed browser_mismatch connection_disabled email_missing email_invalid
+subject_unstable jit_disabled jit_unavailable domain_not_allowed account_exists identity_conflict
+user_suspended user_removed approval_pending address_not_allowed
+""".split()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_reference_is_in_step_with_the_code(page):
+    written = (REFERENCE / page).read_text(encoding="utf-8")
+    assert written == PAGES[page](), "run: .venv/bin/python -m tests.documentation"
+
+
+@pytest.mark.parametrize("reason", REASONS_PROMISED)
+def test_every_promised_reason_is_explained(reason):
+    detail, fix = EXPLAINED[reason]
+    assert detail
+    assert fix
+
+
+def test_no_reason_is_explained_twice():
+    assert len(EXPLAINED) == len(FAILED) + len(REFUSED) + len(FLOW)
+
+
+def test_every_fault_of_the_practice_provider_has_an_explained_reason():
+    assert {fault.reason for fault in FAULTS} <= set(EXPLAINED)
+
+
+def test_every_link_between_documents_leads_somewhere():
+    documents = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md"]
+    documents += (ROOT / "docs").rglob("*.md")
+    for document in documents:
+        for target in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document}: {target}"
+
+
+def test_every_command_is_documented():
+    text = (REFERENCE / "commands.md").read_text()
+    for name in COMMANDS:
+        assert re.search(rf"^## {name}\b", text, re.MULTILINE)
+
+
+def test_every_environment_variable_has_its_sentence():
+    from passerelle.config.env import Environment
+
+    text = (REFERENCE / "environment.md").read_text()
+    for field in Environment.model_fields:
+        assert f"`PASSERELLE_{field.upper()}`" in text
+
+
+def test_decision_records_stay_short():
+    for record in (Path(ROOT) / "docs" / "adr").glob("*.md"):
+        assert len(record.read_text().splitlines()) <= 60

@@ -1,0 +1,63 @@
+"""The shape of the code, as far as a test can hold it."""
+
+from pathlib import Path
+
+import pytest
+from django.urls import get_resolver
+
+import passerelle
+from tests.browsing import Browser, reference_in
+from tests.world import make_administrator, make_company, make_user
+
+SOURCE = Path(passerelle.__file__).parent
+SETTINGS_PAGES = ["/settings/security/", "/settings/sign-ins/", "/settings/sign-ins/AAA-AAA/"]
+SETTINGS_ACTIONS = ["/settings/sign-ins/AAA-AAA/approve/"]
+
+
+def test_no_file_is_longer_than_four_hundred_lines():
+    long = {
+        str(path.relative_to(SOURCE)): count
+        for path in SOURCE.rglob("*.py")
+        if "migrations" not in path.parts and (count := len(path.read_text().splitlines())) > 400
+    }
+    assert long == {}
+
+
+def test_the_list_of_settings_pages_is_complete():
+    patterns = [
+        str(pattern.pattern)
+        for pattern in get_resolver("passerelle.dashboard.urls").url_patterns
+        if str(pattern.pattern).startswith("settings/")
+    ]
+    assert len(patterns) == len(SETTINGS_PAGES + SETTINGS_ACTIONS)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", SETTINGS_PAGES)
+def test_a_settings_page_is_for_administrators_only(page):
+    acme = make_company()
+    assert Browser().get(page).status_code == 302
+    assert Browser().enter(make_user(acme, "bob@acme.example")).get(page).status_code == 403
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("action", SETTINGS_ACTIONS)
+def test_a_settings_action_is_for_administrators_only(action):
+    acme = make_company()
+    assert Browser().post(action).status_code == 302
+    assert Browser().enter(make_user(acme, "bob@acme.example")).post(action).status_code == 403
+    assert Browser().enter(make_administrator(acme)).get(action).status_code == 405
+
+
+@pytest.mark.django_db
+def test_mallory_of_another_company_sees_nothing_of_acme():
+    acme = make_company()
+    connection = acme.connections.select_related("company").get()
+    answer = Browser().sign_in(connection, fault="expired")
+    assert answer.status_code == 403
+    reference = reference_in(answer)
+    alice = Browser().enter(make_administrator(acme))
+    assert alice.get(f"/settings/sign-ins/{reference}/").status_code == 200
+    mallory = Browser().enter(make_administrator(make_company("globex")))
+    assert mallory.get(f"/settings/sign-ins/{reference}/").status_code == 404
+    assert reference not in mallory.get("/settings/sign-ins/").content.decode()
