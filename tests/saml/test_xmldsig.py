@@ -1,6 +1,8 @@
 """Signing and verifying against two other implementations, signxml and xmlsec1."""
 
 import re
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -136,6 +138,23 @@ def test_a_new_thread_judges_as_the_first(shape):
     with ThreadPoolExecutor(1) as threads:
         judgement = threads.submit(saml.judge, build(shape), expected()).result()
     assert judgement.reason is None
+
+
+def test_a_new_process_knows_the_default_namespace(tmp_path: Path):
+    """What signed the message has met `#default`; a service that starts anew has not."""
+    shape = SHAPES["#default"]
+    (tmp_path / "message.xml").write_bytes(build(shape))
+    (tmp_path / "idp.pem").write_bytes(shape.signing.key.certificate_pem)
+    program = (
+        "import pathlib; from passerelle.saml import xml, xmldsig, load_certificates;"
+        "root = xml.parse(pathlib.Path('message.xml').read_bytes());"
+        "keys = load_certificates(pathlib.Path('idp.pem').read_bytes());"
+        "print(xmldsig.verify(next(root.iter('{*}Signature')), keys).algorithm)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, check=False, cwd=tmp_path, timeout=60
+    )
+    assert done.stdout.decode().strip() == xmldsig.RSA_SHA256, done.stderr.decode()
 
 
 def test_only_verifying_makes_a_verified_element():
