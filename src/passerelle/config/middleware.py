@@ -11,6 +11,9 @@ from django.utils.cache import patch_vary_headers
 
 from passerelle.sso.addresses import is_within
 
+MAX_DRAINED = 64 * 1024 * 1024
+CHUNK = 64 * 1024
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -75,6 +78,27 @@ def _came_by_tls(request: HttpRequest) -> bool:
         return False
     forwarded = request.META.get("HTTP_X_FORWARDED_PROTO", "")
     return bool(forwarded.rpartition(",")[2].strip() == "https")
+
+
+class BodyMiddleware:
+    """Take in the rest of a body that is too large: a client hears an answer only after sending."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        length = request.META.get("CONTENT_LENGTH") or "0"
+        if length.isdigit() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+            _drain(request)
+        return response
+
+
+def _drain(request: HttpRequest) -> None:
+    """Read and forget, up to a bound; whoever sends more than that is cut off."""
+    taken = 0
+    while taken < MAX_DRAINED and (chunk := request.read(CHUNK)):
+        taken += len(chunk)
 
 
 class SecurityHeadersMiddleware:

@@ -31,6 +31,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "passerelle.config.middleware.HealthMiddleware",
+    "passerelle.config.middleware.BodyMiddleware",
     "passerelle.config.middleware.CanonicalAddressMiddleware",
     "passerelle.config.middleware.SecurityHeadersMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -124,6 +125,6 @@ LOGGING = {
         "passerelle": {"level": "INFO"},
         # A refused request is the client's matter; the page and the trace tell it.
         "django.request": {"level": "ERROR"},
-        "django.security": {"level": "ERROR"},
+        "django.security": {"level": "CRITICAL"},
     },
 }

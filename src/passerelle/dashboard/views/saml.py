@@ -5,8 +5,15 @@ from functools import wraps
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    UnreadablePostError,
+)
+from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -98,6 +105,9 @@ def _posted(request: HttpRequest) -> tuple[str, str]:
             expected=f"at most {limit} bytes",
             received=f"{request.META.get('CONTENT_LENGTH', 'more')} bytes",
         ) from None
+    except (SuspiciousOperation, MultiPartParserError, UnreadablePostError) as error:
+        received = " ".join(str(error).split())[:200]
+        raise MessageError("malformed_message", expected="a form", received=received) from error
     if not field:
         raise MessageError(
             "malformed_message", expected="a form field SAMLResponse", received="none"
