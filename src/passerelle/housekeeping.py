@@ -25,6 +25,8 @@ log = logging.getLogger("passerelle.housekeeping")
 SEAL_EVERY = 2.0
 PURGE_EVERY = timedelta(minutes=1)
 BATCH = 500
+BATCHES = 100
+"""At most so many in one go: what is left waits for the next minute."""
 _EXPIRING: tuple[tuple[type[Model], str], ...] = (
     (AuthnRequest, "expires_at"),
     (ConsumedAssertion, "expires_at"),
@@ -35,13 +37,18 @@ _EXPIRING: tuple[tuple[type[Model], str], ...] = (
 
 
 def purge(now: datetime) -> int:
-    """Delete a small batch of each kind of row that has ended; return how many went."""
+    """Delete what has ended, in small batches; return how many rows went."""
+    return sum(_purge(model, field, now) for model, field in _EXPIRING)
+
+
+def _purge(model: type[Model], field: str, now: datetime) -> int:
     gone = 0
-    for model, field in _EXPIRING:
+    for _ in range(BATCHES):
         ended = model._default_manager.filter(**{f"{field}__lt": now})
         keys = list(ended.values_list("pk", flat=True)[:BATCH])
-        if keys:
-            gone += model._default_manager.filter(pk__in=keys).delete()[0]
+        gone += model._default_manager.filter(pk__in=keys).delete()[0] if keys else 0
+        if len(keys) < BATCH:
+            break
     return gone
 
 

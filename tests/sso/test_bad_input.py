@@ -185,6 +185,7 @@ def test_a_code_works_once_and_for_a_minute(acme):
     field = respond_to(acme, request_id=browser.start(acme), now=datetime.now(UTC))
     link = browser.post_response(acme, field)["Location"]
     assert browser.get(link).status_code == 302
+    del browser.cookies[settings.SESSION_COOKIE]
     assert browser.get(link).status_code == 403
     late = Browser()
     field = respond_to(acme, request_id=late.start(acme), now=datetime.now(UTC))

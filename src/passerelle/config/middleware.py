@@ -1,18 +1,22 @@
 """What holds for every request, whatever page it asks for."""
 
+import logging
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
+from passerelle.dashboard.views.errors import overloaded
 from passerelle.sso.addresses import is_within
 
 MAX_DRAINED = 64 * 1024 * 1024
 CHUNK = 64 * 1024
+
+log = logging.getLogger("passerelle")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -78,6 +82,22 @@ def _came_by_tls(request: HttpRequest) -> bool:
         return False
     forwarded = request.META.get("HTTP_X_FORWARDED_PROTO", "")
     return bool(forwarded.rpartition(",")[2].strip() == "https")
+
+
+class OverloadMiddleware:
+    """A database that cannot answer in time is overload, not an error of the request."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, OperationalError | InterfaceError):
+            return None
+        log.error("the database did not answer: %s", " ".join(str(error).split()))
+        return overloaded()
 
 
 class BodyMiddleware:

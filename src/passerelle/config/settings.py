@@ -38,6 +38,7 @@ MIDDLEWARE = [
     "passerelle.config.middleware.LanguageMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "passerelle.dashboard.middleware.SessionMiddleware",
+    "passerelle.config.middleware.OverloadMiddleware",
 ]
 
 TEMPLATES = [

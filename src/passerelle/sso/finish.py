@@ -78,6 +78,7 @@ def _finish(
 
 def _consume(pending: PendingSignIn, cookie: str | None, binding: str | None, trace: Trace) -> str:
     """Spend the code, if this is the browser that may; return a reason otherwise."""
+    trace.verified = True
     trace.checks, trace.steps, trace.notes = list(pending.checks), [], []
     profile = profile_of_pending(pending, trace.connection)
     trace.email = profile.email.shown if profile.email else profile.email_received

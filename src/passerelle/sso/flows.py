@@ -101,6 +101,7 @@ def accept_response(
     else:
         judgement = saml.judge(message, _expected(connection, request_id, now))
     trace.checks = [stored(check) for check in judgement.checks]
+    trace.verified = judgement.verified is not None
     if judgement.verified and (name_id := judgement.verified.name_id):
         profile = profile_of(judgement.verified, name_id, connection)
         trace.email = profile.email.shown if profile.email else profile.email_received

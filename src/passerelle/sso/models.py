@@ -143,7 +143,7 @@ class Session(models.Model):
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     connection = models.ForeignKey(
-        SamlConnection, null=True, on_delete=models.SET_NULL, related_name="+"
+        SamlConnection, null=True, on_delete=models.CASCADE, related_name="+"
     )
     created_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()

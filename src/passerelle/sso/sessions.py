@@ -28,11 +28,13 @@ def open_session(user: User, *, connection: SamlConnection | None, now: datetime
 def find_session(key: str, *, now: datetime) -> Session | None:
     """The session of a key, with its user and company; None when it ended.
 
-    Using a session keeps it open: it ends after the company's minutes without use.
+    Using a session keeps it open: it ends after the company's minutes without use, and at once when
+    the account or the connection that it came through is switched off.
     """
     session = (
         Session.objects.select_related("user__company")
         .filter(key_digest=digest(key), expires_at__gt=now, user__status=User.Status.ACTIVE)
+        .exclude(connection__enabled=False)
         .first()
     )
     if session and now - session.last_seen_at > _REFRESH:

@@ -40,6 +40,8 @@ class Trace:
     connection: SamlConnection
     now: datetime
     address: str | None
+    verified: bool = False
+    """Whether an identity provider of the company stands behind it: strangers' are only counted."""
     checks: list[dict[str, Any]] = field(default_factory=list)
     email: str | None = None
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -52,7 +54,7 @@ class Trace:
 
 
 def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None = None) -> SignIn:
-    """Write a trace. Failures of unverifiable messages that are alike share one row an hour."""
+    """Write a trace. Failures that anybody could cause share one row for each reason and hour."""
     row = SignIn(
         id=uuid7(),
         company_id=trace.connection.company_id,
@@ -68,7 +70,7 @@ def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None =
         notes=trace.notes,
         address=trace.address,
     )
-    if reason in UNVERIFIABLE:
+    if not trace.verified:
         return _count(row, trace)
     row.save(force_insert=True)
     return row

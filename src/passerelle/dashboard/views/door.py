@@ -14,7 +14,7 @@ from passerelle.dashboard.cookies import delete_cookie, set_cookie
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.models import Company, Domain, User
 from passerelle.provisioning import parse_email
-from passerelle.sso.addresses import client_address
+from passerelle.sso.addresses import client_address, is_within
 from passerelle.sso.models import SamlConnection
 from passerelle.sso.passwords import TooManyAttempts, activation_user, set_password, sign_in
 from passerelle.sso.redirects import safe_next
@@ -87,8 +87,12 @@ def _door(
 def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse:
     typed, next_path = request.POST.get("email", ""), safe_next(request.POST.get("next"))
     password, now = request.POST.get("password", ""), timezone.now()
+    address = client_address(request)
+    if company.ip_allowlist and not is_within(address, company.ip_allowlist):
+        problem = _("You cannot sign in from this network. Use your company's network or its VPN.")
+        return _door(request, company, next_path, typed=typed, problem=problem, status=403)
     try:
-        user = sign_in(company, typed, password, address=client_address(request), now=now)
+        user = sign_in(company, typed, password, address=address, now=now)
     except TooManyAttempts:
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=429)

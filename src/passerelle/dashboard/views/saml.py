@@ -32,6 +32,7 @@ from passerelle.sso.finish import finish_sign_in
 from passerelle.sso.flows import Refused, accept_response, refuse_message, start_sign_in
 from passerelle.sso.limits import count_failure
 from passerelle.sso.models import SignIn
+from passerelle.sso.sessions import find_session
 from passerelle.sso.tokens import digest, new_token
 from passerelle.sso.traces import UNVERIFIABLE
 
@@ -131,6 +132,10 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
             now=timezone.now(),
         )
     except Refused as refused:
+        key = request.COOKIES.get(settings.SESSION_COOKIE, "")
+        if refused.sign_in.reason == "request_unknown" and find_session(key, now=timezone.now()):
+            # Reloaded, or the same answer twice: the person is in already.
+            return redirect("/")
         return _refused_page(request, refused.sign_in)
     response = redirect(signed_in.next or "/")
     minutes = signed_in.user.company.session_minutes

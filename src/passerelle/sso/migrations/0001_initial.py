@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
                 ('last_seen_at', models.DateTimeField()),
                 ('expires_at', models.DateTimeField(db_index=True)),
                 ('company', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='directory.company')),
-                ('connection', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='sso.samlconnection')),
+                ('connection', models.ForeignKey(null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='sso.samlconnection')),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sessions', to='directory.user')),
             ],
         ),
