@@ -159,9 +159,11 @@ def _connections(now: datetime) -> Iterator[Finding]:
 def _policies(now: datetime) -> Iterator[Finding]:
     """The database refuses such a row: this looks whether it was changed behind its back."""
     for company in Company.objects.filter(automatic_user_provisioning=True):
+        workspaces = company.workspaces.values_list("id", flat=True)
+        permission_sets = company.permission_sets.values_list("id", flat=True)
         whole = (
-            company.workspaces.filter(id=company.default_workspace_id).exists()
-            and company.permission_sets.filter(id=company.default_permission_set_id).exists()
+            company.default_workspace_id in workspaces
+            and company.default_permission_set_id in permission_sets
         )
         if whole:
             yield Finding("policy", True, f"{company.slug}: newcomers get their defaults")

@@ -11,9 +11,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from passerelle.audit.models import AuditChain, AuditEvent
 
@@ -33,19 +35,46 @@ def seal() -> int:
 
 @transaction.atomic
 def _seal_batch(chain: str) -> int:
-    """Seal one batch under the lock of the chain's head: one sealer at a time."""
+    """Seal one batch under the lock of the chain's head: one sealer at a time.
+
+    Where the head does not hold, because rows were taken away behind our back, sealing goes on
+    after a gap: what follows is kept safe, and the break stays to be seen.
+    """
     AuditChain.objects.bulk_create([AuditChain(chain=chain)], ignore_conflicts=True)
     head = AuditChain.objects.select_for_update().get(chain=chain)
     waiting = AuditEvent.objects.filter(chain=chain, sequence__isnull=True)
     events = list(waiting.order_by("time", "id")[:BATCH])
+    if not events:
+        return 0
+    last = _sealed(chain).order_by("-sequence").first()
+    sequence, digest = ((last.sequence or 0), last.digest) if last else (0, "")
+    if not _holds(head, sequence, digest):
+        sequence = max(sequence, head.sequence) + 1
     for event in events:
-        head.sequence += 1
-        event.sequence = head.sequence
-        head.digest = event.digest = digest_of(event, previous=head.digest)
+        sequence += 1
+        event.sequence = sequence
+        digest = event.digest = digest_of(event, previous=digest)
     AuditEvent.objects.bulk_update(events, ["sequence", "digest"])
-    if events:
-        head.save()
+    head.sequence, head.digest = sequence, _digest_of_head(chain, sequence, digest)
+    head.save()
     return len(events)
+
+
+def _sealed(chain: str) -> QuerySet[AuditEvent]:
+    return AuditEvent.objects.filter(chain=chain, sequence__isnull=False)
+
+
+def _holds(head: AuditChain, sequence: int, digest: str) -> bool:
+    """Whether the last sealed event is the one that the head was written for."""
+    if sequence == 0:
+        return head.sequence == 0 and not head.digest
+    expected = _digest_of_head(head.chain, sequence, digest)
+    return head.sequence == sequence and hmac.compare_digest(head.digest, expected)
+
+
+def _digest_of_head(chain: str, sequence: int, digest: str) -> str:
+    """Of another kind than an event's: nobody can cut a chain short and write the head for it."""
+    return _hmac({"head": chain, "sequence": sequence, "digest": digest})
 
 
 def digest_of(event: AuditEvent, *, previous: str) -> str:
@@ -55,6 +84,7 @@ def digest_of(event: AuditEvent, *, previous: str) -> str:
         "sequence": event.sequence,
         "id": str(event.id),
         "chain": event.chain,
+        "company": str(event.company_id) if event.company_id else None,
         "time": event.time.astimezone(UTC).isoformat(timespec="microseconds"),
         "event": event.event,
         "actor_kind": event.actor_kind,
@@ -62,6 +92,10 @@ def digest_of(event: AuditEvent, *, previous: str) -> str:
         "target": event.target,
         "details": event.details,
     }
+    return _hmac(content)
+
+
+def _hmac(content: dict[str, Any]) -> str:
     canonical = json.dumps(content, sort_keys=True, ensure_ascii=True, separators=(",", ":"))
     return hmac.new(_key(), canonical.encode(), hashlib.sha256).hexdigest()
 
@@ -90,10 +124,10 @@ class Verification:
 
 def verify() -> Verification:
     """Go through every chain from its start; report the first break of each."""
-    heads = {head.chain: head for head in AuditChain.objects.all()}
     sealed_events = AuditEvent.objects.filter(sequence__isnull=False)
     chains = set(sealed_events.order_by().values_list("chain", flat=True).distinct())
-    found = [_first_break(chain, heads.get(chain)) for chain in sorted(chains | set(heads))]
+    chains |= set(AuditChain.objects.values_list("chain", flat=True))
+    found = [_first_break(chain) for chain in sorted(chains)]
     return Verification(
         sealed=sealed_events.count(),
         unsealed=AuditEvent.objects.filter(sequence__isnull=True).count(),
@@ -101,22 +135,33 @@ def verify() -> Verification:
     )
 
 
-def _first_break(chain: str, head: AuditChain | None) -> Break | None:
+def _first_break(chain: str) -> Break | None:
+    """Follow a chain up to its head, and the head as long as sealing moves it meanwhile."""
     previous, sequence = "", 0
-    for event in _in_order(chain):
-        if event.sequence != sequence + 1:
+    seen = -1
+    while True:
+        head = AuditChain.objects.filter(chain=chain).first()
+        if head is None:
+            return Break(chain, sequence, "the head of the chain is missing")
+        for event in _sealed_between(chain, seen, head.sequence):
+            if event.sequence != sequence + 1:
+                return Break(chain, sequence + 1, "missing")
+            sequence += 1
+            if not hmac.compare_digest(event.digest, digest_of(event, previous=previous)):
+                return Break(chain, sequence, "altered", str(event.id))
+            previous = event.digest
+        if head.sequence > sequence:
             return Break(chain, sequence + 1, "missing")
-        sequence += 1
-        if not hmac.compare_digest(event.digest, digest_of(event, previous=previous)):
-            return Break(chain, sequence, "altered", str(event.id))
-        previous = event.digest
-    if head is None:
-        return Break(chain, sequence, "the head of the chain is missing")
-    if head.sequence != sequence or head.digest != previous:
-        return Break(chain, min(sequence, head.sequence) + 1, "missing")
-    return None
+        if not _holds(head, sequence, previous):
+            return Break(chain, sequence, "the head of the chain was altered")
+        beyond = _sealed(chain).filter(sequence__gt=sequence).first()
+        if beyond is None:
+            return None
+        if head.sequence == seen:
+            return Break(chain, sequence + 1, "inserted after the head", str(beyond.id))
+        seen = head.sequence
 
 
-def _in_order(chain: str) -> Iterator[AuditEvent]:
-    events = AuditEvent.objects.filter(chain=chain, sequence__isnull=False)
+def _sealed_between(chain: str, after: int, last: int) -> Iterator[AuditEvent]:
+    events = _sealed(chain).filter(sequence__gt=after, sequence__lte=last)
     return events.order_by("sequence").iterator(chunk_size=1000)

@@ -15,7 +15,11 @@ from passerelle.cli.framework import (
 
 
 def add_parser(commands: Any) -> None:
-    parser = commands.add_parser("admin", help="create a company's administrator")
+    parser = commands.add_parser(
+        "admin",
+        help="create a company's administrator",
+        epilog="example: passerelle admin create ada@acme.example --company acme",
+    )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     create = verbs.add_parser(
         "create",
@@ -54,7 +58,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _password(at_least: int) -> str:
     from django.contrib.auth.hashers import make_password
 
-    password = sys.stdin.readline().rstrip("\r\n")
+    try:
+        password = sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise UsageError("--password-stdin: expected UTF-8 text on standard input") from error
     if not at_least <= len(password) <= 1000:
         raise UsageError(
             f"--password-stdin: expected {at_least} to 1000 characters on standard input, "

@@ -9,7 +9,11 @@ from passerelle.cli.framework import add_data_option, company_of, start_django, 
 
 
 def add_parser(commands: Any) -> None:
-    parser = commands.add_parser("audit", help="prove the audit log whole, or export it")
+    parser = commands.add_parser(
+        "audit",
+        help="prove the audit log whole, or export it",
+        epilog="example: passerelle audit verify",
+    )
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     verify = verbs.add_parser(
         "verify",

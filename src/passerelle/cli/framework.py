@@ -68,7 +68,8 @@ def company_of(slug: str | None) -> Any:
 
     if slug is None:
         return None
-    company = Company.objects.filter(slug=slug).first()
+    # An argument that is not text in the terminal's encoding would be none for the database either.
+    company = Company.objects.filter(slug=slug).first() if slug.isascii() else None
     if company is None:
         raise UsageError(f"--company: expected the slug of a company, received {slug!r}")
     return company

@@ -49,10 +49,10 @@ def apply_file(file: ConfigurationFile, *, dry_run: bool, now: datetime) -> list
 
 def _in_use(error: ProtectedError) -> str:
     """Which row cannot go, and what holds it."""
-    holders = sorted({row._meta.verbose_name for row in error.protected_objects})
+    holders = sorted({str(row._meta.verbose_name) for row in error.protected_objects})
     count = len(error.protected_objects)
     target = error.args[0] if error.args else "something"
-    names = " and ".join(str(name) for name in holders)
+    names = " and ".join(holders)
     return f"{target} is in use by {count} {names}{'s' if count != 1 else ''}: change those first"
 
 
@@ -69,7 +69,7 @@ def _wanted_catalogue(file: ConfigurationFile) -> list[tuple[str, str, str]]:
 
 
 def _apply_catalogue(file: ConfigurationFile) -> list[str]:
-    known = {one.key: one for one in Permission.objects.all()}
+    known = {one.key: one for one in Permission.objects.all()} or _default_catalogue()
     changes = []
     for position, (key, name_en, name_fr) in enumerate(_wanted_catalogue(file)):
         wanted = Permission(key=key, name_en=name_en, name_fr=name_fr, position=position)
@@ -84,15 +84,25 @@ def _apply_catalogue(file: ConfigurationFile) -> list[str]:
     return changes + [f"- permission {key}" for key in known]
 
 
+def _default_catalogue() -> dict[str, Permission]:
+    """A new installation has the default catalogue: that is no change of any file's."""
+    rows = [
+        Permission(key=key, name_en=name_en, name_fr=name_fr, position=position)
+        for position, (key, name_en, name_fr) in enumerate(DEFAULT_PERMISSIONS)
+    ]
+    return {row.key: row for row in Permission.objects.bulk_create(rows)}
+
+
 def _forget_permissions(file: ConfigurationFile) -> None:
     """Permissions that the file does not name any more go last: sets may have let them go."""
     kept = [key for key, *_ in _wanted_catalogue(file)]
     gone = Permission.objects.exclude(key__in=kept)
     holder = PermissionSet.objects.filter(permissions__in=gone).select_related("company").first()
     if holder:
+        used = holder.permissions.exclude(key__in=kept)[0]
         raise WrongConfiguration(
-            f"{file.path}: a permission that the file leaves out is in use by permission set "
-            f"{holder.name} of company {holder.company.slug}"
+            f"{file.path}: permission {used.key}, which the file leaves out, is in use by "
+            f"permission set {holder.name} of company {holder.company.slug}"
         )
     gone.delete()
 

@@ -3,15 +3,18 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from passerelle import saml
-from passerelle.configfile.document import Company, ConfigurationFile, Place, Saml
+from passerelle.configfile.document import Company, ConfigurationFile, Saml
+from passerelle.configfile.positions import Place
 from passerelle.sso.connections import (
     EXPIRED_CERTIFICATE,
     company_lacks_for_provisioning,
 )
 from passerelle.sso.models import SamlConnection
+
+T = TypeVar("T")
 
 LACKING = {
     "no_connection": "a [[companies.saml]] table",
@@ -157,7 +160,7 @@ class Desired:
             problem = getattr(error, "strerror", None) or error
             raise self.file.wrong(place, f"expected a file that can be read ({problem})") from error
 
-    def _usable(self, place: Place, read: Callable[[], Any]) -> Any:
+    def _usable(self, place: Place, read: Callable[[], T]) -> T:
         try:
             return read()
         except saml.SAMLError as error:

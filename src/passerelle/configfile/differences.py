@@ -54,13 +54,13 @@ def _collection(
 
 
 def _rules(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Iterator[str]:
-    for rule in after:
-        if rule not in before:
-            yield f"+ rule {_rule(rule)}"
-    for rule in before:
-        if rule not in after:
-            yield f"- rule {_rule(rule)}"
-    if before != after and all(rule in before for rule in after) and len(before) == len(after):
+    given = [f"+ rule {_rule(rule)}" for rule in after if rule not in before]
+    gone = [f"- rule {_rule(rule)}" for rule in before if rule not in after]
+    yield from given + gone
+    kept = (
+        [rule for rule in one if rule in other] for one, other in [(before, after), (after, before)]
+    )
+    if next(kept) != next(kept):
         yield "~ rules: their order"
 
 

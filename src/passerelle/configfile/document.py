@@ -1,6 +1,9 @@
 """The configuration file as typed values, and where in the file each one stands."""
 
+import json
+import re
 import tomllib
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,13 +14,27 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
+from passerelle.configfile.positions import Place, lines_of_values
 from passerelle.configfile.values import network, permission_key, rule_pattern, web_address
 from passerelle.provisioning import normalise_domain
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=150, strip_whitespace=True)]
+
+def _one_line(value: str) -> str:
+    if any(unicodedata.category(character) == "Cc" for character in value):
+        raise ValueError("expected one line, without control characters")
+    return value
+
+
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=150, strip_whitespace=True),
+    AfterValidator(_one_line),
+]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 
 
@@ -35,6 +52,15 @@ class Table(BaseModel):
     """A table of the file: an unknown key in it is a mistake, never ignored."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_nul(cls, value: Any) -> Any:
+        """A database cannot keep one in a text."""
+        texts = value if isinstance(value, list) else [value]
+        if any(isinstance(text, str) and "\0" in text for text in texts):
+            raise ValueError("expected text without NUL")
+        return value
 
 
 class LocalName(Table):
@@ -152,10 +178,6 @@ class Configuration(Table):
     companies: list[Company] = []
 
 
-Place = tuple[int | str, ...]
-"""The way to a value: keys and positions, such as ("companies", 0, "name")."""
-
-
 class WrongConfiguration(Exception):  # noqa: N818 - reads as what is the matter
     """One line: file, line, key, what was expected, what was received."""
 
@@ -166,11 +188,12 @@ class ConfigurationFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self.text = path.read_text(encoding="utf-8")
+            self.text = path.read_text(encoding="utf-8-sig")
         except OSError as error:
             raise WrongConfiguration(f"{path}: {error.strerror or error}") from error
-        except UnicodeDecodeError:
-            raise WrongConfiguration(f"{path}: expected UTF-8 text") from None
+        except UnicodeDecodeError as error:
+            line = error.object.count(b"\n", 0, error.start) + 1
+            raise WrongConfiguration(f"{path}, line {line}: expected UTF-8 text") from None
         self.values = self._parse()
         try:
             self.configuration = Configuration.model_validate(self.values)
@@ -180,30 +203,39 @@ class ConfigurationFile:
     def _parse(self) -> dict[str, Any]:
         try:
             return tomllib.loads(self.text)
-        except tomllib.TOMLDecodeError as error:
+        except ValueError as error:
             raise WrongConfiguration(f"{self.path}: not TOML: {error}") from None
         except RecursionError:
             raise WrongConfiguration(f"{self.path}: not TOML: nested too deeply") from None
 
     def _first_problem(self, error: ValidationError) -> WrongConfiguration:
-        problem = error.errors()[0]
-        place = tuple(part for part in problem["loc"] if self._is_step(part, problem["loc"]))
-        kind, message = problem["type"], problem["msg"].removeprefix("Value error, ")
+        """The first problem in the file's order of keys, and the innermost where one has several.
+
+        Where one of several kinds is possible, each kind has its own complaint.
+        """
+        found = [(self._place(one), one) for one in error.errors(include_url=False)]
+        first = found[0][0]
+        place = max((one for one, _ in found if one[: len(first)] == first), key=len)
+        problems = [problem for one, problem in found if one == place]
+        kind = problems[0]["type"]
         if kind == "missing":
             return self.wrong(place, f"expected a key {place[-1]}", parent=True)
         if kind == "extra_forbidden":
             return self.wrong(place, "expected no such key")
-        return self.wrong(place, message[:1].lower() + message[1:])
+        return self.wrong(place, " or ".join(_expected(problem) for problem in problems))
 
-    def _is_step(self, part: int | str, loc: tuple[int | str, ...]) -> bool:
-        """Whether a part of pydantic's location is a key of ours, not the name of a choice."""
-        return isinstance(part, int) or (part.isidentifier() and "[" not in part)
+    def _place(self, problem: ErrorDetails) -> Place:
+        """Where a problem is: of pydantic's location, what is not the name of a kind of value."""
+        place: Place = ()
+        for part in problem["loc"]:
+            if isinstance(part, int) or value_at(self.values, (*place, part)) is not None:
+                place = (*place, part)
+        return (*place, problem["loc"][-1]) if problem["type"] == "missing" else place
 
     def wrong(self, place: Place, expected: str, *, parent: bool = False) -> WrongConfiguration:
         """The error for one place: its line, its key, and the value that stands there."""
-        where = place[:-1] if parent else place
-        line = self.line_of(where)
-        key = "".join(f"[{one}]" if isinstance(one, int) else f".{one}" for one in place)
+        line = self.line_of(place[:-1] if parent else place)
+        key = "".join(f"[{one}]" if isinstance(one, int) else f".{_key(one)}" for one in place)
         value = value_at(self.values, place)
         received = "nothing" if value is None or parent else _shown(value)
         return WrongConfiguration(
@@ -211,35 +243,11 @@ class ConfigurationFile:
         )
 
     def line_of(self, place: Place) -> int:
-        """The line where a value begins: the first after which the file, cut there, holds it.
-
-        The parser keeps no positions, so it is asked again for shorter and shorter beginnings;
-        this happens only when there is an error to report.
-        """
-        lines = self.text.splitlines()
-        low, high = 1, max(len(lines), 1)
-        while low < high:
-            middle = (low + high) // 2
-            held, end = self._held_after(lines, middle, high, place)
-            if held:
-                high = middle
-            else:
-                low = end + 1
-        return low
-
-    def _held_after(
-        self, lines: list[str], start: int, stop: int, place: Place
-    ) -> tuple[bool, int]:
-        """Whether the place is there after `start` lines, or the next number that can be parsed."""
-        for count in range(start, stop):
-            try:
-                values = tomllib.loads("\n".join(lines[:count]))
-            except tomllib.TOMLDecodeError:
-                continue
-            found = value_at(values, place) is not None
-            # Lines in the middle of a value belong to the value that ends with them.
-            return found, count
-        return True, stop
+        """The line where a value begins, or the table that it is missing from."""
+        lines = lines_of_values(self.text)
+        while place and place not in lines:
+            place = place[:-1]
+        return lines.get(place, 1)
 
 
 def value_at(values: Any, place: Place) -> Any:
@@ -254,6 +262,39 @@ def value_at(values: Any, place: Place) -> Any:
     return values
 
 
+_WORDS = {
+    "string_too_short": "expected at least one character",
+    "string_pattern_mismatch": "expected lower-case letters, digits and hyphens, such as acme",
+    "string_type": "expected text",
+    "bool_type": "expected true or false",
+    "int_type": "expected a whole number",
+    "list_type": "expected a list",
+    "model_type": "expected a table",
+    "model_attributes_type": "expected a table",
+}
+
+
+def _expected(problem: ErrorDetails) -> str:
+    """What was expected, in the words of the file."""
+    kind, limits = problem["type"], problem.get("ctx", {})
+    if kind == "literal_error":
+        return f"expected {limits['expected']}"
+    if kind == "string_too_long":
+        return f"expected at most {limits['max_length']} characters"
+    if kind in ("greater_than_equal", "less_than_equal"):
+        bound = limits.get("ge", limits.get("le"))
+        return f"expected {bound} or {'more' if 'ge' in limits else 'less'}"
+    message = problem["msg"].removeprefix("Value error, ")
+    return _WORDS.get(kind, message[:1].lower() + message[1:])
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name, ensure_ascii=False)
+
+
 def _shown(value: Any) -> str:
-    text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    try:
+        text = repr(value) if not isinstance(value, bool) else str(value).lower()
+    except ValueError:
+        text = "a very long number"
     return text if len(text) <= 100 else text[:97] + "..."

@@ -24,7 +24,7 @@ def export_configuration(company_slug: str | None = None) -> str:
 
 def _catalogue() -> Iterable[str]:
     found = [(one.key, one.name_en, one.name_fr) for one in Permission.objects.all()]
-    if sorted(found) == sorted(DEFAULT_PERMISSIONS) or not found:
+    if found == list(DEFAULT_PERMISSIONS) or not found:
         return
     for key, name_en, name_fr in found:
         names = f"{{ en = {_toml(name_en)}, fr = {_toml(name_fr)} }}"
@@ -64,7 +64,7 @@ def _toml(value: Any) -> str:
         return str(value)
     if isinstance(value, list):
         return "[" + ", ".join(_toml(one) for one in value) + "]"
-    if "\n" in value and "'''" not in value:
+    if value.startswith("-----BEGIN CERTIFICATE-----\n"):
         return f"'''\n{value}'''"
     # A JSON string is a TOML basic string, but for the one control character TOML names itself.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -17,6 +17,6 @@ urlpatterns = [
     path("auth/saml/<slug:slug>/metadata", saml.metadata),
     path("settings/security/", security.settings_page),
     path("settings/sign-ins/", sign_ins.sign_in_list),
-    path("settings/sign-ins/<str:reference>/", sign_ins.sign_in_detail),
-    path("settings/sign-ins/<str:reference>/approve/", sign_ins.approve_newcomer),
+    path("settings/sign-ins/<slug:reference>/", sign_ins.sign_in_detail),
+    path("settings/sign-ins/<slug:reference>/approve/", sign_ins.approve_newcomer),
 ]

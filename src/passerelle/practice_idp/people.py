@@ -17,7 +17,7 @@ class Person:
 PEOPLE = (
     Person("u-1001", "alice@acme.example", "Alice", "Example", ("analysts",)),
     Person("u-1002", "bob@acme.example", "Bob", "Example", ("analysts", "platform-admins")),
-    Person("u-1003", "chloe.d-aubigne@acme.example", "Chloé", "d’Exemple"),
+    Person("u-1003", "chloe@acme.example", "Chloé", "d’Exemple"),
     Person("u-1004", "dana@contractor.example", "Dana", "Example", ("contractors",)),
 )
 

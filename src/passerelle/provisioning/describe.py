@@ -78,8 +78,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "account_exists": (
         _("An account with this e-mail address exists and may not be linked by itself."),
         _(
-            "Verify the e-mail domain and allow linking in the provisioning settings, or remove the "
-            "old account."
+            "Verify the e-mail domain and allow linking in the provisioning settings, or remove "
+            "the old account."
         ),
     ),
     "jit_unavailable": (

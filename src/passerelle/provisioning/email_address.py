@@ -2,7 +2,8 @@
 
 An address is kept as it was given and compared by its key: the local part case-folded, the domain
 in its IDNA form. Two subjects must never fold into one account, so whatever would change by more
-than case or by composing accents (full-width letters, the Kelvin sign, ß) is refused.
+than case or by composing accents (full-width letters, the Kelvin sign, a ß before the @, an
+ideographic full stop) is refused.
 """
 
 import re
@@ -13,6 +14,8 @@ import idna
 
 MAX_LENGTH = 254
 MAX_LOCAL = 64
+# What IDNA takes for a dot (RFC 3490 §3.1), so that two spellings would be one domain.
+_OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")
 _LOCAL_ASCII = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
@@ -30,26 +33,36 @@ class EmailAddress:
 
 def parse_email(text: str) -> EmailAddress | None:
     """Read one address; None when it is not one or could be confused with another."""
-    shown = unicodedata.normalize("NFC", text.strip())
-    local, at, domain = shown.rpartition("@")
-    if not at or len(shown) > MAX_LENGTH or not 0 < len(local) <= MAX_LOCAL:
+    given = text.strip()
+    if len(given) > MAX_LENGTH or _is_confusable(given):
         return None
-    if _is_confusable(text.strip()):
-        return None
-    key_of_domain = normalise_domain(domain)
+    shown = unicodedata.normalize("NFC", given)
+    local, _, domain = shown.rpartition("@")
     folded = local.casefold()
-    if key_of_domain is None or not _is_local_part(folded) or len(folded) != len(local):
+    if not 0 < len(local) <= MAX_LOCAL or len(folded) != len(local) or not _is_local_part(folded):
         return None
-    return EmailAddress(shown, f"{folded}@{key_of_domain}")
+    encoded = _encode_domain(domain)
+    key = f"{folded}@{encoded}"
+    return EmailAddress(shown, key) if encoded and len(key) <= MAX_LENGTH else None
 
 
 def normalise_domain(domain: str) -> str | None:
     """The IDNA form of a domain with at least one dot, or None."""
+    return _encode_domain(domain.strip().removesuffix("."))
+
+
+def _encode_domain(domain: str) -> str | None:
+    """Lower case, not case-folded: ß and ς are letters of their own in a domain (RFC 5892)."""
+    lower = "".join(character.lower() for character in domain)
+    if len(lower) != len(domain) or _OTHER_DOTS.search(lower):
+        return None
+    labels = lower.split(".")
+    if len(labels) < 2 or labels[-1].isdigit() or "" in labels:
+        return None
     try:
-        encoded = idna.encode(domain.strip().casefold().rstrip("."), uts46=False).decode()
+        return idna.encode(unicodedata.normalize("NFC", lower)).decode()
     except (idna.IDNAError, UnicodeError):
         return None
-    return encoded if "." in encoded and not encoded.rpartition(".")[2].isdigit() else None
 
 
 def _is_confusable(text: str) -> bool:

@@ -34,7 +34,7 @@ def plan(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal
     if not snapshot.address_allowed:
         return Refusal("address_not_allowed")
     if profile.subject is None:
-        return Refusal("subject_unstable", expected="an identifier that stays the same")
+        return _no_subject(profile)
     if snapshot.by_identity is not None:
         return _returning(profile, snapshot.by_identity, snapshot, policy)
     if snapshot.removed and snapshot.by_email is None:
@@ -44,6 +44,16 @@ def plan(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal
     if snapshot.by_email is not None:
         return _existing(profile, snapshot.by_email, snapshot, policy)
     return _newcomer(profile, snapshot, policy)
+
+
+def _no_subject(profile: Profile) -> Refusal:
+    if profile.name_id_received is None:
+        return Refusal("subject_unstable", expected="an identifier that stays the same")
+    return Refusal(
+        "email_invalid",
+        expected="an e-mail address as NameID, as its format says",
+        received=profile.name_id_received,
+    )
 
 
 def _no_email(profile: Profile) -> Refusal:
@@ -117,9 +127,9 @@ def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Re
     gives = [Give(grant, "rule", why) for grant, why in sorted(matched.items())]
     if not gives:
         gives = [Give(policy.default, "default", "default")]
-    outcome = "pending" if waiting else "created"
     notes = tuple(_missing_notes(profile, policy))
-    return Plan(outcome, None, (create, LinkIdentity(profile.subject), *gives), notes)
+    steps = (create, LinkIdentity(profile.subject), *gives)
+    return Plan("pending" if waiting else "created", None, steps, notes)
 
 
 def _barred(account: Account) -> Refusal | None:

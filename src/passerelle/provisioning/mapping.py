@@ -46,6 +46,7 @@ GROUP_NAMES = (
     "group",
     "memberof",
     "member_of",
+    "ismemberof",
     _MICROSOFT + "groups",
     "http://schemas.xmlsoap.org/claims/group",
     "urn:oid:1.3.6.1.4.1.5923.1.5.1.1",
@@ -73,11 +74,14 @@ def read_profile(
     if not candidates and name_id_format == NAME_ID_EMAIL:
         candidates = [name_id]
     addresses = [address for one in candidates if (address := parse_email(one))]
+    subject = _subject(name_id, name_id_format, attributes, subject_attribute)
+    misread = subject is None and not subject_attribute and name_id_format == NAME_ID_EMAIL
     return Profile(
         idp_entity_id=idp_entity_id,
-        subject=_subject(name_id, name_id_format, attributes, subject_attribute),
+        subject=subject,
         email=addresses[0] if addresses else None,
         email_received=candidates[0][:300] if candidates else None,
+        name_id_received=name_id[:300] if misread else None,
         first_name=_name(attributes, FIRST_NAMES),
         last_name=_name(attributes, LAST_NAMES),
         attributes=attributes,

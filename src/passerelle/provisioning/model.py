@@ -15,13 +15,15 @@ class Profile:
     """The claims of one person, as provisioning reads them.
 
     `subject` is None when the identity provider sent nothing that stays the same; `email` is None
-    when it sent no usable address, and `email_received` is what it sent instead.
+    when it sent no usable address, and `email_received` is what it sent instead. `name_id_received`
+    is a NameID that says it is an address and is none.
     """
 
     idp_entity_id: str
     subject: str | None
     email: EmailAddress | None
     email_received: str | None = None
+    name_id_received: str | None = None
     first_name: str = ""
     last_name: str = ""
     attributes: Attributes = field(default_factory=dict)

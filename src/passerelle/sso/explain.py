@@ -130,6 +130,50 @@ def person_sentence(reason: str) -> str:
     return PERSON.get(reason, _SET_UP)
 
 
+# Phrases among expected and received values; everything else there is data, shown as it is.
+PHRASES = frozenset(
+    {
+        _("none"),
+        _("neither"),
+        _("well-formed XML"),
+        _("no DOCTYPE"),
+        _("a DOCTYPE"),
+        _("a SAML Response"),
+        _("a signed response or assertion"),
+        _("content as it was signed"),
+        _("content that was changed after signing"),
+        _("a signature value that none of these keys made"),
+        _("one assertion"),
+        _("a bearer confirmation with NotOnOrAfter"),
+        _("bearer with NotOnOrAfter"),
+        _("bearer without NotOnOrAfter"),
+        _("an answer"),
+        _("a NameID"),
+        _("a complete, enabled connection"),
+        _("switched off"),
+        _("a new assertion"),
+        _("a used one"),
+        _("a request that waits"),
+        _("a code that waits"),
+        _("the same browser"),
+        _("another one"),
+        _("within a minute"),
+        _("later"),
+        _("an identifier that stays the same"),
+        _("an attribute named email"),
+        _("no attribute"),
+        _("an e-mail address"),
+        _("linking allowed"),
+        _("a verified domain"),
+        _("a known domain"),
+        _("active"),
+        _("suspended"),
+        _("approved"),
+        _("pending"),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Explained:
     """One line of a trace, as templates with their values."""

@@ -22,7 +22,7 @@ from passerelle.directory.models import Company, User
 from passerelle.provisioning import parse_email
 from passerelle.provisioning.describe import NOTES
 from passerelle.saml.explain import filled
-from passerelle.sso.explain import EXPLAINED, Explained, explain_stored
+from passerelle.sso.explain import EXPLAINED, PHRASES, Explained, explain_stored
 from passerelle.sso.models import SignIn
 
 PAGE = 50
@@ -33,7 +33,7 @@ PAGE = 50
 def sign_in_list(request: PageRequest) -> HttpResponse:
     """Newest first, in pages by cursor; the filters stay in the address."""
     assert request.person is not None
-    filters = {name: request.GET.get(name, "").strip() for name in ("outcome", "q")}
+    filters = {name: _typed(request.GET.get(name, "")) for name in ("outcome", "q")}
     found = _filtered(SignIn.objects.filter(company=request.person.company), filters)
     before = _cursor(request.GET.get("before", ""))
     if before:
@@ -47,6 +47,11 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
         more = "?" + urlencode({**{k: v for k, v in filters.items() if v}, "before": cursor})
     context = {"rows": rows[:PAGE], "more": more, **filters, "is_filtered": any(filters.values())}
     return render(request, "sign_ins.html", context)
+
+
+def _typed(text: str) -> str:
+    """What a person can have typed: control characters, NUL above all, are none of it."""
+    return "".join(character for character in text if character.isprintable()).strip()
 
 
 def _filtered(found: QuerySet[SignIn], filters: dict[str, str]) -> QuerySet[SignIn]:
@@ -125,8 +130,13 @@ def _detail(row: SignIn) -> dict[str, Any]:
     }
 
 
+def _value(value: str | None) -> str | None:
+    """A phrase of ours in the reader's language; data as it is."""
+    return _(value) if value in PHRASES else value
+
+
 def _line(explained: Explained) -> dict[str, Any]:
-    expected, received = mark_difference(explained.expected, explained.received)
+    expected, received = mark_difference(_value(explained.expected), _value(explained.received))
     return {
         "name": _(explained.name),
         "passed": explained.passed,
