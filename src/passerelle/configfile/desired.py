@@ -11,11 +11,13 @@ from passerelle.configfile.positions import Place
 from passerelle.sso.connections import (
     EXPIRED_CERTIFICATE,
     company_lacks_for_provisioning,
+    is_web_address,
 )
 from passerelle.sso.models import SamlConnection
 
 T = TypeVar("T")
 
+MAX_URL, MAX_ENTITY_ID = 2048, 1024
 LACKING = {
     "no_connection": "a [[companies.saml]] table",
     "name": "name",
@@ -142,9 +144,14 @@ class Desired:
         found = self._usable(
             place, lambda: saml.read_idp_metadata(content, entity_id=table.entity_id)
         )
-        if found.redirect_url is None:
+        url = found.redirect_url or ""
+        if not is_web_address(url) or len(url) > MAX_URL:
             raise self.file.wrong(
                 place, "expected metadata with a sign-in address for HTTP-Redirect"
+            )
+        if len(found.entity_id) > MAX_ENTITY_ID:
+            raise self.file.wrong(
+                place, f"expected metadata with an entity ID of at most {MAX_ENTITY_ID} characters"
             )
         return found
 

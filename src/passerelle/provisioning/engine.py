@@ -128,7 +128,7 @@ def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Re
     if not gives:
         gives = [Give(policy.default, "default", "default")]
     notes = tuple(_missing_notes(profile, policy))
-    steps = (create, LinkIdentity(profile.subject), *gives)
+    steps: tuple[Step, ...] = (create, LinkIdentity(profile.subject), *gives)
     return Plan("pending" if waiting else "created", None, steps, notes)
 
 

@@ -32,15 +32,15 @@ FLOW: dict[str, tuple[str, str]] = {
     "assertion_replayed": (
         _("The assertion was used before. Each one lets a person in once."),
         _(
-            "Start the sign-in again. If nobody pressed “back” or “reload”, somebody may have copied "
-            "the response."
+            "Start the sign-in again. If nobody pressed “back” or “reload”, somebody may have "
+            "copied the response."
         ),
     ),
     "browser_mismatch": (
         _("The sign-in was finished in another browser than the one it was started in."),
         _(
-            "Start the sign-in again, and allow cookies for our address. If a link led here, do not "
-            "use it."
+            "Start the sign-in again, and allow cookies for our address. If a link led here, do "
+            "not use it."
         ),
     ),
     "connection_disabled": (
