@@ -199,7 +199,7 @@ def test_the_metadata_file_can_be_uploaded(alice, acme, tmp_path):
         ("metadata", "<html/>", "This is not SAML metadata. Received: html."),
         ("new_certificates", "not a certificate", "This is not a certificate in PEM form"),
         ("target_url", "javascript:alert(1)", "Enter the address of the identity provider"),
-        ("google_hosted_domain", "no domain", "Enter a domain such as acme.example"),
+        ("google_hosted_domain", "no domain", "Enter one such as acme.example"),
         ("name", "", "Enter the text of the sign-in button"),
         ("default_workspace", "nonsense", "Select one from the list"),
         ("version", "one", "Enter a whole number"),

@@ -128,7 +128,7 @@ def test_a_newcomer_who_has_to_be_approved_waits_and_is_approved_from_the_page(a
     acme.company.save()
     answer = Browser().sign_in(acme)
     assert answer.status_code == 403
-    assert "waits for an administrator to approve it" in answer.content.decode()
+    assert "waiting for an administrator&#x27;s approval" in answer.content.decode()
     reference = reference_in(answer)
     assert User.objects.get(email_key=GRACE.email).status == "pending"
     assert "waits for your decision" in alice.get(f"{PAGE}{reference}/").content.decode()

@@ -1,4 +1,4 @@
-"""Installations on both databases, and the real servers around them."""
+"""Installations on both databases, and what they tell about themselves."""
 
 import json
 from collections.abc import Iterator
@@ -8,27 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.passerelle import Passerelle
-from tests.servers.chromium import Chromium
 from tests.servers.postgresql import PostgreSQL
-from tests.servers.simplesamlphp import SimpleSAMLphp
-
-
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
-    with PostgreSQL.start(tmp_path_factory.mktemp("postgresql")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def simplesamlphp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleSAMLphp]:
-    with SimpleSAMLphp.start(tmp_path_factory.mktemp("simplesamlphp")) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Chromium]:
-    with Chromium.start() as running:
-        yield running
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

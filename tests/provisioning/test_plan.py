@@ -3,6 +3,7 @@
 import pytest
 
 from passerelle.provisioning import Plan, Refusal, plan
+from passerelle.provisioning.engine import compile_pattern
 from passerelle.provisioning.model import (
     ActivateAccount,
     CreateAccount,
@@ -130,7 +131,7 @@ CASES = {
     # Identifiers and e-mail addresses.
     "address not allowed": (
         profile(),
-        known().__class__(jit_available=True, address_allowed=False, by_identity=account()),
+        snapshot(address_allowed=False, by_identity=account(linked_here=True)),
         policy(),
         Refusal("address_not_allowed"),
     ),
@@ -156,7 +157,7 @@ CASES = {
         profile(email=None),
         snapshot(),
         policy(),
-        Refusal("email_missing", "an attribute named email", "no attribute"),
+        Refusal("email_missing", "an attribute named email", "no attributes"),
     ),
     "an odd e-mail": (
         ODD_EMAIL,
@@ -280,7 +281,7 @@ CASES = {
     "a known person": (profile(), known(), policy(), signed_in()),
     "early access closed later": (
         profile(),
-        known().__class__(jit_available=False, by_identity=account(linked_here=True)),
+        snapshot(jit_available=False, by_identity=account(linked_here=True)),
         policy(),
         signed_in(),
     ),
@@ -452,9 +453,7 @@ def test_a_sign_in_does_exactly_what_the_table_says(who, what_is_known, settings
     assert plan(who, what_is_known, settings) == expected
 
 
-def test_an_unreadable_pattern_is_a_value_error_of_one_line():
-    from passerelle.provisioning.engine import compile_pattern
-
+def test_an_unreadable_pattern_is_a_value_error():
     with pytest.raises(ValueError, match=r"missing \)"):
         compile_pattern("(")
 

@@ -11,6 +11,9 @@ class Marked:
     differs: str
     after: str
 
+    def __bool__(self) -> bool:
+        return bool(self.before or self.differs or self.after)
+
 
 def mark_difference(expected: str | None, received: str | None) -> tuple[Marked, Marked]:
     """Both values, with the part marked in which they differ; nothing when they are the same."""

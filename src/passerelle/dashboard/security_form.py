@@ -126,7 +126,7 @@ class SecurityForm(forms.Form):
         domain = normalise_domain(typed) if typed else ""
         if domain is None:
             raise forms.ValidationError(
-                _("Enter a domain such as acme.example; “%(typed)s” is none.") % {"typed": typed}
+                _("“%(typed)s” is not a domain. Enter one such as acme.example.") % {"typed": typed}
             )
         return domain
 
@@ -204,8 +204,8 @@ class SecurityForm(forms.Form):
             self.add_error(
                 field_name,
                 _(
-                    "This identity provider offers no sign-in address with the HTTP-Redirect "
-                    "binding. Switch that binding on there."
+                    "This identity provider offers no HTTP-Redirect sign-in address. "
+                    "Enable HTTP-Redirect in its console."
                 ),
             )
             return

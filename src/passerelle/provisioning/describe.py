@@ -45,11 +45,11 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "user_removed": (
         _("The person was removed from this company."),
-        _("Admit the person again if they should return: they get a fresh account then."),
+        _("To let them return, admit them again: they will get a new account."),
     ),
     "approval_pending": (
         _("The account waits for an administrator's decision."),
-        _("Approve the account, or leave it."),
+        _("Approve the account, or leave it waiting."),
     ),
     "email_missing": (
         _("The identity provider sent no e-mail address."),
@@ -60,8 +60,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     ),
     "email_invalid": (
         _(
-            "What the identity provider sent as e-mail address is none, or could be mistaken for "
-            "another."
+            "The identity provider sent an e-mail address that is not valid, or that "
+            "could be confused with another one."
         ),
         _("In the identity provider, correct the person's e-mail address."),
     ),
@@ -76,7 +76,10 @@ REFUSED: dict[str, tuple[str, str]] = {
         ),
     ),
     "account_exists": (
-        _("An account with this e-mail address exists and may not be linked by itself."),
+        _(
+            "An account with this e-mail address exists, and linking it automatically is "
+            "not allowed."
+        ),
         _(
             "Verify the e-mail domain and allow linking in the provisioning settings, or remove "
             "the old account."
@@ -113,7 +116,7 @@ NOTES = {
         "The domain of the new e-mail address %(value)s is not allowed: kept the old one."
     ),
     "attribute_missing": _(
-        "The attribute “%(value)s” that rules look at was not sent: nothing was withdrawn."
+        "“%(value)s”, which your rules depend on, was not sent, so nothing was withdrawn."
     ),
 }
 

@@ -57,7 +57,7 @@ def _no_subject(profile: Profile) -> Refusal:
 
 
 def _no_email(profile: Profile) -> Refusal:
-    names = ", ".join(sorted(profile.attributes)) or "no attribute"
+    names = ", ".join(sorted(profile.attributes)) or "no attributes"
     if profile.email_received is None:
         return Refusal("email_missing", expected="an attribute named email", received=names[:500])
     return Refusal("email_invalid", expected="an e-mail address", received=profile.email_received)

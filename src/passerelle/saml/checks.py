@@ -138,7 +138,7 @@ def check_conditions(received: Received, expected: Expected) -> Check | None:
 def check_subject_confirmation(received: Received, expected: Expected) -> Check | None:
     """There is a bearer confirmation, with an end (Profiles §4.1.4.2)."""
     confirmation = received.confirmation(expected)
-    wanted = "a bearer confirmation with NotOnOrAfter"
+    wanted = "bearer with NotOnOrAfter"
     if confirmation is None:
         return _judged(
             "subject_confirmation", False, "subject_confirmation_invalid", wanted, "none"
@@ -156,7 +156,9 @@ def check_in_response_to(received: Received, expected: Expected) -> Check | None
     named = next((answer for answer in answers if answer not in (None, expected.request_id)), None)
     if expected.request_id is None:
         if named is None and not expected.unsolicited_allowed:
-            return _judged("in_response_to", False, "unsolicited_refused", "an answer", None)
+            return _judged(
+                "in_response_to", False, "unsolicited_refused", "a response to our request", None
+            )
         return _judged("in_response_to", named is None, "in_response_to_mismatch", None, named)
     answered = named is None and confirmation is not None and confirmation.in_response_to
     shown = named or (confirmation.in_response_to if confirmation else None)

@@ -44,10 +44,10 @@ PASSED = {
     "signature": _("The %(covered)s is signed with %(algorithm)s by a trusted certificate."),
     "issuer": _("The response comes from the identity provider of this connection."),
     "destination": _("The response was sent to our address."),
-    "recipient": _("The assertion may be delivered to our address."),
+    "recipient": _("The assertion names our address as its recipient."),
     "audience": _("The assertion is meant for us."),
-    "subject_confirmation": _("Whoever bears the assertion may use it, for a limited time."),
-    "in_response_to": _("The response fits the sign-in that was started."),
+    "subject_confirmation": _("The browser may present the assertion, until a set time."),
+    "in_response_to": _("The response belongs to the sign-in that was started."),
     "expiry": _("The assertion has not expired."),
     "start": _("The assertion is already valid."),
     "name_id": _("The assertion says whom it is about."),
@@ -63,7 +63,7 @@ FAILED: dict[str, tuple[str, str]] = {
         ),
     ),
     "message_too_large": (
-        _("The message is larger than we read."),
+        _("The message is larger than Passerelle accepts."),
         _(
             "In the identity provider, send fewer attributes: usually only the groups that "
             "matter here instead of all of them."
@@ -96,7 +96,10 @@ FAILED: dict[str, tuple[str, str]] = {
         _("In the identity provider, switch on signing of the assertion (or of the response)."),
     ),
     "signature_invalid": (
-        _("The signature does not hold: the message was changed, or another key made it."),
+        _(
+            "The signature is not valid: the message was changed after signing, or signed"
+            " with another key."
+        ),
         _(
             "Compare the certificate of this connection with the one in the identity provider. "
             "If they are the same, something between it and us changes the message."
@@ -167,11 +170,11 @@ FAILED: dict[str, tuple[str, str]] = {
         _("In the identity provider, remove the condition for this application."),
     ),
     "subject_confirmation_invalid": (
-        _("The assertion does not say that its bearer may use it, and until when."),
+        _("The assertion lacks a bearer confirmation with an end time."),
         _("In the identity provider, choose the Web Browser SSO profile with bearer confirmation."),
     ),
     "in_response_to_mismatch": (
-        _("The response does not answer the sign-in that was started."),
+        _("The response does not belong to the sign-in that was started."),
         _("Start the sign-in again, in one browser window."),
     ),
     "unsolicited_refused": (
@@ -185,15 +188,21 @@ FAILED: dict[str, tuple[str, str]] = {
         ),
     ),
     "expired": (
-        _("The assertion ended %(seconds)s seconds ago; %(skew)s are tolerated."),
+        _("The assertion expired %(seconds)s seconds ago; clocks may differ by %(skew)s seconds."),
         _(
-            "Start the sign-in again. If it happens every time, the clocks differ: set both "
-            "servers by NTP."
+            "Start the sign-in again. If it happens every time, the clocks differ: "
+            "synchronise both servers' clocks (NTP)."
         ),
     ),
     "not_yet_valid": (
-        _("The assertion is valid only in %(seconds)s seconds; %(skew)s are tolerated."),
-        _("The identity provider's clock is ahead of ours: set both servers by NTP."),
+        _(
+            "The assertion becomes valid in %(seconds)s seconds; clocks may differ by "
+            "%(skew)s seconds."
+        ),
+        _(
+            "The identity provider's clock is ahead of ours: synchronise both servers' "
+            "clocks (NTP)."
+        ),
     ),
     "name_id_missing": (
         _("The assertion does not say whom it is about."),

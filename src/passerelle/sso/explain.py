@@ -19,7 +19,7 @@ _ = gettext_noop
 
 FLOW: dict[str, tuple[str, str]] = {
     "request_unknown": (
-        _("The response answers no sign-in that is waiting for one."),
+        _("No sign-in is waiting for this response."),
         _(
             "Start the sign-in again from our sign-in page. A response can be used once, and only "
             "for the sign-in that asked for it."
@@ -71,8 +71,8 @@ _TRY_AGAIN = _(
     "The sign-in could not be completed. Try it again; if that does not help, ask an administrator."
 )
 _SET_UP = _(
-    "Your company's sign-in service and this one do not fit together yet. An administrator "
-    "can mend that."
+    "Your company's sign-in service is not connected correctly to this application "
+    "yet. An administrator can fix that."
 )
 PERSON: dict[str, str] = {
     "status_not_success": _(
@@ -80,7 +80,9 @@ PERSON: dict[str, str] = {
         "may not be assigned to this application yet."
     ),
     "request_expired": _("The sign-in took too long. Please start again."),
-    "request_unknown": _("This sign-in was finished already, or has ended. Please start again."),
+    "request_unknown": _(
+        "This sign-in was finished already, or is no longer valid. Please start again."
+    ),
     "assertion_replayed": _("This sign-in was used already. Please start again."),
     "browser_mismatch": _(
         "The sign-in was started in another browser or window. Please start again "
@@ -109,13 +111,13 @@ PERSON: dict[str, str] = {
         "Your sign-in could not be connected to your account yet. An administrator can do that."
     ),
     "identity_conflict": _(
-        "Your sign-in could not be connected to your account. An administrator can mend that."
+        "Your sign-in could not be connected to your account. An administrator can fix that."
     ),
     "user_suspended": _("Your account is suspended."),
     "user_removed": _("Your account was removed."),
     "approval_pending": _(
-        "Your account is made and waits for an administrator to approve it. You "
-        "can sign in as soon as that is done."
+        "Your account has been created and is waiting for an administrator's "
+        "approval. You can sign in as soon as that is done."
     ),
     "address_not_allowed": _(
         "You cannot sign in from this network. Use your company's network or its VPN."
@@ -144,25 +146,29 @@ PHRASES = frozenset(
         _("content that was changed after signing"),
         _("a signature value that none of these keys made"),
         _("one assertion"),
-        _("a bearer confirmation with NotOnOrAfter"),
         _("bearer with NotOnOrAfter"),
         _("bearer without NotOnOrAfter"),
-        _("an answer"),
+        _("a response to our request"),
         _("a NameID"),
         _("a complete, enabled connection"),
         _("switched off"),
         _("a new assertion"),
-        _("a used one"),
+        _("one that was used already"),
         _("a request that waits"),
         _("a code that waits"),
         _("the same browser"),
-        _("another one"),
+        _("another browser"),
         _("within a minute"),
         _("later"),
         _("an identifier that stays the same"),
         _("an attribute named email"),
-        _("no attribute"),
+        _("no attributes"),
         _("an e-mail address"),
+        _("text that is not base64"),
+        _("a response in base64"),
+        _("an assertion that is not encrypted"),
+        _("an EncryptedAssertion"),
+        _("each ID once"),
         _("linking allowed"),
         _("a verified domain"),
         _("a known domain"),

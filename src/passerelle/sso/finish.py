@@ -50,7 +50,9 @@ def finish_sign_in(
     connection = pending.connection if pending else find_connection(slug)
     trace = Trace(connection=connection, now=now, address=address)
     if pending is None:
-        check = Check("request", False, "a code that waits", "a used one", "request_unknown")
+        check = Check(
+            "request", False, "a code that waits", "one that was used already", "request_unknown"
+        )
         raise Refused(keep(trace, outcome="refused", reason=trace.failed(check)))
     try:
         result = _finish(pending, cookie, binding, trace)
@@ -86,12 +88,18 @@ def _consume(pending: PendingSignIn, cookie: str | None, binding: str | None, tr
     # Checked before the code is spent: another browser cannot use a code up.
     if not bound or not matches(cookie, pending.cookie_digest):
         return trace.failed(
-            Check("browser", False, "the same browser", "another one", "browser_mismatch")
+            Check("browser", False, "the same browser", "another browser", "browser_mismatch")
         )
     spent, _ = PendingSignIn.objects.filter(code_digest=pending.code_digest).delete()
     if not spent:
         return trace.failed(
-            Check("request", False, "a code that waits", "a used one", "request_unknown")
+            Check(
+                "request",
+                False,
+                "a code that waits",
+                "one that was used already",
+                "request_unknown",
+            )
         )
     if pending.expires_at <= trace.now:
         return trace.failed(

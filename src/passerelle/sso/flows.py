@@ -192,7 +192,13 @@ def _spend(
     )
     if not insert_or_nothing(used):
         return trace.failed(
-            Check("replay", False, "a new assertion", "a used one", "assertion_replayed")
+            Check(
+                "replay",
+                False,
+                "a new assertion",
+                "one that was used already",
+                "assertion_replayed",
+            )
         )
     trace.checks.append(stored(Check("replay", True)))
     if request_id is None:

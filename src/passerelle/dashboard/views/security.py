@@ -93,7 +93,7 @@ def _domains_sentence(company: Company) -> str:
             return _("For no e-mail address yet: no domain of the company is verified.")
         return _("For e-mail addresses at verified domains: %(names)s.") % {"names": names}
     if not names:
-        return _("For e-mail addresses at domains that people of the company have already.")
-    return _(
-        "For e-mail addresses at %(names)s, and at domains that people of the company have already."
-    ) % {"names": names}
+        return _("For e-mail addresses at domains already used in the company.")
+    return _("For e-mail addresses at %(names)s, and at domains already used in the company.") % {
+        "names": names
+    }

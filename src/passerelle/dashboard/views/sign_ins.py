@@ -136,13 +136,14 @@ def _value(value: str | None) -> str | None:
 
 
 def _line(explained: Explained) -> dict[str, Any]:
-    expected, received = mark_difference(_value(explained.expected), _value(explained.received))
+    expected, received = _value(explained.expected), _value(explained.received)
+    marked_expected, marked_received = mark_difference(expected, received)
     return {
         "name": _(explained.name),
         "passed": explained.passed,
-        "same": explained.expected == explained.received,
-        "expected": expected,
-        "received": received,
+        "same": bool(expected) and expected == received,
+        "expected": marked_expected,
+        "received": marked_received,
         "detail": filled(_(explained.detail), explained.values) if explained.detail else "",
         "fix": _(explained.fix) if explained.fix else "",
     }

@@ -1,0 +1,27 @@
+"""The real servers, each started at most once in a test process."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.servers.chromium import Chromium
+from tests.servers.postgresql import PostgreSQL
+from tests.servers.simplesamlphp import SimpleSAMLphp
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgreSQL]:
+    with PostgreSQL.start(tmp_path_factory.mktemp("postgresql")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def simplesamlphp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleSAMLphp]:
+    with SimpleSAMLphp.start(tmp_path_factory.mktemp("simplesamlphp")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chromium]:
+    with Chromium.start() as running:
+        yield running

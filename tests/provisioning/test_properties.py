@@ -1,0 +1,307 @@
+"""What holds for every profile, snapshot and policy, whatever they are."""
+
+import unicodedata
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from passerelle.provisioning import (
+    Plan,
+    Policy,
+    Profile,
+    Refusal,
+    Snapshot,
+    parse_email,
+    plan,
+    read_profile,
+)
+from passerelle.provisioning.describe import NOTES, REFUSED, describe_step
+from passerelle.provisioning.mapping import NAME_ID_EMAIL, NAME_ID_TRANSIENT
+from passerelle.provisioning.model import (
+    Account,
+    CreateAccount,
+    Give,
+    Grant,
+    LinkIdentity,
+    Rule,
+    UpdateProfile,
+    Withdraw,
+)
+from tests.provisioning.accounts import IDP, address, applied
+
+some = settings(deadline=None, max_examples=60, database=None)
+many = settings(some, max_examples=250)
+very_many = settings(some, max_examples=1500)
+
+ADDRESSES = [
+    address(text)
+    for text in ("grace@acme.example", "Grace@acme.example", "ada@acme.example", "ada@b.example")
+]
+addresses = st.sampled_from(ADDRESSES)
+names = st.sampled_from(["", "Grace", "Ada"])
+grants = st.builds(Grant, st.sampled_from("vw"), st.sampled_from("pq"))
+sources = st.sampled_from(["hand", "default", "rule", "scim", "invitation"])
+statuses = st.sampled_from(["invited", "pending", "active", "suspended"])
+values = st.sampled_from(["a", "b", "ab", ""])
+attribute_names = st.sampled_from(
+    ["groups", "Groups", "memberOf", "role", "http://schemas.microsoft.com/claims/groups.link"]
+)
+attributes = st.dictionaries(attribute_names, st.lists(values, max_size=3).map(tuple), max_size=4)
+rules = st.one_of(
+    st.builds(Rule, attribute_names, grants, equals=values),
+    st.builds(Rule, attribute_names, grants, matches=st.sampled_from(["a.*", "b?", "[ab]+"])),
+)
+policies = st.builds(
+    Policy,
+    automatic=st.booleans(),
+    default=st.none() | grants,
+    domains=st.sampled_from(["known", "verified", frozenset(), frozenset({"b.example"})]),
+    newcomers=st.sampled_from(["create", "approve"]),
+    existing_accounts=st.sampled_from(["link", "refuse"]),
+    update_profile=st.booleans(),
+    sync_rules=st.sampled_from(["always", "first_sign_in"]),
+    rules=st.lists(rules, max_size=4).map(tuple),
+)
+profiles = st.builds(
+    Profile,
+    idp_entity_id=st.just(IDP),
+    subject=st.sampled_from([*["u-1"] * 7, None]),
+    email=st.one_of(addresses, addresses, st.none()),
+    email_received=st.sampled_from([None, "odd"]),
+    name_id_received=st.sampled_from([None, "odd"]),
+    first_name=names,
+    last_name=names,
+    attributes=attributes,
+)
+
+
+@st.composite
+def situations(draw) -> tuple[Profile, Snapshot, Policy]:
+    """A profile with accounts that a snapshot could really hold for it."""
+    who = draw(profiles)
+    by_email = None
+    if who.email and draw(st.booleans()):
+        same = [one for one in ADDRESSES if one.key == who.email.key]
+        by_email = draw(accounts("a-1", st.sampled_from(same)))
+    by_identity = None
+    if who.subject and draw(st.booleans()):
+        theirs = by_email is not None and by_email.linked_here and draw(st.booleans())
+        others = [one for one in ADDRESSES if not who.email or one.key != who.email.key]
+        other = draw(accounts("a-2", st.sampled_from(others), linked=True))
+        by_identity = by_email if theirs else other
+    return who, draw(snapshots(by_identity, by_email)), draw(policies)
+
+
+def accounts(number: str, emails, *, linked: bool | None = None):
+    return st.builds(
+        Account,
+        id=st.just(number),
+        status=statuses,
+        email=emails,
+        first_name=names,
+        last_name=names,
+        linked_here=st.booleans() if linked is None else st.just(linked),
+        grants=st.frozensets(st.tuples(grants, sources), max_size=5),
+    )
+
+
+def snapshots(by_identity, by_email):
+    return st.builds(
+        Snapshot,
+        jit_available=st.booleans(),
+        address_allowed=st.sampled_from([*[True] * 7, False]),
+        by_identity=st.just(by_identity),
+        by_email=st.just(by_email),
+        removed=st.sampled_from([False, False, True]),
+        domain_verified=st.booleans(),
+        domain_known=st.booleans(),
+    )
+
+
+@given(situations())
+@some
+def test_the_same_question_has_the_same_answer(situation):
+    assert plan(*situation) == plan(*situation)
+
+
+@given(situations())
+@some
+def test_there_is_always_an_answer_and_a_sentence_for_it(situation):
+    answer = plan(*situation)
+    if isinstance(answer, Refusal):
+        assert answer.reason in REFUSED
+        return
+    assert {note.slug for note in answer.notes} <= set(NOTES)
+    for step in answer.steps:
+        template, filled = describe_step(step, {})
+        assert template % filled
+
+
+@given(situations())
+@many
+def test_planning_again_after_applying_changes_nothing(situation):
+    who, before, settings_ = situation
+    first = plan(who, before, settings_)
+    if isinstance(first, Refusal):
+        return
+    second = plan(who, applied(before, first, who), settings_)
+    if first.outcome == "pending":
+        assert second == Refusal("approval_pending", "approved", "pending")
+    else:
+        assert (second.outcome, second.steps) == ("signed_in", ())
+
+
+@given(situations())
+@some
+def test_only_what_a_rule_gave_is_ever_withdrawn(situation):
+    who, before, settings_ = situation
+    found = before.by_identity or before.by_email
+    held = found.granted_by("rule") if found else frozenset()
+    answer = plan(who, before, settings_)
+    withdrawn = {one.grant for one in steps_of(answer) if isinstance(one, Withdraw)}
+    given_ = {one.grant for one in steps_of(answer) if isinstance(one, Give)}
+    assert withdrawn <= held
+    assert not withdrawn & given_
+
+
+@given(situations())
+@some
+def test_only_a_newcomer_is_created_and_only_with_the_company_s_consent(situation):
+    who, before, settings_ = situation
+    answer = plan(who, before, settings_)
+    creates = [one for one in steps_of(answer) if isinstance(one, CreateAccount)]
+    is_new = isinstance(answer, Plan) and answer.outcome in ("created", "pending")
+    assert len(creates) == is_new
+    if is_new:
+        assert answer.account is None
+        assert (before.by_identity, before.by_email, before.removed) == (None, None, False)
+        assert before.jit_available
+        assert settings_.automatic
+        assert any(isinstance(one, Give) for one in answer.steps)
+        assert creates[0].status == ("pending" if answer.outcome == "pending" else "active")
+
+
+@given(situations())
+@some
+def test_nobody_is_linked_to_an_account_of_another_subject(situation):
+    who, before, settings_ = situation
+    answer = plan(who, before, settings_)
+    if any(isinstance(one, LinkIdentity) for one in steps_of(answer)):
+        assert before.by_identity is None
+        assert before.by_email is None or not before.by_email.linked_here
+        assert before.by_email is None or before.domain_verified
+
+
+@given(situations())
+@some
+def test_an_account_that_is_closed_stays_closed(situation):
+    who, before, settings_ = situation
+    found = before.by_identity or before.by_email
+    if found and found.status in ("suspended", "pending"):
+        assert isinstance(plan(who, before, settings_), Refusal)
+
+
+@given(situations())
+@some
+def test_an_address_never_becomes_that_of_another_account(situation):
+    who, before, settings_ = situation
+    for step in steps_of(plan(who, before, settings_)):
+        if isinstance(step, UpdateProfile) and step.email and before.by_email:
+            mine = before.by_identity or before.by_email
+            assert before.by_email.id == mine.id
+
+
+@given(situations(), st.randoms(use_true_random=False))
+@some
+def test_the_order_of_attributes_does_not_matter(situation, random):
+    who, before, settings_ = situation
+    shuffled = list(who.attributes.items())
+    random.shuffle(shuffled)
+    other = Profile(
+        who.idp_entity_id,
+        who.subject,
+        who.email,
+        who.email_received,
+        who.name_id_received,
+        who.first_name,
+        who.last_name,
+        {name: tuple(reversed(values)) for name, values in shuffled},
+    )
+    assert plan(other, before, settings_) == plan(who, before, settings_)
+
+
+@given(situations())
+@some
+def test_a_refusal_has_no_steps(situation):
+    answer = plan(*situation)
+    assert isinstance(answer, Plan) != isinstance(answer, Refusal)
+    assert not (isinstance(answer, Refusal) and hasattr(answer, "steps"))
+
+
+def steps_of(answer):
+    return answer.steps if isinstance(answer, Plan) else ()
+
+
+@given(
+    name_id=st.text(max_size=20),
+    name_id_format=st.sampled_from(["", NAME_ID_EMAIL, NAME_ID_TRANSIENT]),
+    attributes=st.dictionaries(
+        st.sampled_from(["email", "mail", "givenName", "sn", "groups", "uid"])
+        | st.text(max_size=5),
+        st.lists(st.text(max_size=20), max_size=3).map(tuple),
+        max_size=5,
+    ),
+    subject_attribute=st.sampled_from(["", "uid"]),
+)
+@some
+def test_whatever_is_sent_there_is_a_profile_and_an_answer(**sent):
+    who = read_profile(idp_entity_id=IDP, **sent)
+    found = Snapshot(jit_available=True, domain_known=True)
+    assert plan(who, found, Policy(True, Grant("w", "p"), rules=(Rule("groups", Grant("w", "p")),)))
+    assert len(who.first_name) <= 150
+    assert who.email is None or len(who.email.key) <= 254
+
+
+TRICKY = "ßẞſKÅſίΐςσΣİıeE\u0301\u0345éÉℌﬁ。．.-_xnaA@ １1\u200d\u00ad"
+texts = st.text(alphabet=TRICKY, min_size=1, max_size=6)
+
+
+@given(st.tuples(texts, texts), st.tuples(texts, texts))
+@settings(max_examples=600)
+@example(("a", "stra\u00dfe"), ("a", "strasse"))
+@example(("a", "φίλος"), ("a", "φίλοσ"))
+@example(("a", "a。b"), ("a", "a.b"))
+@example(("a", " a"), ("a", "a"))
+@example(("ß", "a"), ("ss", "a"))
+def test_two_addresses_are_one_only_if_they_differ_by_case_or_composition(one, other):
+    texts_ = [f"{local}@{domain}.example" for local, domain in (one, other)]
+    found = [parse_email(text) for text in texts_]
+    if all(found) and found[0].key == found[1].key:
+        assert _local(texts_[0]) == _local(texts_[1])
+        assert _domain(texts_[0]) == _domain(texts_[1])
+
+
+def _local(text):
+    return unicodedata.normalize("NFC", text).rpartition("@")[0].casefold().strip()
+
+
+def _domain(text):
+    """Letter by letter: no letter of a domain may become two, or another one."""
+    domain = unicodedata.normalize("NFC", text).rpartition("@")[2]
+    return unicodedata.normalize("NFC", "".join(one.lower() for one in domain))
+
+
+@given(texts)
+@some
+def test_an_address_that_is_read_again_is_the_same(local):
+    found = parse_email(f"{local}@acme.example")
+    if found:
+        assert parse_email(found.shown) == found
+        assert parse_email(found.key).key == found.key
+
+
+@given(st.text(max_size=300))
+@some
+def test_no_text_breaks_the_reading_of_addresses(text):
+    found = parse_email(text) or parse_email(f"a@{text}.example")
+    assert found is None or found.domain == found.domain.lower()
