@@ -93,6 +93,7 @@ PERSON: dict[str, str] = {
         "Please start from the sign-in page here, not from your company's application list."
     ),
     "expired": _("The sign-in took too long, or a clock is wrong. Please start again."),
+    "not_yet_valid": _("A clock is wrong: your company's sign-in service is ahead of this one."),
     "email_missing": _("Your company's sign-in service did not tell us your e-mail address."),
     "email_invalid": _(
         "The e-mail address that your company's sign-in service sent cannot be used."
@@ -170,6 +171,8 @@ PHRASES = frozenset(
         _("an EncryptedAssertion"),
         _("each ID once"),
         _("linking allowed"),
+        _("default"),
+        _("no rule gives it any more"),
         _("a verified domain"),
         _("a known domain"),
         _("active"),

@@ -4,6 +4,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from passerelle.saml import SAMLError
+from passerelle.sso.explain import PHRASES
 
 _SENTENCES = {
     "metadata_malformed": gettext_lazy("This is not SAML metadata. Received: %(received)s."),
@@ -33,4 +34,5 @@ def metadata_sentence(error: SAMLError) -> str:
     template = _SENTENCES.get(error.reason)
     if template is None:
         return _("This cannot be used: %(reason)s.") % {"reason": error.reason}
-    return str(template) % {"received": error.received or "–"}
+    received = error.received or "–"
+    return str(template) % {"received": _(received) if received in PHRASES else received}

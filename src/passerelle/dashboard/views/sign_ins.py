@@ -121,13 +121,18 @@ def _detail(row: SignIn) -> dict[str, Any]:
         "cause": failed and failed["detail"],
         "cure": failed and failed["fix"],
         "known_reason": row.reason in EXPLAINED,
-        "steps": [filled(_(step["template"]), step["values"]) for step in row.steps],
+        "steps": [_step(step) for step in row.steps],
         "notes": [
             filled(_(NOTES[note["note"]]), {"value": note["value"]})
             for note in row.notes
             if note["note"] in NOTES
         ],
     }
+
+
+def _step(step: dict[str, Any]) -> str:
+    values = {name: _value(value) or "" for name, value in step["values"].items()}
+    return filled(_(step["template"]), values)
 
 
 def _value(value: str | None) -> str | None:
