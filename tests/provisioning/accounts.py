@@ -67,6 +67,26 @@ def unlinked(**fields: Any) -> Snapshot:
     return snapshot(by_email=account(**fields))
 
 
+BY_DEFAULT = Give(DEFAULT, "default", "default")
+
+
+def created(*gives, status="active", names=("Grace", "Hopper"), notes=()):
+    """The plan for a newcomer."""
+    create = CreateAccount(GRACE, *names, status)
+    outcome = "created" if status == "active" else "pending"
+    return Plan(outcome, None, (create, LinkIdentity("u-1"), *gives), notes)
+
+
+def linked(*steps, notes=()):
+    """The plan for an account that gets its identity."""
+    return Plan("linked", "a-1", (LinkIdentity("u-1"), *steps), notes)
+
+
+def signed_in(*steps, notes=()):
+    """The plan for a known person."""
+    return Plan("signed_in", "a-1", steps, notes)
+
+
 def applied(before: Snapshot, plan: Plan, who: Profile) -> Snapshot:
     """What the next sign-in of the same person finds, when the plan was carried out."""
     found = before.by_identity or before.by_email
@@ -93,4 +113,10 @@ def applied(before: Snapshot, plan: Plan, who: Profile) -> Snapshot:
     assert found is not None
     theirs = who.email is not None and who.email.key == found.email.key
     others = before.by_email if before.by_email and before.by_email.id != found.id else None
-    return replace(before, by_identity=found, by_email=found if theirs else others, removed=False)
+    return replace(
+        before,
+        by_identity=found,
+        by_email=found if theirs else others,
+        identity_removed=False,
+        email_removed=False,
+    )

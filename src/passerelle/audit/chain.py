@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
+from itertools import islice
 from typing import Any
 
 from django.conf import settings
@@ -24,10 +25,8 @@ BATCH = 500
 
 def seal() -> int:
     """Seal every committed event that is not sealed yet; return how many were."""
-    unsealed = AuditEvent.objects.filter(sequence__isnull=True)
-    chains = unsealed.order_by().values_list("chain", flat=True).distinct()
     total = 0
-    for chain in list(chains):
+    for chain in _chains_that_wait():
         while sealed := _seal_batch(chain):
             total += sealed
     return total
@@ -42,8 +41,7 @@ def _seal_batch(chain: str) -> int:
     """
     AuditChain.objects.bulk_create([AuditChain(chain=chain)], ignore_conflicts=True)
     head = AuditChain.objects.select_for_update().get(chain=chain)
-    waiting = AuditEvent.objects.filter(chain=chain, sequence__isnull=True)
-    events = list(waiting.order_by("time", "id")[:BATCH])
+    events = list(islice(filter(_is_genuine, _unsealed(chain)), BATCH))
     if not events:
         return 0
     last = _sealed(chain).order_by("-sequence").first()
@@ -58,6 +56,11 @@ def _seal_batch(chain: str) -> int:
     head.sequence, head.digest = sequence, _digest_of_head(chain, sequence, digest)
     head.save()
     return len(events)
+
+
+def _unsealed(chain: str) -> Iterator[AuditEvent]:
+    waiting = AuditEvent.objects.filter(chain=chain, sequence__isnull=True)
+    return waiting.order_by("time", "id").iterator(chunk_size=BATCH)
 
 
 def _sealed(chain: str) -> QuerySet[AuditEvent]:
@@ -77,11 +80,23 @@ def _digest_of_head(chain: str, sequence: int, digest: str) -> str:
     return _hmac({"head": chain, "sequence": sequence, "digest": digest})
 
 
+def mac_of(event: AuditEvent) -> str:
+    """HMAC-SHA-256 over the event itself, as it was written."""
+    return _hmac(_content(event))
+
+
+def _is_genuine(event: AuditEvent) -> bool:
+    return hmac.compare_digest(event.mac, mac_of(event))
+
+
 def digest_of(event: AuditEvent, *, previous: str) -> str:
-    """HMAC-SHA-256 over the event and the digest before it."""
-    content = {
-        "previous": previous,
-        "sequence": event.sequence,
+    """HMAC-SHA-256 over the event, its place, and the digest before it."""
+    place = {"previous": previous, "sequence": event.sequence}
+    return _hmac({**_content(event), **place})
+
+
+def _content(event: AuditEvent) -> dict[str, Any]:
+    return {
         "id": str(event.id),
         "chain": event.chain,
         "company": str(event.company_id) if event.company_id else None,
@@ -92,7 +107,6 @@ def digest_of(event: AuditEvent, *, previous: str) -> str:
         "target": event.target,
         "details": event.details,
     }
-    return _hmac(content)
 
 
 def _hmac(content: dict[str, Any]) -> str:
@@ -128,11 +142,23 @@ def verify() -> Verification:
     chains = set(sealed_events.order_by().values_list("chain", flat=True).distinct())
     chains |= set(AuditChain.objects.values_list("chain", flat=True))
     found = [_first_break(chain) for chain in sorted(chains)]
+    found += [_first_forged(chain) for chain in _chains_that_wait()]
     return Verification(
         sealed=sealed_events.count(),
         unsealed=AuditEvent.objects.filter(sequence__isnull=True).count(),
         breaks=tuple(one for one in found if one),
     )
+
+
+def _chains_that_wait() -> list[str]:
+    unsealed = AuditEvent.objects.filter(sequence__isnull=True)
+    return sorted(unsealed.order_by().values_list("chain", flat=True).distinct())
+
+
+def _first_forged(chain: str) -> Break | None:
+    """An event that waits to be sealed and was not written by us, or was changed since."""
+    forged = next((one for one in _unsealed(chain) if not _is_genuine(one)), None)
+    return Break(chain, 0, "altered before sealing", str(forged.id)) if forged else None
 
 
 def _first_break(chain: str) -> Break | None:

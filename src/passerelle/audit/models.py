@@ -23,6 +23,9 @@ class AuditEvent(models.Model):
     actor = models.CharField(max_length=300)
     target = models.CharField(max_length=300, blank=True)
     details = models.JSONField(default=dict)
+    # Made with a key that is not in the database, when the event is written: nobody can put an
+    # event, or a changed one, before the sealer.
+    mac = models.CharField(max_length=64)
     sequence = models.PositiveBigIntegerField(null=True)
     digest = models.CharField(max_length=64, blank=True)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from passerelle.audit.chain import mac_of
 from passerelle.audit.events import EventName
 from passerelle.audit.models import INSTALLATION, AuditEvent
 from passerelle.identifiers import uuid7
@@ -35,7 +36,7 @@ def record(
     entries: Iterable[Entry], *, company_id: UUID | None, actor: Actor, now: datetime
 ) -> None:
     """Record what happened, in one statement."""
-    AuditEvent.objects.bulk_create(
+    events = [
         AuditEvent(
             id=uuid7(),
             company_id=company_id,
@@ -48,4 +49,7 @@ def record(
             details=entry.details,
         )
         for entry in entries
-    )
+    ]
+    for event in events:
+        event.mac = mac_of(event)
+    AuditEvent.objects.bulk_create(events)

@@ -21,6 +21,8 @@ def start_django(arguments: argparse.Namespace, *, migrated: bool = True) -> Non
     """
     if getattr(arguments, "data", None):
         os.environ["PASSERELLE_DATA_DIR"] = arguments.data
+    # What we write holds secrets: for the owner only.
+    os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "passerelle.config.settings")
     import django
 

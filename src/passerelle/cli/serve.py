@@ -52,13 +52,11 @@ def read_bind(bind: str) -> tuple[str, int]:
 
 
 def serve(host: str, port: int, *, workers: int) -> None:
-    """Serve until stopped, keeping house in the background."""
+    """Serve until stopped."""
     from granian import Granian
     from granian.constants import Interfaces
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
-
-    from passerelle import housekeeping
 
     server = Granian(
         "passerelle.config.wsgi:application",
@@ -66,14 +64,24 @@ def serve(host: str, port: int, *, workers: int) -> None:
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=4,
+        # A thread waits while a body arrives: enough of them that a few slow senders stop nobody.
+        blocking_threads=32,
         # Waiting in line beats being turned away: fifty people at once are no overload.
         backlog=1024,
-        backpressure=256,
+        backpressure=1024,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         log_access=False,
         log_level=LogLevels.warning,
         respawn_failed_workers=True,
     )
-    housekeeping.start()
+    _let_go_of_the_database()
     server.serve()
+
+
+def _let_go_of_the_database() -> None:
+    """The workers are forked from here: two processes must not share a connection."""
+    from django.db import connection
+
+    connection.close()
+    if connection.vendor == "postgresql":
+        connection.close_pool()  # type: ignore[attr-defined]

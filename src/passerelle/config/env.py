@@ -1,14 +1,17 @@
 """The environment variables, read once and checked; a wrong one stops the start with one line."""
 
+import re
 from collections.abc import Mapping
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
+import dj_database_url
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 PREFIX = "PASSERELLE_"
+_HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
 
 class WrongEnvironment(Exception):  # noqa: N818 - reads as what is the matter
@@ -17,15 +20,26 @@ class WrongEnvironment(Exception):  # noqa: N818 - reads as what is the matter
 
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
-    host = parts.hostname or ""
+    host = (parts.hostname or "") if _is_port(parts.netloc) else ""
     allowed = parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(host))
     extra = parts.path.strip("/") or parts.query or parts.fragment or "@" in parts.netloc
-    if not host or not allowed or extra or not _is_port(parts.netloc):
+    if not _is_host(host) or not allowed or extra or parts.netloc.endswith(":"):
         raise ValueError(
             "an https address without path, such as https://sso.example, or http on a loopback "
             "address such as http://127.0.0.1:8000"
         )
-    return f"{parts.scheme}://{parts.netloc.lower()}"
+    # Browsers leave the usual port out of what they compare: so do we.
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    netloc = parts.netloc.lower()
+    return f"{parts.scheme}://{netloc.removesuffix(f':{usual}') if parts.port else netloc}"
+
+
+def _is_host(host: str) -> bool:
+    """A name of letters, digits and hyphens, or an address."""
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return _HOST.fullmatch(host) is not None
 
 
 def _is_port(netloc: str) -> bool:
@@ -45,8 +59,14 @@ def _is_loopback(host: str) -> bool:
 
 
 def _database_url(value: str) -> str:
-    if urlsplit(value).scheme not in ("postgres", "postgresql"):
-        raise ValueError("an address such as postgresql://user:password@host:5432/passerelle")
+    expected = "an address such as postgresql://user:password@host:5432/passerelle"
+    try:
+        parts = urlsplit(value)
+        if parts.scheme not in ("postgres", "postgresql") or parts.port == 0:
+            raise ValueError(expected)
+        dj_database_url.parse(value)
+    except (ValueError, KeyError, dj_database_url.ParseError):
+        raise ValueError(f"{expected}, with special characters percent-encoded") from None
     return value
 
 
@@ -137,13 +157,13 @@ def _one_line(error: ValidationError, given: Mapping[str, str]) -> str:
 
 
 def _shown(field: str, value: str) -> str:
-    """The value, but never a secret: neither the key nor a password inside an address."""
+    """The value, but never a secret: of an address that holds a password only where it leads."""
     if field == "secret_key":
         return f"{len(value)} characters"
-    if field.endswith("_url") and "@" in value:
-        try:
-            parts = urlsplit(value)
-            return repr(urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2])))
-        except ValueError:
-            return "an address that cannot be read"
-    return repr(value)
+    if field not in ("database_url", "email_url"):
+        return repr(value)
+    try:
+        parts = urlsplit(value)
+        return repr(f"{parts.scheme}://…@{parts.hostname}") if parts.hostname else "no such address"
+    except ValueError:
+        return "an address that cannot be read"

@@ -101,12 +101,17 @@ class OverloadMiddleware:
 
 
 class BodyMiddleware:
-    """Take in the rest of a body that is too large: a client hears an answer only after sending."""
+    """Read forms as UTF-8, and take in the rest of a body that is too large.
+
+    A client hears an answer only after it has sent everything.
+    """
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        # Forms are UTF-8, whatever a header says: some names that it could give break the decoder.
+        request.encoding = "utf-8"
         response = self.get_response(request)
         length = request.META.get("CONTENT_LENGTH") or "0"
         if length.isdigit() and int(length) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:

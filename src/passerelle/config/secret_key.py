@@ -11,7 +11,7 @@ def kept_secret_key(data_dir: Path) -> str:
     """Read the key, or make it: readable by its owner only."""
     path = data_dir / "secret.key"
     if not path.exists():
-        data_dir.mkdir(parents=True, exist_ok=True)
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(path)
     return path.read_text().strip()
 

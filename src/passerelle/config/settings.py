@@ -59,18 +59,21 @@ if PASSERELLE.database_url:
     DATABASES = {
         "default": {
             **dj_database_url.parse(PASSERELLE.database_url),
-            # One connection for each thread, kept: connecting at each request halves throughput.
-            "CONN_MAX_AGE": None,
-            "CONN_HEALTH_CHECKS": True,
+            # A pool for each process: connecting at each request halves throughput, and there are
+            # more threads than the database needs connections.
+            "CONN_MAX_AGE": 0,
+            "OPTIONS": {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}},
         }
     }
 else:
-    PASSERELLE.data_dir.mkdir(parents=True, exist_ok=True)
+    PASSERELLE.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     DATABASES = {
         "default": {
-            "ENGINE": "django.db.backends.sqlite3",
+            "ENGINE": "passerelle.config.sqlite",
             "NAME": PASSERELLE.data_dir / "passerelle.sqlite3",
             "CONN_MAX_AGE": None,
+            # As Django does for its own SQLite back end, which it knows by name only.
+            "TEST": {"NAME": ":memory:"},
             "OPTIONS": {
                 # A transaction takes the write lock when it begins: one that reads first and then
                 # writes would fail under load instead of waiting.

@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -148,16 +149,18 @@ class Security(Table):
     password_complexity: bool = False
     password_reuse: Annotated[int, Field(ge=0, le=100)] = 3
     password_expiry_days: Annotated[int, Field(ge=0, le=3650)] = 0
-    session_minutes: Annotated[int, Field(ge=1, le=10080)] = 1440
+    # Before the minutes, which depend on it.
     two_factor: Literal["optional", "required"] = "optional"
+    session_minutes: Annotated[int, Field(ge=1, le=10080)] = 1440
     sso_enforcement: Literal["off", "test_users", "everyone"] = "off"
     ip_allowlist: list[Annotated[str, AfterValidator(network)]] = []
 
-    @model_validator(mode="after")
-    def _week_needs_two_factor(self) -> "Security":
-        if self.session_minutes > 1440 and self.two_factor != "required":
-            raise ValueError('expected session_minutes of at most 1440, or two_factor = "required"')
-        return self
+    @field_validator("session_minutes")
+    @classmethod
+    def _week_needs_two_factor(cls, minutes: int, info: ValidationInfo) -> int:
+        if minutes > 1440 and info.data.get("two_factor") != "required":
+            raise ValueError('expected 1440 or less, or two_factor = "required"')
+        return minutes
 
 
 class Company(Table):
@@ -222,7 +225,8 @@ class ConfigurationFile:
             return self.wrong(place, f"expected a key {place[-1]}", parent=True)
         if kind == "extra_forbidden":
             return self.wrong(place, "expected no such key")
-        return self.wrong(place, " or ".join(_expected(problem) for problem in problems))
+        wanted = [_expected(problem).removeprefix("expected ") for problem in problems]
+        return self.wrong(place, "expected " + " or ".join(wanted))
 
     def _place(self, problem: ErrorDetails) -> Place:
         """Where a problem is: of pydantic's location, what is not the name of a kind of value."""
@@ -293,6 +297,8 @@ def _key(name: str) -> str:
 
 
 def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"a table with {', '.join(value)}" if value else "an empty table"
     try:
         text = repr(value) if not isinstance(value, bool) else str(value).lower()
     except ValueError:

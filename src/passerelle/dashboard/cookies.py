@@ -1,7 +1,9 @@
 """Our cookies, all with the same care: host only, not for scripts, Secure wherever there is TLS."""
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+
+from passerelle.sso.sessions import MAX_AGE, end_session
 
 YEAR = 365 * 24 * 3600
 
@@ -23,3 +25,10 @@ def set_cookie(
 def delete_cookie(response: HttpResponse, name: str) -> None:
     """Delete by setting again: a `__Host-` cookie is only replaced by one with all its marks."""
     set_cookie(response, name, "", max_age=0)
+
+
+def replace_session(request: HttpRequest, response: HttpResponse, key: str) -> None:
+    """Give the browser its new session, and end the one that it had."""
+    if old := request.COOKIES.get(settings.SESSION_COOKIE):
+        end_session(old)
+    set_cookie(response, settings.SESSION_COOKIE, key, max_age=round(MAX_AGE.total_seconds()))

@@ -7,7 +7,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from passerelle.directory.models import User
+from passerelle.directory.models import Company, User
+from passerelle.sso.addresses import client_address, is_within
 from passerelle.sso.sessions import find_session
 
 
@@ -27,5 +28,13 @@ class SessionMiddleware:
         # The machine ways of a sign-in carry their own proof: no session is looked up for them.
         if key and not request.path.startswith("/auth/"):
             session = find_session(key, now=timezone.now())
-            request.person = session.user if session else None
+            if session and _may_come_from_here(request, session.user.company):
+                request.person = session.user
         return self.get_response(request)
+
+
+def _may_come_from_here(request: HttpRequest, company: Company) -> bool:
+    """A company's IP allow list holds for sessions that are open already, too."""
+    if not company.ip_allowlist:
+        return True
+    return is_within(client_address(request), company.ip_allowlist)

@@ -41,6 +41,9 @@ def make_administrator(
     if password:
         user.password, user.status = password, User.Status.ACTIVE
     user.save()
+    if password:
+        # Whoever knew the old password is out.
+        user.sessions.all().delete()
     details = {"is_administrator": True, "status": user.status}
     record([Entry(event, user.email, details)], company_id=company.id, actor=actor, now=now)
     return user

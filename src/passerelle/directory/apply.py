@@ -69,7 +69,13 @@ def apply_plan(plan: Plan, context: Context) -> User:
 
 def _account_of(plan: Plan, context: Context) -> User:
     if plan.account is not None:
-        return User.objects.get(company_id=context.company_id, id=plan.account)
+        # Locked until the end, and still as the plan saw it: nobody suspends it in between.
+        found = User.objects.select_for_update().filter(
+            company_id=context.company_id, id=plan.account, status=plan.account_status
+        )
+        if (user := found.first()) is None:
+            raise Conflict
+        return user
     create = next(step for step in plan.steps if isinstance(step, CreateAccount))
     user = User(
         id=uuid7(),

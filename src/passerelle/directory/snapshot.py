@@ -71,27 +71,24 @@ def _account(user: User, profile: Profile) -> Account:
 
 
 def _facts(company_id: UUID, profile: Profile) -> dict[str, bool]:
-    """Three questions to the database in one query."""
-    marks = []
+    """Four questions to the database in one query."""
+    tombstones = Tombstone.objects.filter(company_id=company_id)
+    no: BaseExpression = Value(False)
+    facts = dict.fromkeys(
+        ("identity_removed", "email_removed", "domain_verified", "domain_known"), no
+    )
     if profile.subject is not None:
-        marks.append(mark_of_identity(company_id, profile.idp_entity_id, profile.subject))
-    verified: BaseExpression = Value(False)
-    known: BaseExpression = Value(False)
+        mark = mark_of_identity(company_id, profile.idp_entity_id, profile.subject)
+        facts["identity_removed"] = Exists(tombstones.filter(mark=mark))
     if profile.email is not None:
         domain = profile.email.domain
-        marks.append(mark_of_email(company_id, profile.email.key))
-        verified = Exists(
-            Domain.objects.filter(company_id=company_id, name=domain, verified_at__isnull=False)
-        )
+        mark = mark_of_email(company_id, profile.email.key)
+        facts["email_removed"] = Exists(tombstones.filter(mark=mark))
+        verified = Domain.objects.filter(company_id=company_id, verified_at__isnull=False)
+        facts["domain_verified"] = Exists(verified.filter(name=domain))
         if domain not in PUBLIC_DOMAINS:
-            known = Exists(_holders(company_id, domain))
-    removed = Exists(Tombstone.objects.filter(company_id=company_id, mark__in=marks))
-    return cast(
-        "dict[str, bool]",
-        Company.objects.filter(id=company_id)
-        .values(removed=removed, domain_verified=verified, domain_known=known)
-        .get(),
-    )
+            facts["domain_known"] = Exists(_holders(company_id, domain))
+    return cast("dict[str, bool]", Company.objects.filter(id=company_id).values(**facts).get())
 
 
 def _holders(company_id: UUID, domain: str) -> Any:

@@ -108,6 +108,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if person is None or _origin(acs_url) != settings.PASSERELLE.base_url:
         return HttpResponseBadRequest(_("Choose a person first."), content_type="text/plain")
     fault = find_fault(request.POST.get("fault", ""))
+    if not all(str(value).isprintable() for value in request.POST.values()):
+        return HttpResponseBadRequest(_("Choose a person first."), content_type="text/plain")
     issue = Issue(
         idp_entity_id=entity_id(),
         audience=request.POST.get("audience", ""),
@@ -150,5 +152,8 @@ def _person(request: HttpRequest) -> Person | None:
 
 
 def _origin(url: str) -> str:
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return f"{parts.scheme}://{parts.netloc}"

@@ -14,6 +14,12 @@ import idna
 
 MAX_LENGTH = 254
 MAX_LOCAL = 64
+# Characters that leave no trace on the page (Unicode: Default_Ignorable_Code_Point).
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
 # What IDNA takes for a dot (RFC 3490 §3.1), so that two spellings would be one domain.
 _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")
 _LOCAL_ASCII = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
@@ -39,7 +45,10 @@ def parse_email(text: str) -> EmailAddress | None:
     shown = unicodedata.normalize("NFC", given)
     local, _, domain = shown.rpartition("@")
     folded = local.casefold()
-    if not 0 < len(local) <= MAX_LOCAL or len(folded) != len(local) or not _is_local_part(folded):
+    # ß and ς fold into letters that somebody else's address may have.
+    if len(folded) != len(local) or folded != local.lower():
+        return None
+    if not 0 < len(local) <= MAX_LOCAL or not _is_local_part(folded):
         return None
     encoded = _encode_domain(domain)
     key = f"{folded}@{encoded}"
@@ -68,6 +77,8 @@ def _encode_domain(domain: str) -> str | None:
 def _is_confusable(text: str) -> bool:
     """Whether compatibility or singleton forms hide in it: U+FF21, U+212A and their like."""
     if any(unicodedata.normalize("NFC", character) != character for character in text):
+        return True
+    if _INVISIBLE.search(text):
         return True
     return unicodedata.normalize("NFKC", text) != unicodedata.normalize("NFC", text)
 

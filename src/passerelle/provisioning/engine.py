@@ -37,13 +37,20 @@ def plan(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal
         return _no_subject(profile)
     if snapshot.by_identity is not None:
         return _returning(profile, snapshot.by_identity, snapshot, policy)
-    if snapshot.removed and snapshot.by_email is None:
+    if _was_removed(snapshot):
         return Refusal("user_removed")
     if profile.email is None:
         return _no_email(profile)
     if snapshot.by_email is not None:
         return _existing(profile, snapshot.by_email, snapshot, policy)
     return _newcomer(profile, snapshot, policy)
+
+
+def _was_removed(snapshot: Snapshot) -> bool:
+    """A removed person stays out, whatever address they bring now, until they are invited again."""
+    if snapshot.by_email is None:
+        return snapshot.identity_removed or snapshot.email_removed
+    return snapshot.identity_removed and snapshot.by_email.status != "invited"
 
 
 def _no_subject(profile: Profile) -> Refusal:
@@ -78,7 +85,7 @@ def _returning(
         rule_steps, rule_notes = _rule_changes(profile, account, policy)
         steps += rule_steps
         notes += rule_notes
-    return Plan("signed_in", account.id, tuple(steps), tuple(notes))
+    return Plan("signed_in", account.id, tuple(steps), tuple(notes), account.status)
 
 
 def _existing(
@@ -104,7 +111,7 @@ def _existing(
         changes, notes = _profile_changes(profile, account, snapshot, policy)
         steps += [changes] if changes else []
     rule_steps, rule_notes = _rule_changes(profile, account, policy)
-    return Plan("linked", account.id, (*steps, *rule_steps), (*notes, *rule_notes))
+    return Plan("linked", account.id, (*steps, *rule_steps), (*notes, *rule_notes), account.status)
 
 
 def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal:
@@ -236,4 +243,7 @@ def compile_pattern(pattern: str) -> "re2._Regexp[str]":
     try:
         return re2.compile(pattern, options)
     except re2.error as error:
-        raise ValueError(str(error)) from error
+        # RE2 says what is wrong in bytes.
+        reason = error.args[0] if error.args else ""
+        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise ValueError(text) from error

@@ -92,7 +92,8 @@ class Snapshot:
     address_allowed: bool = True
     by_identity: Account | None = None
     by_email: Account | None = None
-    removed: bool = False
+    identity_removed: bool = False
+    email_removed: bool = False
     domain_verified: bool = False
     domain_known: bool = False
 
@@ -158,6 +159,8 @@ class Plan:
     account: str | None
     steps: tuple[Step, ...] = ()
     notes: tuple[Note, ...] = ()
+    account_status: Status | None = field(default=None, compare=False)
+    """The account's status when the plan was made: applying it to another one is a conflict."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,14 @@ def is_within(address: str | None, networks: Iterable[str]) -> bool:
     return any(ip_address(normal) in ip_network(network, strict=False) for network in networks)
 
 
+def network_of(address: str | None) -> str:
+    """What one subscriber holds: an IPv4 address, or the /64 around an IPv6 address."""
+    normal = _normal(address or "")
+    if normal is None or ":" not in normal:
+        return normal or ""
+    return str(ip_network(f"{normal}/64", strict=False))
+
+
 def _normal(address: str) -> str | None:
     """An address in its usual form; an IPv4 address that came as IPv6 becomes one again."""
     try:

@@ -31,82 +31,93 @@ _SEEN_EVERY = timedelta(hours=1)
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     user: User
+    connection: SamlConnection
     session_key: str
     next: str
 
 
-def finish_sign_in(
-    slug: str,
-    code: str,
-    *,
-    cookie: str | None,
-    binding: str | None,
-    address: str | None,
-    now: datetime,
-) -> SignedIn:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """A browser that comes to finish: the code in its address, and the cookies it brings."""
+
+    slug: str
+    code: str
+    cookie: str | None
+    binding: str | None
+    address: str | None
+    now: datetime
+
+
+def finish_sign_in(visit: Visit) -> SignedIn:
     """Let the person in, or refuse with a reason. Raises Refused, UnknownConnection."""
-    waiting = PendingSignIn.objects.select_related("connection__company")
-    pending = waiting.filter(code_digest=digest(code), connection__slug=slug).first()
-    connection = pending.connection if pending else find_connection(slug)
-    trace = Trace(connection=connection, now=now, address=address)
-    if pending is None:
-        check = Check(
-            "request", False, "a code that waits", "one that was used already", "request_unknown"
-        )
-        raise Refused(keep(trace, outcome="refused", reason=trace.failed(check)))
     try:
-        result = _finish(pending, cookie, binding, trace)
+        result = _finish(visit)
     except IntegrityError:
         # Settings changed under our feet, such as a workspace that went: all was rolled back.
-        connection.refresh_from_db(from_queryset=SamlConnection.objects.select_related("company"))
-        result = _finish(pending, cookie, binding, trace)
+        result = _finish(visit)
     if isinstance(result, SignIn):
         raise Refused(result)
-    _mark_connection_used(connection, now)
+    _mark_connection_used(result.connection, visit.now)
     return result
 
 
 @transaction.atomic
-def _finish(
-    pending: PendingSignIn, cookie: str | None, binding: str | None, trace: Trace
-) -> SignedIn | SignIn:
-    """The one transaction of finish; a refusal, as the trace of it, commits too."""
-    reason = _consume(pending, cookie, binding, trace)
-    decided = reason or _decide_and_apply(pending, trace)
+def _finish(visit: Visit) -> SignedIn | SignIn:
+    """The one transaction of finish; a refusal, as the trace of it, commits too.
+
+    Connection and company are read inside: what an administrator has switched off by now, is off.
+    """
+    waiting = PendingSignIn.objects.select_related("connection__company")
+    pending = waiting.filter(code_digest=digest(visit.code), connection__slug=visit.slug).first()
+    connection = pending.connection if pending else find_connection(visit.slug)
+    trace = Trace(connection=connection, now=visit.now, address=visit.address)
+    reason = _consume(pending, visit, trace)
+    if reason or pending is None:
+        return keep(trace, outcome="refused", reason=reason)
+    decided = _decide_and_apply(pending, trace)
     if isinstance(decided, str):
         return keep(trace, outcome="refused", reason=decided)
     return _open(*decided, pending, trace)
 
 
-def _consume(pending: PendingSignIn, cookie: str | None, binding: str | None, trace: Trace) -> str:
+def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
     """Spend the code, if this is the browser that may; return a reason otherwise."""
+    if pending is None:
+        return trace.failed(_used_up())
     trace.verified = True
-    trace.checks, trace.steps, trace.notes = list(pending.checks), [], []
+    trace.checks = pending.checks
     profile = profile_of_pending(pending, trace.connection)
     trace.email = profile.email.shown if profile.email else profile.email_received
-    bound = not pending.binding_digest or matches(binding, pending.binding_digest)
+    bound = not pending.binding_digest or matches(visit.binding, pending.binding_digest)
     # Checked before the code is spent: another browser cannot use a code up.
-    if not bound or not matches(cookie, pending.cookie_digest):
+    if not bound or not matches(visit.cookie, pending.cookie_digest):
         return trace.failed(
             Check("browser", False, "the same browser", "another browser", "browser_mismatch")
         )
     spent, _ = PendingSignIn.objects.filter(code_digest=pending.code_digest).delete()
     if not spent:
-        return trace.failed(
-            Check(
-                "request",
-                False,
-                "a code that waits",
-                "one that was used already",
-                "request_unknown",
-            )
-        )
+        return trace.failed(_used_up())
     if pending.expires_at <= trace.now:
         return trace.failed(
             Check("request", False, "within a minute", "later", "request_expired", {"minutes": "1"})
         )
     trace.checks.append(stored(Check("browser", True)))
+    if not trace.connection.enabled:
+        return trace.failed(
+            Check(
+                "connection",
+                False,
+                "a complete, enabled connection",
+                "switched off",
+                "connection_disabled",
+            )
+        )
     return ""
+
+
+def _used_up() -> Check:
+    used = "one that was used already"
+    return Check("request", False, "a code that waits", used, "request_unknown")
 
 
 def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan] | str:
@@ -159,7 +170,7 @@ def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace) -> S
     user.company = connection.company
     key = open_session(user, connection=connection, now=trace.now)
     keep(trace, outcome=decision.outcome, user_id=user.id)
-    return SignedIn(user, key, pending.next)
+    return SignedIn(user, connection, key, pending.next)
 
 
 def _mark_connection_used(connection: SamlConnection, now: datetime) -> None:

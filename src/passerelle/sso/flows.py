@@ -10,7 +10,7 @@ the trace is kept; only a crash rolls back, and then nothing has happened.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import transaction
 
@@ -40,6 +40,7 @@ from passerelle.sso.traces import Trace, keep
 REQUEST_LIFETIME = timedelta(minutes=15)
 CODE_LIFETIME = timedelta(seconds=60)
 CLOCK_SKEW = timedelta(seconds=60)
+_LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
@@ -77,7 +78,9 @@ def start_sign_in(
         created_at=now,
         expires_at=now + REQUEST_LIFETIME,
     )
-    request.save(force_insert=True)
+    # A transaction, so that with SQLite it waits in line like every other writer.
+    with transaction.atomic():
+        request.save(force_insert=True)
     message = saml.build_authn_request(
         request_id=request.id,
         issued_at=now,
@@ -225,7 +228,8 @@ def _expired(request: AuthnRequest) -> Check:
 def _last_moment(assertion: saml.Assertion, now: datetime) -> datetime:
     """When the assertion can be forgotten: by then its own end refuses it."""
     ends = [one.not_on_or_after for one in assertion.confirmations if one.not_on_or_after]
-    return max(ends, default=now) + 2 * CLOCK_SKEW
+    # An end at the end of time is never forgotten.
+    return min(max(ends, default=now), _LATEST) + 2 * CLOCK_SKEW
 
 
 def _park(

@@ -5,15 +5,19 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.core import signing
+from django.db import transaction
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.provisioning import parse_email
+from passerelle.sso.addresses import network_of
 from passerelle.sso.limits import count_failure, failures
 
 MAX_FAILURES = 10
 """Wrong passwords for one account from one address within ten minutes."""
+MAX_FAILURES_OF_A_NETWORK = 100
+"""The same, for all accounts together."""
 MAX_PASSWORD = 1000
 ACTIVATION_DAYS = 7
 
@@ -30,9 +34,11 @@ def sign_in(
     Failures count for account and address together, so that a stranger cannot lock anyone out.
     """
     parsed = parse_email(email)
-    key = parsed.key if parsed else ""
-    who = f"{company.id}\0{key}\0{address}"
+    key, network = parsed.key if parsed else "", network_of(address)
+    who = f"{company.id}\0{key}\0{network}"
     if failures("password", who, now=now) >= MAX_FAILURES:
+        raise TooManyAttempts
+    if failures("passwords", network, now=now) >= MAX_FAILURES_OF_A_NETWORK:
         raise TooManyAttempts
     user = User.objects.select_related("company").filter(company=company, email_key=key).first()
     usable = user is not None and user.is_active and user.password.startswith("argon2")
@@ -44,6 +50,7 @@ def sign_in(
         # The time of one hash, so that nobody learns which accounts exist.
         make_password(password[:MAX_PASSWORD])
     count_failure("password", who, now=now)
+    count_failure("passwords", network, now=now)
     return None
 
 
@@ -64,10 +71,14 @@ def activation_user(user_id: UUID | str, token: str) -> User:
     return user
 
 
-def set_password(user: User, password: str, *, now: datetime) -> None:
-    """Give an invited user their first password: the account is active from here on."""
-    user.password, user.status = make_password(password), User.Status.ACTIVE
-    user.save(update_fields=["password", "status"])
+@transaction.atomic
+def set_password(user: User, password: str, *, now: datetime) -> bool:
+    """Give an invited user their first password; False when somebody was quicker."""
+    invited = User.objects.filter(id=user.id, status=User.Status.INVITED, password=user.password)
+    if not invited.update(password=make_password(password), status=User.Status.ACTIVE):
+        return False
+    user.refresh_from_db()
     actor = Actor("user", user.email)
     entry = Entry(EventName.USER_ACTIVATED, user.email)
     record([entry], company_id=user.company_id, actor=actor, now=now)
+    return True

@@ -8,6 +8,8 @@ from passerelle.sso.tokens import digest, new_token
 
 # How old "last seen" may be before it is written again: not at every request.
 _REFRESH = timedelta(minutes=5)
+MAX_AGE = timedelta(days=30)
+"""However much it is used, a session ends after this long."""
 
 
 def open_session(user: User, *, connection: SamlConnection | None, now: datetime) -> str:
@@ -38,8 +40,9 @@ def find_session(key: str, *, now: datetime) -> Session | None:
         .first()
     )
     if session and now - session.last_seen_at > _REFRESH:
-        minutes = session.user.company.session_minutes
-        session.last_seen_at, session.expires_at = now, now + timedelta(minutes=minutes)
+        idle = timedelta(minutes=session.user.company.session_minutes)
+        session.last_seen_at = now
+        session.expires_at = min(now + idle, session.created_at + MAX_AGE)
         Session.objects.filter(key_digest=session.key_digest).update(
             last_seen_at=session.last_seen_at, expires_at=session.expires_at
         )

@@ -33,6 +33,10 @@ UNVERIFIABLE = frozenset(
 )
 
 
+MAX_COUNTED = 50
+"""So many different failures of strangers are told apart in an hour."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Trace:
     """What is to be kept of one attempt. `email` only if it was read from verified bytes."""
@@ -78,8 +82,13 @@ def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None =
 
 def _count(row: SignIn, trace: Trace) -> SignIn:
     """One more of the same: anybody can send junk, and it must not fill the list."""
-    hour = trace.now.strftime("%Y-%m-%dT%H")
-    row.same_as = digest(f"{trace.connection.slug}\0{row.reason}\0{hour}")
+    hour = trace.now.replace(minute=0, second=0, microsecond=0)
+    counted = SignIn.objects.filter(
+        company_id=row.company_id, time__gte=hour, same_as__isnull=False
+    )
+    # What was received tells one fault from another, as long as nobody plays with it.
+    received = trace.checks[-1]["received"] if counted.count() < MAX_COUNTED else ""
+    row.same_as = digest(f"{trace.connection.slug}\0{row.reason}\0{received}\0{hour}")
     if insert_or_nothing(row):
         return row
     same = SignIn.objects.filter(company_id=row.company_id, same_as=row.same_as)

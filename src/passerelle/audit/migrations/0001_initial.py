@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
                 ('actor', models.CharField(max_length=300)),
                 ('target', models.CharField(blank=True, max_length=300)),
                 ('details', models.JSONField(default=dict)),
+                ('mac', models.CharField(max_length=64)),
                 ('sequence', models.PositiveBigIntegerField(null=True)),
                 ('digest', models.CharField(blank=True, max_length=64)),
             ],

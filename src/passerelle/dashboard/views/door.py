@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from passerelle.dashboard.cookies import delete_cookie, set_cookie
+from passerelle.dashboard.cookies import delete_cookie, replace_session
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.models import Company, Domain, User
 from passerelle.provisioning import parse_email
@@ -99,14 +99,13 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
     if user is None:
         problem = _("E-mail address and password do not match an account that can sign in here.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=422)
-    return _open(user, next_path)
+    return _open(request, user, next_path)
 
 
-def _open(user: User, next_path: str) -> HttpResponse:
+def _open(request: PageRequest, user: User, next_path: str) -> HttpResponse:
     key = open_session(user, connection=None, now=timezone.now())
     response = HttpResponseRedirect(next_path or "/")
-    minutes = user.company.session_minutes
-    set_cookie(response, settings.SESSION_COOKIE, key, max_age=minutes * 60)
+    replace_session(request, response, key)
     return response
 
 
@@ -132,8 +131,9 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
     if request.method == "POST":
         password = request.POST.get("password", "")
         if len(password) >= user.company.password_min_length and len(password) <= 1000:
-            set_password(user, password, now=timezone.now())
-            return _open(user, "")
+            if not set_password(user, password, now=timezone.now()):
+                return render(request, "activation_ended.html", status=410)
+            return _open(request, user, "")
         problem = _("Choose a password of at least %(count)s characters.") % {
             "count": user.company.password_min_length
         }

@@ -21,14 +21,14 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from passerelle import saml
-from passerelle.dashboard.cookies import YEAR, delete_cookie, set_cookie
+from passerelle.dashboard.cookies import YEAR, delete_cookie, replace_session, set_cookie
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
 from passerelle.saml.names import NAME_ID_EMAIL, NAME_ID_PERSISTENT
-from passerelle.sso.addresses import client_address
+from passerelle.sso.addresses import client_address, network_of
 from passerelle.sso.connections import UnknownConnection, addresses_of, find_connection
 from passerelle.sso.explain import person_sentence
-from passerelle.sso.finish import finish_sign_in
+from passerelle.sso.finish import Visit, finish_sign_in
 from passerelle.sso.flows import Refused, accept_response, refuse_message, start_sign_in
 from passerelle.sso.limits import count_failure
 from passerelle.sso.models import SignIn
@@ -124,12 +124,14 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
     cookie_name = _finish_cookie(code)
     try:
         signed_in = finish_sign_in(
-            slug,
-            code,
-            cookie=request.COOKIES.get(cookie_name),
-            binding=request.COOKIES.get(settings.BINDING_COOKIE),
-            address=client_address(request),
-            now=timezone.now(),
+            Visit(
+                slug=slug,
+                code=code,
+                cookie=request.COOKIES.get(cookie_name),
+                binding=request.COOKIES.get(settings.BINDING_COOKIE),
+                address=client_address(request),
+                now=timezone.now(),
+            )
         )
     except Refused as refused:
         key = request.COOKIES.get(settings.SESSION_COOKIE, "")
@@ -138,8 +140,7 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect("/")
         return _refused_page(request, refused.sign_in)
     response = redirect(signed_in.next or "/")
-    minutes = signed_in.user.company.session_minutes
-    set_cookie(response, settings.SESSION_COOKIE, signed_in.session_key, max_age=minutes * 60)
+    replace_session(request, response, signed_in.session_key)
     delete_cookie(response, cookie_name)
     return response
 
@@ -163,7 +164,7 @@ def _finish_cookie(code: str) -> str:
 
 
 def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
-    failures = count_failure("callback", address or "", now=timezone.now())
+    failures = count_failure("callback", network_of(address), now=timezone.now())
     if failures > MAX_FAILURES:
         context = {
             "title": _("Too many failed attempts"),

@@ -1,6 +1,6 @@
 """Settings > Sign-ins: every attempt, and why it ended as it did."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -69,8 +69,10 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
     time, _separator, identifier = text.rpartition("_")
     try:
         moment = parse_datetime(time)
-        return (moment, UUID(identifier)) if moment and moment.tzinfo else None
-    except ValueError:
+        if moment is None or moment.tzinfo is None:
+            return None
+        return moment.astimezone(UTC), UUID(identifier)
+    except (ValueError, OverflowError):
         return None
 
 
