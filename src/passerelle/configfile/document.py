@@ -102,8 +102,8 @@ class Saml(Table):
 
     @model_validator(mode="after")
     def _one_source(self) -> "Saml":
-        by_hand = self.target_url or self.certificates
-        if self.metadata_file and by_hand:
+        # Certificates may stand beside metadata: the next one, before the provider publishes it.
+        if self.metadata_file and self.target_url:
             raise ValueError(
                 "expected metadata_file, or entity_id, target_url and certificates, not both"
             )
