@@ -195,6 +195,23 @@ def test_the_administrator_sets_automatic_provisioning(tab, demo, language, widt
     expect(page.get_by_role("switch", name=words["toggle"])).to_be_checked()
 
 
+def test_pages_off_the_main_way_are_as_easy_to_use(tab, demo, language, width):
+    page = tab.page
+    for name, path in {
+        "not-found": "/no/such/page",
+        "no-link": "/activate/00000000-0000-0000-0000-000000000000/x/",
+        "used-up": "/auth/saml/acme/finish?code=used",
+    }.items():
+        page.goto(demo.base_url + path)
+        look(page, f"{name}-{language}-{width}")
+    page.goto(demo.base_url)
+    page.get_by_role("link", name=WORDS[language]["sign_in"]).click()
+    page.locator("button[value=u-1001]").click()
+    page.wait_for_url(demo.base_url + "/")
+    page.goto(demo.base_url + "/settings/security/")
+    look(page, f"forbidden-{language}-{width}")
+
+
 def test_leaving_with_unsaved_changes_asks_first(chromium, demo):
     tab = chromium.new_page()
     page = tab.page

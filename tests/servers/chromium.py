@@ -108,7 +108,9 @@ def _listen(tab: Tab) -> None:
             tab.problems.append(f"status {response.status}: {response.url}")
 
     def on_failure(request: Request) -> None:
-        tab.problems.append(f"{request.failure}: {request.url}")
+        # Leaving a page aborts what it was still loading: nothing is wrong with that.
+        if request.failure != "net::ERR_ABORTED":
+            tab.problems.append(f"{request.failure}: {request.url}")
 
     def on_error(error: Error) -> None:
         tab.problems.append(f"script: {error.message}")
