@@ -48,8 +48,14 @@ def apply_plan(plan: Plan, context: Context) -> User:
     Raises Conflict, and has then changed nothing, when a row that excludes one of ours was
     inserted since the snapshot was read.
     """
-    user = _account_of(plan, context)
-    identity = _link(plan, user, context)
+    if plan.account is None:
+        # A savepoint: whoever waits for a row that we take back must not go on waiting for us.
+        with transaction.atomic():
+            user = _account_of(plan, context)
+            identity = _link(plan, user, context)
+    else:
+        user = _account_of(plan, context)
+        identity = _link(plan, user, context)
     changed = _changed_fields(plan, user)
     if plan.account is not None:
         _save(user, changed, identity, context)
@@ -133,9 +139,6 @@ def _link(plan: Plan, user: User, context: Context) -> ExternalIdentity | None:
     )
     if insert_or_nothing(identity):
         return identity
-    if plan.account is None:
-        # The account that we have just made has no identity: nobody else has seen it yet.
-        user.delete()
     raise Conflict
 
 

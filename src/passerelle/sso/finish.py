@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 
 from passerelle.audit.record import Actor
 from passerelle.directory.apply import Conflict, Context, apply_plan
@@ -52,13 +52,20 @@ def finish_sign_in(visit: Visit) -> SignedIn:
     """Let the person in, or refuse with a reason. Raises Refused, UnknownConnection."""
     try:
         result = _finish(visit)
-    except IntegrityError:
-        # Settings changed under our feet, such as a workspace that went: all was rolled back.
+    except (IntegrityError, OperationalError) as error:
+        # Settings changed under our feet, or two sign-ins waited for each other: all of it was
+        # rolled back, the spent code too.
+        if isinstance(error, OperationalError) and not _is_deadlock(error):
+            raise
         result = _finish(visit)
     if isinstance(result, SignIn):
         raise Refused(result)
     _mark_connection_used(result.connection, visit.now)
     return result
+
+
+def _is_deadlock(error: OperationalError) -> bool:
+    return getattr(error.__cause__, "sqlstate", None) == "40P01"
 
 
 @transaction.atomic
