@@ -3,6 +3,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python -m
+# The locks are whole: what is not in them is not installed, and nothing is looked up anew.
+INSTALL := $(RUN) pip install -q --disable-pip-version-check --no-deps
+LOCKED := $(INSTALL) --require-hashes --only-binary :all:
 SOURCES := src tests benchmarks
 # A fast part of the tests: no server, no browser, no database but SQLite.
 QUICK := tests/saml tests/provisioning tests/directory tests/sso tests/audit tests/configfile \
@@ -53,15 +56,16 @@ bench: .venv/.bench ## the benchmarks, side by side with the peers; writes bench
 	@touch $@
 
 .venv/.runtime: .venv/.python requirements.lock pyproject.toml
-	$(RUN) pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements.lock
-	$(RUN) pip install -q --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(LOCKED) -r requirements.lock
+	$(INSTALL) --no-build-isolation -e .
+	$(RUN) pip check
 	@touch $@
 
 .venv/.dev: .venv/.runtime requirements-dev.lock
-	$(RUN) pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-dev.lock
+	$(LOCKED) -r requirements-dev.lock
 	@touch $@
 
 .venv/.bench: .venv/.dev requirements-bench.lock
 	tests/servers/install
-	$(RUN) pip install -q --disable-pip-version-check --require-hashes --only-binary :all: -r requirements-bench.lock
+	$(LOCKED) -r requirements-bench.lock
 	@touch $@
