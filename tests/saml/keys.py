@@ -19,7 +19,7 @@ CURVES: dict[str, ec.EllipticCurve] = {
     "p521": ec.SECP521R1(),
     "p256k": ec.SECP256K1(),
 }
-RSA_BITS = {"rsa": 2048, "stranger": 2048, "weak": 1024}
+RSA_BITS = {"rsa": 2048, "stranger": 2048, "ours": 2048, "next": 2048, "weak": 1024}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,10 @@ class KeyPair:
 
 
 def key_pair(kind: str = "rsa") -> KeyPair:
-    """A key by kind: `rsa` signs for our identity provider, `stranger` for nobody we know."""
+    """A key by kind: `rsa` signs for our identity provider, `stranger` for nobody we know.
+
+    `ours` is what identity providers encrypt for, `next` its successor.
+    """
     return _made(kind)
 
 

@@ -25,6 +25,7 @@ from lxml import etree
 
 from passerelle import saml
 
+from .encryption import Encryption, encrypt_element, encrypted
 from .keys import KeyPair, key_pair
 
 NOW = datetime(2030, 1, 31, 12, 0, tzinfo=UTC)
@@ -198,6 +199,10 @@ class Shape:
     """`assertion`, `response`, `both` or `none`."""
     signing: Signing = field(default_factory=Signing)
     response_signing: Signing | None = None
+    encrypted: Encryption | None = None
+    """How the assertion is encrypted, after it was signed and before the response is."""
+    encrypted_parts: Mapping[str, Encryption] = field(default_factory=dict)
+    """The same for parts of the assertion by name, such as `saml:NameID`, before it is signed."""
     prefixes: Mapping[str, str] = field(default_factory=dict)
     pretty: bool = False
     edit: Callable[[str], str] = same
@@ -214,13 +219,25 @@ def response(**parts: Any) -> bytes:
 
 
 def build(shape: Shape) -> bytes:
-    text = shape.edit(_renamed(_pretty(_written(shape), shape.pretty), shape.prefixes))
+    text = _renamed(_pretty(_written(shape), shape.pretty), shape.prefixes)
+    for name, encryption in shape.encrypted_parts.items():
+        text = encrypt_element(text, name, encryption)
+    text = shape.edit(text)
     if shape.signed in ("assertion", "both"):
         text = sign(text, shape.assertion_id, shape.signing)
+    if shape.encrypted:
+        text = _with_encrypted_assertion(text, shape.encrypted)
     if shape.signed in ("response", "both"):
         text = sign(text, shape.response_id, shape.response_signing or shape.signing)
     text = re.sub("<!--sign .*?-->", "", text)
     return (shape.declaration + shape.edit_signed(text)).encode(shape.encoding)
+
+
+def _with_encrypted_assertion(text: str, encryption: Encryption) -> str:
+    [(name, prefix)] = re.findall(r"<((\w+:)?Assertion)[ >]", text)[:1]
+    [whole] = re.findall(rf"(?s)<{name}[ >].*</{name}>", text)
+    plain = re.sub("<!--sign .*?-->", "", whole)
+    return text.replace(whole, encrypted(plain, f"{prefix}EncryptedAssertion", encryption))
 
 
 def marker(element_id: str) -> str:
@@ -366,5 +383,6 @@ def expected(**changes: Any) -> saml.Expected:
         acs_url=ACS,
         now=NOW,
         request_id=REQUEST,
+        decryption_keys=(key_pair("ours").private,),
     )
     return replace(usual, **changes)

@@ -5,6 +5,7 @@ import pytest
 from passerelle import saml
 
 from .accepted.cases import EMAIL, UNSPECIFIED, Valid
+from .accepted.encrypted import ENCRYPTED
 from .accepted.forms import ALGORITHMS, FORMS
 from .accepted.providers import PROVIDERS
 from .accepted.rules import ATTRIBUTES, RULES
@@ -20,7 +21,7 @@ from .response_builder import (
     response,
 )
 
-VALID = (*PROVIDERS, *FORMS, *RULES, *ALGORITHMS, *ATTRIBUTES)
+VALID = (*PROVIDERS, *FORMS, *RULES, *ALGORITHMS, *ATTRIBUTES, *ENCRYPTED)
 
 
 @pytest.mark.parametrize("row", VALID, ids=[row.name for row in VALID])
@@ -36,7 +37,7 @@ def test_a_valid_response_is_accepted_with_its_claims(row: Valid):
 
 
 def test_there_are_rows_for_every_shape():
-    assert len(VALID) >= 40
+    assert len(VALID) >= 120
     assert len({row.name for row in VALID}) == len(VALID)
 
 

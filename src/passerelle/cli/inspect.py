@@ -65,9 +65,20 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("--request-id", metavar="ID")
     parser.add_argument("--at", metavar="TIME", help="judge as of this time (ISO 8601, UTC)")
     parser.add_argument("--clock-skew", metavar="SECONDS", type=float, default=60)
-    parser.add_argument("--sp-key", metavar="FILE", action="append", default=[], dest="sp_keys")
-    parser.add_argument("--allow-sha1", action="store_true")
-    parser.add_argument("--allow-cbc", action="store_true")
+    parser.add_argument(
+        "--sp-key",
+        metavar="FILE",
+        action="append",
+        default=[],
+        dest="sp_keys",
+        help="our private key, for what is encrypted; several during a rollover",
+    )
+    parser.add_argument("--allow-sha1", action="store_true", help="accept SHA-1 in signatures")
+    parser.add_argument(
+        "--allow-cbc",
+        action="store_true",
+        help="accept AES-CBC even where no signature covers the ciphertext",
+    )
     parser.add_argument("--json", action="store_true")
     parser.set_defaults(run=run)
 
@@ -150,8 +161,6 @@ def _flag(name: str) -> str:
 def judge_case(case: Case, *, now: datetime) -> saml.Judgement:
     """Judge one case. Raises UsageError where the case itself cannot be read."""
     entity_id, certificates = _trusted(case)
-    for path in case.sp_keys:
-        _private_key(path)
     expected = saml.Expected(
         idp_entity_id=entity_id,
         certificates=certificates,
@@ -161,6 +170,8 @@ def judge_case(case: Case, *, now: datetime) -> saml.Judgement:
         now=_instant(case.at) if case.at else now,
         clock_skew=_skew(case.clock_skew),
         allow_sha1=case.allow_sha1,
+        decryption_keys=tuple(_private_key(path) for path in case.sp_keys),
+        allow_cbc=case.allow_cbc,
     )
     try:
         message = saml.decode_response(_read_file(case.response_file))

@@ -1,11 +1,13 @@
 """A SAML assertion, read from verified bytes only (Core §2.3)."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from lxml import etree
 
-from passerelle.saml import xml
+from passerelle.saml import xml, xmlenc
+from passerelle.saml.certificate import PrivateKey
 from passerelle.saml.errors import MessageError
 from passerelle.saml.names import (
     METHOD_BEARER,
@@ -16,6 +18,7 @@ from passerelle.saml.names import (
 )
 from passerelle.saml.xmldsig import VerifiedElement
 
+_ATTRIBUTE, _ATTRIBUTE_VALUE = saml("Attribute"), saml("AttributeValue")
 _KNOWN_CONDITIONS = {
     saml(name) for name in ("AudienceRestriction", "OneTimeUse", "ProxyRestriction")
 }
@@ -61,10 +64,11 @@ class Assertion:
     """Values by the Attribute's Name exactly as sent, in document order."""
 
 
-def read_assertion(verified: VerifiedElement) -> Assertion:
-    """Read an assertion.
+def read_assertion(verified: VerifiedElement, keys: Sequence[PrivateKey] = ()) -> Assertion:
+    """Read an assertion, with `keys` for what is encrypted inside.
 
-    Raises MessageError: wrong_message, issuer_mismatch (not an entity ID), malformed_message.
+    Raises MessageError: wrong_message, issuer_mismatch (not an entity ID), malformed_message,
+    decryption_failed, algorithm_forbidden.
     """
     element = verified.element
     if element.tag != saml("Assertion"):
@@ -81,12 +85,12 @@ def read_assertion(verified: VerifiedElement) -> Assertion:
         issuer=read_issuer(xml.exactly_one(element, saml("Issuer"))),
         issued_at=issued_at,
         version=element.get("Version") or "",
-        name_id=None if subject is None else _name_id(subject),
+        name_id=None if subject is None else _name_id(subject, keys),
         confirmations=() if subject is None else _confirmations(subject),
         conditions=_conditions(xml.at_most_one(element, saml("Conditions"))),
         session_index=index,
         session_not_on_or_after=ends,
-        attributes=_attributes(element),
+        attributes=_attributes(element, keys),
     )
 
 
@@ -102,11 +106,23 @@ def read_issuer(element: etree._Element) -> str:
     return xml.uri_of(element)
 
 
-def _name_id(subject: etree._Element) -> NameID | None:
+def _name_id(subject: etree._Element, keys: Sequence[PrivateKey]) -> NameID | None:
     element = xml.at_most_one(subject, saml("NameID"))
+    encrypted = xml.at_most_one(subject, saml("EncryptedID"))
+    if encrypted is not None:
+        if element is not None:
+            raise MessageError(
+                "malformed_message", expected="one NameID or EncryptedID", received="both"
+            )
+        element = _decrypted(encrypted, saml("NameID"), keys)
     if element is None or not (value := xml.text_of(element)).strip():
         return None
     return NameID(value, element.get("Format") or NAME_ID_UNSPECIFIED)
+
+
+def _decrypted(holder: etree._Element, tag: str, keys: Sequence[PrivateKey]) -> etree._Element:
+    """What is encrypted inside an assertion is covered by its signature, so that CBC will do."""
+    return xmlenc.decrypt(holder, tag, keys, allow_cbc=True).element
 
 
 def _confirmations(subject: etree._Element) -> tuple[BearerConfirmation, ...]:
@@ -149,19 +165,20 @@ def _session(element: etree._Element) -> tuple[str | None, datetime | None]:
     return (indexes[0] if indexes else None), (min(ends) if ends else None)
 
 
-def _attributes(element: etree._Element) -> dict[str, tuple[str, ...]]:
+def _attributes(element: etree._Element, keys: Sequence[PrivateKey]) -> dict[str, tuple[str, ...]]:
     values: dict[str, list[str]] = {}
-    for statement in xml.children(element, saml("AttributeStatement")):
-        for attribute in xml.children(statement, saml("Attribute")):
+    for statement in element.iterchildren(saml("AttributeStatement")):
+        for child in statement.iterchildren(_ATTRIBUTE, saml("EncryptedAttribute")):
+            is_plain = child.tag == _ATTRIBUTE
+            attribute = child if is_plain else _decrypted(child, _ATTRIBUTE, keys)
             name = xml.required_attribute(attribute, "Name")
             values.setdefault(name, []).extend(_values(attribute))
     return {name: tuple(found) for name, found in values.items()}
 
 
-def _values(attribute: etree._Element) -> list[str]:
-    return [
+def _values(attribute: etree._Element) -> Iterator[str]:
+    for value in attribute.iterchildren(_ATTRIBUTE_VALUE):
+        if value.attrib and (value.get(XSI_NIL) or "").strip(xml.WHITE_SPACE) in ("true", "1"):
+            continue
         # Only eduPersonTargetedID and its like hold an element, a NameID: its text is the value.
-        (value.text or "") if not len(value) else xml.all_text_of(value).strip()
-        for value in xml.children(attribute, saml("AttributeValue"))
-        if (value.get(XSI_NIL) or "").strip(xml.WHITE_SPACE) not in ("true", "1")
-    ]
+        yield (value.text or "") if not len(value) else xml.all_text_of(value).strip()

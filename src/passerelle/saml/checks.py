@@ -4,12 +4,14 @@ Every rule is checked even when an earlier one failed, so that an administrator 
 wrong at once. A function returns None when its rule does not apply or could not be judged.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import NamedTuple
 
 from passerelle.saml.assertion import Assertion, BearerConfirmation
-from passerelle.saml.certificate import Certificate
+from passerelle.saml.certificate import Certificate, PrivateKey
 from passerelle.saml.errors import shortened
 from passerelle.saml.xml import written
 
@@ -28,6 +30,10 @@ class Expected:
     unsolicited_allowed: bool = True
     clock_skew: timedelta = timedelta(seconds=60)
     allow_sha1: bool = False
+    decryption_keys: tuple[PrivateKey, ...] = ()
+    """Ours, for encrypted assertions; several while one replaces another."""
+    allow_cbc: bool = False
+    """Whether AES-CBC is accepted even where no signature covers the ciphertext."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,7 @@ class Received:
         return next(fitting, found[0] if found else None)
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
+class Check(NamedTuple):
     """One rule's verdict. `values` fill the sentences of `explain`."""
 
     check: str
@@ -63,7 +68,7 @@ class Check:
     expected: str | None = None
     received: str | None = None
     reason: str | None = None
-    values: dict[str, str] = field(default_factory=dict)
+    values: Mapping[str, str] = MappingProxyType({})
 
 
 def check_version(received: Received, expected: Expected) -> Check | None:

@@ -2,6 +2,7 @@
 
 SAMLError
 ├── MessageError    a response that cannot be read, is not signed as it must be, or says "no"
+│   └── DecryptionError  something in it that cannot be decrypted, or may not be
 ├── MetadataError   an identity provider's metadata that cannot be used
 └── CertificateError  a certificate or key that cannot be read or is too weak
 """
@@ -46,6 +47,10 @@ class SAMLError(Exception):
 
 class MessageError(SAMLError):
     """A response that cannot be read or trusted."""
+
+
+class DecryptionError(MessageError):
+    """Something encrypted that cannot be decrypted, or is encrypted as it may not be."""
 
 
 class MetadataError(SAMLError):

@@ -42,6 +42,7 @@ PASSED = {
     "version": _("The assertion is of SAML version 2.0."),
     "status": _("The identity provider reports success."),
     "signature": _("The %(covered)s is signed with %(algorithm)s by a trusted certificate."),
+    "decryption": _("The assertion was encrypted with %(algorithm)s."),
     "issuer": _("The response comes from the identity provider of this connection."),
     "destination": _("The response was sent to our address."),
     "recipient": _("The assertion names our address as its recipient."),
@@ -113,10 +114,11 @@ FAILED: dict[str, tuple[str, str]] = {
         ),
     ),
     "algorithm_forbidden": (
-        _("The message is signed with an algorithm that is not safe enough."),
+        _("The message is signed or encrypted with an algorithm that is not safe enough here."),
         _(
-            "In the identity provider, choose RSA-SHA256 as the signature algorithm and SHA-256 "
-            "as the digest."
+            "In the identity provider, choose RSA-SHA256 as the signature algorithm and SHA-256 as "
+            "the digest. For encryption choose AES-256-GCM with RSA-OAEP; AES-CBC only if the "
+            "whole response is signed."
         ),
     ),
     "certificate_unknown": (
@@ -127,8 +129,12 @@ FAILED: dict[str, tuple[str, str]] = {
         ),
     ),
     "decryption_failed": (
-        _("The assertion is encrypted and cannot be decrypted."),
-        _("In the identity provider, switch off encryption of the assertion for this application."),
+        _("What the response holds encrypted cannot be decrypted."),
+        _(
+            "Give the identity provider the encryption certificate of this connection, which "
+            "stands in our metadata, or switch encryption off there: what is sent is protected by "
+            "TLS all the same."
+        ),
     ),
     "assertion_count": (
         _("The response must hold exactly one assertion, directly inside it."),

@@ -4,6 +4,8 @@ PROTOCOL_NS = "urn:oasis:names:tc:SAML:2.0:protocol"
 ASSERTION_NS = "urn:oasis:names:tc:SAML:2.0:assertion"
 METADATA_NS = "urn:oasis:names:tc:SAML:2.0:metadata"
 DSIG_NS = "http://www.w3.org/2000/09/xmldsig#"
+XENC_NS = "http://www.w3.org/2001/04/xmlenc#"
+XENC11_NS = "http://www.w3.org/2009/xmlenc11#"
 EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 SAML1_PROTOCOL_NS = "urn:oasis:names:tc:SAML:1.0:protocol"
@@ -36,3 +38,7 @@ def md(name: str) -> str:
 
 def ds(name: str) -> str:
     return f"{{{DSIG_NS}}}{name}"
+
+
+def xenc(name: str) -> str:
+    return f"{{{XENC_NS}}}{name}"

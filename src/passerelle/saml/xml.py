@@ -5,11 +5,14 @@ size, depth, namespaces and attributes are bounded, so that reading takes linear
 dropped while parsing, so that text on both sides of one is read as a single text.
 """
 
+import binascii
 import re
-from collections.abc import Iterable
+import threading
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import cast
+from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
@@ -37,7 +40,7 @@ _ENCODING_MARKS = (
     (b"\x00<", "utf-16-be"),
 )
 _DECLARED_ENCODING = re.compile(r"""<\?xml\s[^>]*?encoding\s*=\s*["']([^"'>]*)""")
-_NAMESPACE = re.compile(r"""\sxmlns(?::([^\s=]+))?\s*=\s*("[^"]*"|'[^']*')""")
+_NAMESPACE = re.compile(r"""xmlns(?::([^\s=]+))?\s*=\s*("[^"]*"|'[^']*')""")
 _DATE_TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
 )
@@ -63,9 +66,22 @@ def parse(document: bytes) -> etree._Element:
         raise _malformed("no processing instruction", "a processing instruction")
     if xpath(f"boolean({'/*' * (MAX_DEPTH + 1)})")(root):
         raise _malformed(f"at most {MAX_DEPTH} elements in one another", "more")
-    if xpath(f"boolean(//*[@*[{MAX_ATTRIBUTES + 1}]])")(root):
+    if xpath(f"boolean(/descendant::*/@*[{MAX_ATTRIBUTES + 1}])")(root):
         raise _malformed(f"at most {MAX_ATTRIBUTES} attributes on an element", "more")
     return root
+
+
+def parse_within(fragment: bytes, namespaces: Mapping[str | None, str]) -> etree._Element:
+    """Parse one element that stood where these namespaces are declared. Raises MessageError."""
+    declared = "".join(
+        f" xmlns{(prefix and ':' + prefix) or ''}={quoteattr(uri)}"
+        for prefix, uri in namespaces.items()
+        if prefix != "xml"
+    )
+    around = parse(b"<_%b>%b</_>" % (declared.encode(), fragment))
+    if len(around) != 1 or (around.text or "").strip(WHITE_SPACE):
+        raise _malformed("one element", f"{len(around)}")
+    return around[0]
 
 
 def reparse(canonical: bytes) -> etree._Element:
@@ -97,29 +113,41 @@ def _bound_namespaces(text: str) -> None:
     Names of attributes cannot be escaped, so every declaration is found in the text.
     """
     prefixes = set()
-    for prefix, quoted in _NAMESPACE.findall(text):
-        prefixes.add(prefix)
-        if len(quoted) - 2 > MAX_NAMESPACE_LENGTH:
-            raise _malformed(
-                f"namespace names of at most {MAX_NAMESPACE_LENGTH} characters",
-                f"one of {len(quoted) - 2}",
-            )
+    at = text.find("xmlns")
+    while at >= 0:
+        if declaration := _NAMESPACE.match(text, at):
+            prefix, quoted = declaration.groups()
+            prefixes.add(prefix)
+            if len(quoted) - 2 > MAX_NAMESPACE_LENGTH:
+                raise _malformed(
+                    f"namespace names of at most {MAX_NAMESPACE_LENGTH} characters",
+                    f"one of {len(quoted) - 2}",
+                )
+        at = text.find("xmlns", at + 1)
     if len(prefixes) > MAX_PREFIXES:
         raise _malformed(f"at most {MAX_PREFIXES} namespace prefixes", f"{len(prefixes)}")
 
 
+class _Parsers(threading.local):
+    """A parser for each thread: one keeps a lock, and threads would wait for each other."""
+
+    def __init__(self) -> None:
+        self.hardened = etree.XMLParser(
+            encoding="utf-8",
+            resolve_entities=False,
+            load_dtd=False,
+            no_network=True,
+            huge_tree=False,
+            remove_comments=True,
+        )
+
+
+_parsers = _Parsers()
+
+
 def _parse(document: bytes) -> etree._Element:
-    # A parser keeps state and a lock: one each time, so that threads do not wait for each other.
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        load_dtd=False,
-        no_network=True,
-        huge_tree=False,
-        remove_comments=True,
-    )
     try:
-        return etree.fromstring(document, parser)
+        return etree.fromstring(document, _parsers.hardened)
     except etree.LxmlError as error:
         raise _malformed("well-formed XML", _first_line(error)) from error
 
@@ -140,8 +168,8 @@ def xpath(expression: str) -> etree.XPath:
 
 def ids(root: etree._Element) -> list[str]:
     """The values of all attributes that some reader might take for an ID."""
-    names = " or ".join(f"local-name()='{name}'" for name in ("ID", "Id", "iD", "id"))
-    return cast(list[str], xpath(f"//@*[{names}]")(root))
+    named = "translate(local-name(), 'id', 'ID') = 'ID'"
+    return cast(list[str], xpath(f"/descendant::*[@*]/@*[{named}]")(root))
 
 
 def canonical(element: etree._Element, inclusive_prefixes: Iterable[str] = ()) -> bytes:
@@ -188,11 +216,11 @@ def remove(child: etree._Element) -> None:
 
 
 def children(parent: etree._Element, name: str) -> list[etree._Element]:
-    return parent.findall(name)
+    return list(parent.iterchildren(name))
 
 
 def at_most_one(parent: etree._Element, name: str) -> etree._Element | None:
-    found = parent.findall(name)
+    found = children(parent, name)
     if len(found) > 1:
         raise _malformed(
             f"at most one {local_name(name)} in {local_name(parent.tag)}", f"{len(found)} of them"
@@ -219,6 +247,15 @@ def text_of(element: etree._Element) -> str:
 def all_text_of(element: etree._Element) -> str:
     """The text of an element and of what it holds."""
     return "".join(str(text) for text in element.itertext())
+
+
+def decode_base64(text: str | bytes) -> bytes:
+    """Base64 with whatever white space in it (XML Schema Part 2 §3.2.16). Raises ValueError."""
+    try:
+        return binascii.a2b_base64(text, strict_mode=True)
+    except ValueError:
+        joined = "".join(text.split()) if isinstance(text, str) else b"".join(text.split())
+        return binascii.a2b_base64(joined, strict_mode=True)
 
 
 def uri_of(element: etree._Element) -> str:
@@ -248,9 +285,9 @@ def parse_instant(value: str, name: str = "time") -> datetime:
         if match is None:
             raise ValueError
         whole, fraction, sign, hours, minutes = match.groups()
-        moment = datetime.fromisoformat(whole).replace(
-            microsecond=int((fraction or "0")[:6].ljust(6, "0")), tzinfo=UTC
-        )
+        moment = datetime.fromisoformat(whole + "+00:00")
+        if fraction:
+            moment = moment.replace(microsecond=int(fraction[:6].ljust(6, "0")))
         if sign:
             offset = timedelta(hours=int(hours), minutes=int(minutes))
             moment = moment - offset if sign == "+" else moment + offset
@@ -261,7 +298,7 @@ def parse_instant(value: str, name: str = "time") -> datetime:
 
 def written(moment: datetime) -> str:
     """A time as xs:dateTime in UTC, to the second."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ").rjust(20, "0")
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def local_name(tag: object) -> str:

@@ -6,7 +6,7 @@ that were hashed, so nothing that was not signed can be read afterwards.
 """
 
 import base64
-import binascii
+import hashlib
 import hmac
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ _SHA1_NAMES = (RSA_SHA1, SHA1_DIGEST)
 ECDSA_SHA256 = "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 SHA256_DIGEST = "http://www.w3.org/2001/04/xmlenc#sha256"
 
+_INFO_PARTS = [ds("CanonicalizationMethod"), ds("SignatureMethod"), ds("Reference")]
 _INCLUSIVE_NAMESPACES = f"{{{EXC_C14N}}}InclusiveNamespaces"
 _MORE = "http://www.w3.org/2001/04/xmldsig-more#"
 _PSS = "http://www.w3.org/2007/05/xmldsig-more#"
@@ -63,7 +64,7 @@ _EARNED = object()
 
 
 class VerifiedElement:
-    """An element read from bytes whose signature holds; only `verify` and `child` make one."""
+    """An element read from bytes whose signature holds; only `verify` and what it gave make one."""
 
     __slots__ = ("algorithm", "certificate", "element")
 
@@ -81,10 +82,13 @@ class VerifiedElement:
         element = xml.exactly_one(self.element, name)
         return VerifiedElement(element, self.certificate, self.algorithm, _EARNED)
 
+    def decrypted(self, element: etree._Element) -> "VerifiedElement":
+        """What was decrypted from this element is covered as its ciphertext is."""
+        return VerifiedElement(element, self.certificate, self.algorithm, _EARNED)
+
 
 @dataclass(frozen=True, slots=True)
 class _SignedInfo:
-    prefixes: tuple[str, ...]
     algorithm: str
     digest_algorithm: str
     digest: bytes
@@ -106,11 +110,9 @@ def verify(
     parent = signature.getparent()
     assert parent is not None
     signed_info, value, key_info = _parts(signature)
-    # Read once to know that it is small and how to canonicalise it, and once more as it was signed.
-    info = _read_signed_info(signed_info, allow_sha1)
-    canonical_info = xml.canonical(signed_info, info.prefixes)
-    if _read_signed_info(xml.reparse(canonical_info), allow_sha1) != info:
-        raise _profile("one reading of SignedInfo", "another one in its canonical form")
+    # Only how to canonicalise it is taken from what was sent; all else from what was signed.
+    canonical_info = xml.canonical(signed_info, _info_prefixes(signed_info))
+    info = _read_signed_info(xml.reparse(canonical_info), allow_sha1)
     if info.reference != "#" + (parent.get("ID") or ""):
         raise _profile("a reference to the element that is signed", info.reference or "none")
     certificate = _signer(info.algorithm, _base64(value), canonical_info, certificates, key_info)
@@ -142,17 +144,27 @@ def _parts(
     return parts[0], parts[1], parts[2] if len(parts) == 3 else None
 
 
-def _read_signed_info(signed_info: etree._Element, allow_sha1: bool) -> _SignedInfo:
-    expected = [ds("CanonicalizationMethod"), ds("SignatureMethod"), ds("Reference")]
-    if [part.tag for part in signed_info] != expected:
+def _info_prefixes(signed_info: etree._Element) -> tuple[str, ...]:
+    """How SignedInfo is to be canonicalised, if it is of the size and shape that it may have."""
+    _three_parts(signed_info)
+    return _prefixes(signed_info[0])
+
+
+def _three_parts(signed_info: etree._Element) -> list[etree._Element]:
+    parts = list(signed_info)
+    names = [part.tag for part in parts]
+    if names != _INFO_PARTS:
         raise _profile(
             "one CanonicalizationMethod, one SignatureMethod, one Reference",
-            ", ".join(xml.local_name(part.tag) for part in signed_info) or "nothing",
+            ", ".join(xml.local_name(name) for name in names[:10]) or "nothing",
         )
-    method, signature_method, reference = signed_info
+    return parts
+
+
+def _read_signed_info(signed_info: etree._Element, allow_sha1: bool) -> _SignedInfo:
+    _method, signature_method, reference = _three_parts(signed_info)
     digest_method, digest = _reference_digest(reference)
     return _SignedInfo(
-        prefixes=_prefixes(method),
         algorithm=_allowed(signature_method, SIGNATURES, allow_sha1),
         digest_algorithm=_allowed(digest_method, DIGESTS, allow_sha1),
         digest=_base64(digest),
@@ -271,17 +283,15 @@ def _embedded(key_info: etree._Element | None) -> Certificate | None:
 
 
 def _digest(algorithm: str, content: bytes) -> bytes:
-    digest = hashes.Hash(DIGESTS[algorithm]())
-    digest.update(content)
-    return digest.finalize()
+    return hashlib.new(DIGESTS[algorithm]().name, content).digest()
 
 
 def _base64(element: etree._Element) -> bytes:
     if len(element):
         raise _profile("only text in " + xml.local_name(element.tag), "an element")
     try:
-        return base64.b64decode("".join((element.text or "").split()), validate=True)
-    except (binascii.Error, ValueError):
+        return xml.decode_base64(element.text or "")
+    except ValueError:
         raise MessageError(
             "signature_invalid",
             expected=f"base64 in {xml.local_name(element.tag)}",

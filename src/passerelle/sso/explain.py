@@ -167,8 +167,9 @@ PHRASES = frozenset(
         _("an e-mail address"),
         _("text that is not base64"),
         _("a response in base64"),
-        _("an assertion that is not encrypted"),
-        _("an EncryptedAssertion"),
+        _("a decryption key of this connection"),
+        _("what one of our keys can decrypt"),
+        _("something else"),
         _("each ID once"),
         _("linking allowed"),
         _("default"),
@@ -220,5 +221,5 @@ def stored(check: saml.Check) -> dict[str, Any]:
         "expected": check.expected,
         "received": check.received,
         "reason": check.reason,
-        "values": check.values,
+        "values": dict(check.values),
     }

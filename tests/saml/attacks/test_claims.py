@@ -123,7 +123,12 @@ SUBJECTS = (
     said("no NameID", "name_id_missing", name_id=""),
     said("an empty NameID", "name_id_missing", name_id=name_id("")),
     said("a NameID of white space", "name_id_missing", name_id=name_id(" \n\u00a0")),
-    said("an encrypted NameID", "name_id_missing", name_id="<saml:EncryptedID/>"),
+    said("an EncryptedID with nothing in it", "decryption_failed", name_id="<saml:EncryptedID/>"),
+    said(
+        "a NameID beside an EncryptedID",
+        "malformed_message",
+        name_id=name_id() + "<saml:EncryptedID/>",
+    ),
     said("a BaseID", "name_id_missing", name_id="<saml:BaseID/>"),
     said("a NameID of another namespace", "name_id_missing", name_id="<NameID>u-1</NameID>"),
     said("two NameIDs", "malformed_message", name_id=name_id() * 2),
