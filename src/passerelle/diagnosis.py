@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from passerelle.audit.models import AuditEvent
 from passerelle.config.env import PREFIX, Environment
 from passerelle.directory.models import Company
+from passerelle.directory.walls import missing_walls
 from passerelle.sso.connections import missing_for_sign_in
 from passerelle.sso.models import SamlConnection, SignIn
 
@@ -47,6 +48,8 @@ def diagnose(*, now: datetime, deploy: bool) -> list[Finding]:
         _clock,
         _connections,
         _policies,
+        _walls,
+        _not_obeyed,
         _audit,
     )
     for check in checks:
@@ -174,6 +177,34 @@ def _policies(now: datetime) -> Iterator[Finding]:
                 f"{company.slug}: the default workspace or permission set is gone",
                 "Select both again on the company's Security settings page.",
             )
+
+
+def _walls(now: datetime) -> Iterator[Finding]:
+    """A row of one company could point at another's if a constraint had gone."""
+    if missing := missing_walls(connection):
+        fix = "Run `passerelle migrate`: it raises them again."
+        yield Finding("walls", False, f"missing between companies: {', '.join(missing)}", fix)
+    else:
+        yield Finding("walls", True, "companies are held apart by the database")
+
+
+def _not_obeyed(now: datetime) -> Iterator[Finding]:
+    """Security settings that are kept and not enforced yet: nobody should rely on them."""
+    usual = {
+        "sso_enforcement": "off",
+        "two_factor": "optional",
+        "password_complexity": False,
+        "password_expiry_days": 0,
+    }
+    for company in Company.objects.all():
+        for name, value in usual.items():
+            if getattr(company, name) != value:
+                yield Finding(
+                    "security",
+                    False,
+                    f"{company.slug}: {name} = {getattr(company, name)} is kept, not enforced",
+                    "Do not rely on it: this version does not enforce it yet.",
+                )
 
 
 def _audit(now: datetime) -> Iterator[Finding]:

@@ -27,18 +27,20 @@ PURGE_EVERY = timedelta(minutes=1)
 BATCH = 500
 BATCHES = 100
 """At most so many in one go: what is left waits for the next minute."""
-_EXPIRING: tuple[tuple[type[Model], str], ...] = (
-    (AuthnRequest, "expires_at"),
-    (ConsumedAssertion, "expires_at"),
-    (PendingSignIn, "expires_at"),
-    (Session, "expires_at"),
-    (FailedAttempts, "window_ends"),
+_NONE = timedelta()
+# What ends, and how long it is kept after that: whoever comes too late hears so, not "unknown".
+_EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
+    (AuthnRequest, "expires_at", timedelta(days=1)),
+    (ConsumedAssertion, "expires_at", _NONE),
+    (PendingSignIn, "expires_at", timedelta(hours=1)),
+    (Session, "expires_at", _NONE),
+    (FailedAttempts, "window_ends", _NONE),
 )
 
 
 def purge(now: datetime) -> int:
     """Delete what has ended, in small batches; return how many rows went."""
-    return sum(_purge(model, field, now) for model, field in _EXPIRING)
+    return sum(_purge(model, field, now - kept) for model, field, kept in _EXPIRING)
 
 
 def _purge(model: type[Model], field: str, now: datetime) -> int:

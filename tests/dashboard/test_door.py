@@ -1,10 +1,13 @@
 """The sign-in pages, passwords and activation."""
 
+import threading
+
 import pytest
 from django.contrib.auth.hashers import make_password
 
 from passerelle.directory.models import Company, Domain, User
-from passerelle.sso.models import Session
+from passerelle.sso import passwords
+from passerelle.sso.models import FailedAttempts, Session, SignIn
 from passerelle.sso.passwords import activation_path
 from tests.browsing import Browser
 from tests.world import make_administrator, make_company, make_user
@@ -141,3 +144,44 @@ def test_the_dashboard_of_a_person_without_workspace_says_whom_to_ask(acme):
     browser = Browser().enter(make_user(acme, "new@acme.example"))
     page = browser.get("/").content.decode()
     assert "You belong to no workspace yet" in page
+
+
+def test_every_password_leaves_a_trace_and_strangers_are_counted(ada):
+    enter("ada@acme.example", PASSWORD)
+    enter("ada@acme.example", "wrong")
+    enter("nobody@acme.example", "wrong")
+    rows = SignIn.objects.values_list("outcome", "reason", "email", "count", "connection")
+    assert sorted(rows) == [
+        ("refused", "password_wrong", None, 2, None),
+        ("signed_in", "", "ada@acme.example", 1, None),
+    ]
+
+
+def test_a_password_from_outside_the_allow_list_leaves_a_trace(ada):
+    Company.objects.update(ip_allowlist=["198.51.100.0/24"])
+    _, answer = enter("ada@acme.example", PASSWORD)
+    assert answer.status_code == 403
+    assert SignIn.objects.get().reason == "address_not_allowed"
+
+
+def test_successes_are_not_held_against_a_network(ada):
+    for _ in range(15):
+        assert enter("ada@acme.example", PASSWORD)[1].status_code == 302
+    assert not FailedAttempts.objects.filter(count__gt=0).exists()
+
+
+def test_when_every_place_for_hashing_is_taken_a_password_has_to_come_again(ada, monkeypatch):
+    monkeypatch.setattr(passwords, "PATIENCE", 0.01)
+    monkeypatch.setattr(passwords, "_places", threading.BoundedSemaphore(1))
+    with passwords.a_place_for_hashing():
+        _, answer = enter("ada@acme.example", PASSWORD)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")
+    assert enter("ada@acme.example", PASSWORD)[1].status_code == 302
+
+
+def test_an_account_made_without_a_password_can_get_one(acme):
+    user = make_user(acme, "jit@acme.example", is_administrator=True, provisioned_by="jit")
+    link = activation_path(user)
+    assert Browser().post(link, {"password": PASSWORD}).status_code == 302
+    assert enter("jit@acme.example", PASSWORD)[1].status_code == 302
+    assert Browser().get(link).status_code == 410

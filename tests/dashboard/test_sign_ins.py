@@ -146,3 +146,29 @@ def test_another_companys_administrator_cannot_approve(acme):
     mallory = Browser().enter(make_administrator(make_company("globex")))
     assert mallory.post(f"{PAGE}{reference}/approve/").status_code == 404
     assert User.objects.get(email_key=GRACE.email).status == "pending"
+
+
+def test_approving_an_attempt_approves_who_made_it_whatever_address_it_brought(acme, alice):
+    acme.company.newcomers = "approve"
+    acme.company.version += 1
+    acme.company.save()
+    Browser().sign_in(acme, GRACE)
+    Browser().sign_in(acme, Person("u-2", "bob@acme.example", "Bob", "Example", ()))
+    again = Person("u-1", "bob@acme.example", "Grace", "Example", ())
+    reference = reference_in(Browser().sign_in(acme, again))
+    assert "grace@acme.example waits" in alice.get(f"{PAGE}{reference}/").content.decode()
+    alice.post(f"{PAGE}{reference}/approve/")
+    statuses = dict(User.objects.values_list("email", "status"))
+    assert statuses["grace@acme.example"] == "active"
+    assert statuses["bob@acme.example"] == "pending"
+
+
+def test_a_decision_that_was_made_stays_made(acme, alice):
+    acme.company.newcomers = "approve"
+    acme.company.version += 1
+    acme.company.save()
+    reference = reference_in(Browser().sign_in(acme))
+    User.objects.filter(email_key=GRACE.email).update(status="suspended")
+    alice.post(f"{PAGE}{reference}/approve/")
+    assert User.objects.get(email_key=GRACE.email).status == "suspended"
+    assert not AuditEvent.objects.filter(event="user:approved").exists()

@@ -180,7 +180,19 @@ def test_an_administrator_of_one_company_is_none_of_another(acme):
     assert not globex.users.get().is_administrator
 
 
-def test_changed_settings_raise_the_version(acme):
-    actions.settings_changed(acme)
-    acme.refresh_from_db()
-    assert acme.version == 2
+def test_a_removed_person_who_is_wanted_again_comes_in_with_the_old_identity(acme):
+    connection = acme.connections.select_related("company").get()
+    Browser().sign_in(connection)
+    actions.remove(User.objects.get(), tombstone=True, **BY_ALICE)
+    address = parse_email(GRACE.email)
+    actions.make_administrator(acme, address, password="argon2$x", **BY_ALICE)
+    assert not Tombstone.objects.exists()
+    assert Browser().sign_in(connection).status_code == 302
+    assert User.objects.get().identities.get().subject == GRACE.subject
+
+
+def test_an_administrator_who_waited_for_approval_waits_no_more(acme):
+    make_user(acme, "bob@acme.example", status="pending")
+    address = parse_email("bob@acme.example")
+    user = actions.make_administrator(acme, address, password=None, **BY_ALICE)
+    assert (user.status, user.is_administrator) == ("active", True)

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.db import IntegrityError, models
+from django.db import IntegrityError, connection, models
 
 from passerelle.directory.models import Company, ProvisioningRule
+from passerelle.directory.walls import missing_walls, raise_walls, tenant_walls
 from passerelle.identifiers import uuid7
 from tests.directory.commits import committed
 from tests.world import NOW
@@ -76,7 +77,7 @@ class Rows:
 
 
 def test_there_are_references_to_look_at():
-    assert len(REFERENCES) >= 17
+    assert len(REFERENCES) >= 16
 
 
 @pytest.mark.parametrize(("model", "field"), REFERENCES)
@@ -126,3 +127,18 @@ def test_a_row_may_point_within_its_company(model, field):
     row, target = acme.of(model), acme.of(field.related_model)
     with committed():
         model._base_manager.filter(pk=row.pk).update(**{field.name: target})
+
+
+def test_a_wall_that_is_gone_is_noticed_and_raised_again():
+    assert missing_walls(connection) == []
+    wall = next(tenant_walls())
+    gone = wall.name
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(f"ALTER TABLE {wall.table} DROP CONSTRAINT {wall.name}")
+        else:
+            gone += "_insert"
+            cursor.execute(f"DROP TRIGGER {gone}")
+    assert missing_walls(connection) == [gone]
+    raise_walls(connection)
+    assert missing_walls(connection) == []

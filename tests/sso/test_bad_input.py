@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
 
 from passerelle.directory.models import User
 from passerelle.practice_idp.people import Person
@@ -48,6 +49,16 @@ LOGOUT = (
         ({"SAMLResponse": encoded(b"not xml")}, 400, "malformed_message"),
         ({"SAMLResponse": encoded(b"\xff\xfe\x00")}, 400, "malformed_message"),
         ({"SAMLResponse": encoded(NESTED)}, 400, "malformed_message"),
+        (
+            {"SAMLResponse": encoded(b'<?xml version="1.0" encoding="x\0y"?><a/>')},
+            400,
+            "malformed_message",
+        ),
+        (
+            {"SAMLResponse": encoded(b'<?xml version="1.0" encoding="x\x07y"?><a/>')},
+            400,
+            "malformed_message",
+        ),
         ({"SAMLResponse": encoded(DOCTYPE)}, 400, "doctype_forbidden"),
         ({"SAMLResponse": encoded(b"<html/>")}, 400, "wrong_message"),
         ({"SAMLResponse": encoded(LOGOUT)}, 400, "wrong_message"),
@@ -295,3 +306,42 @@ def test_an_email_of_another_company_stays_outside_its_domains(acme):
 def test_a_second_connection_of_the_company_signs_in_too(acme):
     second = make_connection(acme.company, slug="acme-new")
     assert Browser().sign_in(second).status_code == 302
+
+
+@pytest.mark.parametrize("subject", ["x" * 513, "字" * 513, "x" * 100_000])
+def test_an_identifier_that_is_too_long_is_refused_by_name(acme, subject):
+    answer = Browser(raise_request_exception=False).sign_in(acme, name_id=subject)
+    assert answer.status_code == 403
+    assert SignIn.objects.get(reference=reference_in(answer)).reason == "subject_too_long"
+    assert not User.objects.exists()
+
+
+def test_the_longest_identifier_fits_whatever_it_is_written_in(acme):
+    assert Browser().sign_in(acme, name_id="字" * 512).status_code == 302
+
+
+def test_an_assertion_stays_used_when_its_connection_is_made_anew(acme):
+    company = acme.company
+    acme.idp_initiated = True
+    acme.save()
+    field = respond_to(acme, request_id=None, now=datetime.now(UTC))
+    assert Browser().post_response(acme, field).status_code == 303
+    acme.delete()
+    again = acme_connection_of(make_connection(company, slug="acme", idp_initiated=True))
+    answer = Browser().post_response(again, field)
+    assert SignIn.objects.get(reference=reference_in(answer)).reason == "assertion_replayed"
+
+
+def acme_connection_of(connection):
+    return type(connection).objects.select_related("company").get(id=connection.id)
+
+
+def test_a_database_that_does_not_answer_a_session_is_overload(acme, monkeypatch):
+    def silent(*_arguments, **_keywords):
+        raise OperationalError("no connection")
+
+    monkeypatch.setattr("passerelle.dashboard.middleware.find_session", silent)
+    browser = Browser(raise_request_exception=False)
+    browser.cookies[settings.SESSION_COOKIE] = "x"
+    answer = browser.get("/")
+    assert (answer.status_code, answer["Retry-After"]) == (503, "5")

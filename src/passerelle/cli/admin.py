@@ -39,13 +39,20 @@ def run(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     from passerelle.audit.record import OPERATOR
     from passerelle.directory.actions import make_administrator
+    from passerelle.directory.models import User
     from passerelle.provisioning import parse_email
 
     company = company_of(arguments.company)
     address = parse_email(arguments.email)
     if address is None:
         raise UsageError(f"EMAIL: expected an e-mail address, received {arguments.email!r}")
-    password = _password(company.password_min_length) if arguments.password_stdin else None
+    found = User.objects.filter(company=company, email_key=address.key).first()
+    if found and found.status == User.Status.SUSPENDED:
+        raise UsageError(
+            f"{found.email} is suspended and stays so: an administrator has to reinstate the "
+            "account first"
+        )
+    password = _password(company) if arguments.password_stdin else None
     if password is None:
         require_base_url()
     user = make_administrator(
@@ -55,28 +62,27 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _password(at_least: int) -> str:
+def _password(company: Any) -> str:
     from django.contrib.auth.hashers import make_password
+
+    from passerelle.sso.passwords import password_problem
 
     try:
         password = sys.stdin.readline().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UsageError("--password-stdin: expected UTF-8 text on standard input") from error
-    if not at_least <= len(password) <= 1000:
-        raise UsageError(
-            f"--password-stdin: expected {at_least} to 1000 characters on standard input, "
-            f"received {len(password)}"
-        )
+    if problem := password_problem(company, password):
+        raise UsageError(f"--password-stdin: {problem} Received: {len(password)} characters.")
     return make_password(password)
 
 
 def _result(user: Any) -> str:
     from django.conf import settings
 
-    from passerelle.sso.passwords import activation_path
+    from passerelle.sso.passwords import activation_path, may_activate
 
     line = f"{user.email} administers {user.company.slug}\n"
-    if user.status == "invited":
+    if may_activate(user):
         link = settings.PASSERELLE.base_url + activation_path(user)
         line += f"Activation link, valid for seven days and one use:\n{link}\n"
     return line

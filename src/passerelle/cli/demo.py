@@ -5,6 +5,7 @@ import os
 import secrets
 import sys
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,16 @@ def add_parser(commands: Any) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
+    if os.environ.get("PASSERELLE_DATABASE_URL"):
+        raise UsageError(
+            "PASSERELLE_DATABASE_URL: the demonstration keeps its own SQLite database; unset it"
+        )
     host, port = read_bind(arguments.bind)
+    if not _is_loopback(host):
+        raise UsageError(
+            "--bind: the demonstration listens on a loopback address only, such as "
+            f"{DEFAULT_BIND}; received {arguments.bind!r}"
+        )
     shown = f"[{host}]" if ":" in host else host
     os.environ["PASSERELLE_BASE_URL"] = base_url = f"http://{shown}:{port}"
     os.environ["PASSERELLE_DEMO"] = "1"
@@ -84,6 +94,13 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _seed(data_dir: Path) -> str:
     """Make the sample company, once; return its administrator's password."""
     from django.contrib.auth.hashers import make_password
@@ -94,12 +111,16 @@ def _seed(data_dir: Path) -> str:
     from passerelle.provisioning import parse_email
 
     kept = data_dir / "demo-password"
-    company = Company.objects.filter(slug="acme").first()
-    if company is not None and kept.exists():
+    if kept.exists():
         _follow_address()
         return kept.read_text().strip()
+    if Company.objects.exists():
+        raise UsageError(
+            f"--data: {data_dir} holds an installation that is no demonstration; give the "
+            "demonstration a folder of its own"
+        )
     password = secrets.token_urlsafe(9)
-    company = company or _make_company(data_dir)
+    company = _make_company(data_dir)
     address = parse_email(ADMINISTRATOR)
     assert address is not None
     make_administrator(

@@ -99,7 +99,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _print_json(judgement_as_json(judgement))
     else:
-        _print_text(judgement_as_text(judgement))
+        sys.stdout.write(judgement_as_text(judgement))
+        sys.stdout.flush()
     return 0 if judgement.accepted else 1
 
 
@@ -286,14 +287,6 @@ def _printable(text: str) -> str:
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
-def _print_text(text: str) -> None:
-    encoding = sys.stdout.encoding
-    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    sys.stdout.flush()
-
-
 def _print_json(document: dict[str, Any]) -> None:
-    """JSON is UTF-8 whatever the terminal; a lone surrogate is escaped as JSON does it."""
-    line = json.dumps(document, ensure_ascii=False) + "\n"
-    sys.stdout.buffer.write(line.encode(errors="backslashreplace"))
-    sys.stdout.buffer.flush()
+    sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+    sys.stdout.flush()

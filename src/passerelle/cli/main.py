@@ -1,10 +1,12 @@
 """Choose the command. Nothing of the web framework is imported before a command needs it."""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import TextIO
 
 from passerelle import __version__
 from passerelle.cli.errors import UsageError
@@ -27,6 +29,8 @@ COMMANDS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors of use are one line and exit status 2."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    _never_fail_to_write(sys.stderr)
+    _never_fail_to_write(sys.stdout, for_machines="--json" in given or "export" in given[:2])
     try:
         parsed = _parser(given).parse_args(given)
         return int(parsed.run(parsed) or 0)
@@ -37,6 +41,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output went away, as `head` does: no reason to complain.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        if not _is_of_the_database(error):
+            raise
+        sys.stderr.write(
+            f"passerelle: the database did not answer: {' '.join(str(error).split())}\n"
+        )
+        return 2
+
+
+def _never_fail_to_write(stream: TextIO, *, for_machines: bool = False) -> None:
+    """JSON and TOML are UTF-8; people get what their terminal can show, and the rest escaped."""
+    if isinstance(stream, io.TextIOWrapper):
+        encoding = "utf-8" if for_machines else stream.encoding
+        stream.reconfigure(encoding=encoding, errors="backslashreplace")
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """By name: commands that need no database do not import what talks to one."""
+    return any(one.__module__ == "django.db.utils" for one in type(error).__mro__)
 
 
 def _parser(given: Sequence[str]) -> argparse.ArgumentParser:

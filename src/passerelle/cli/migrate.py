@@ -30,11 +30,14 @@ def migrate() -> int:
     from django.db import Error, connection
     from django.db.migrations.executor import MigrationExecutor
 
+    from passerelle.directory.walls import raise_walls
+
     try:
         executor = MigrationExecutor(connection)
         waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
         if waiting:
             call_command("migrate", verbosity=0, interactive=False)
+        raise_walls(connection)
     except Error as error:
         raise UsageError(f"the database cannot be migrated: {error}") from error
     return waiting

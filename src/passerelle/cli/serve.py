@@ -71,7 +71,7 @@ def serve(host: str, port: int, *, workers: int) -> None:
         backpressure=1024,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         log_access=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
     )
     _let_go_of_the_database()

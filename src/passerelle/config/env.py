@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 import dj_database_url
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
+MIN_LENGTH = 32
+"""Of the secret key."""
 PREFIX = "PASSERELLE_"
 _HOST = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 
@@ -92,8 +94,8 @@ def _email_url(value: str) -> str:
 
 
 def _secret_key(value: str) -> str:
-    if len(value) < 32:
-        raise ValueError("at least 32 random characters")
+    if len(value) < MIN_LENGTH:
+        raise ValueError(f"at least {MIN_LENGTH} random characters")
     return value
 
 

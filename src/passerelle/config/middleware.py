@@ -1,6 +1,5 @@
 """What holds for every request, whatever page it asks for."""
 
-import logging
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
@@ -15,8 +14,6 @@ from passerelle.sso.addresses import is_within
 
 MAX_DRAINED = 64 * 1024 * 1024
 CHUNK = 64 * 1024
-
-log = logging.getLogger("passerelle")
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -96,8 +93,7 @@ class OverloadMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, OperationalError | InterfaceError):
             return None
-        log.error("the database did not answer: %s", " ".join(str(error).split()))
-        return overloaded()
+        return overloaded(error)
 
 
 class BodyMiddleware:

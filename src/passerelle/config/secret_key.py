@@ -6,6 +6,8 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
+from passerelle.config.env import MIN_LENGTH, WrongEnvironment
+
 
 def kept_secret_key(data_dir: Path) -> str:
     """Read the key, or make it: readable by its owner only."""
@@ -13,7 +15,13 @@ def kept_secret_key(data_dir: Path) -> str:
     if not path.exists():
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         _make(path)
-    return path.read_text().strip()
+    key = path.read_text(errors="replace").strip()
+    if len(key) < MIN_LENGTH:
+        raise WrongEnvironment(
+            f"{path}: expected a secret key of at least {MIN_LENGTH} characters, as it was made; "
+            f"received {len(key)}"
+        )
+    return key
 
 
 def _make(path: Path) -> None:

@@ -86,7 +86,7 @@ else:
     }
 
 AUTH_USER_MODEL = "directory.User"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["passerelle.config.hashers.Argon2PasswordHasher"]
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fr", "Français")]

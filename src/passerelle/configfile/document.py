@@ -31,10 +31,11 @@ def _one_line(value: str) -> str:
     return value
 
 
+OneLine = AfterValidator(_one_line)
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=150, strip_whitespace=True),
-    AfterValidator(_one_line),
+    OneLine,
 ]
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)]
 
@@ -93,11 +94,13 @@ class Saml(Table):
     name: Name
     enabled: bool = True
     metadata_file: str | None = None
-    entity_id: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
+    entity_id: Annotated[str, StringConstraints(min_length=1, max_length=1024), OneLine] | None = (
+        None
+    )
     target_url: Annotated[str, AfterValidator(web_address)] | None = None
     certificates: list[str] = []
-    sp_entity_id: Annotated[str, StringConstraints(max_length=1024)] = ""
-    subject_attribute: Annotated[str, StringConstraints(max_length=300)] = ""
+    sp_entity_id: Annotated[str, StringConstraints(max_length=1024), OneLine] = ""
+    subject_attribute: Annotated[str, StringConstraints(max_length=300), OneLine] = ""
     idp_initiated: bool = False
 
     @model_validator(mode="after")

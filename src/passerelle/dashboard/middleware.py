@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
+from passerelle.dashboard.views.errors import overloaded
 from passerelle.directory.models import Company, User
 from passerelle.sso.addresses import client_address, is_within
 from passerelle.sso.sessions import find_session
@@ -27,7 +29,10 @@ class SessionMiddleware:
         request.person = None
         # The machine ways of a sign-in carry their own proof: no session is looked up for them.
         if key and not request.path.startswith("/auth/"):
-            session = find_session(key, now=timezone.now())
+            try:
+                session = find_session(key, now=timezone.now())
+            except (OperationalError, InterfaceError) as error:
+                return overloaded(error)
             if session and _may_come_from_here(request, session.user.company):
                 request.person = session.user
         return self.get_response(request)

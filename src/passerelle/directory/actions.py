@@ -3,7 +3,6 @@
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
@@ -15,11 +14,6 @@ from passerelle.provisioning import EmailAddress
 
 class LastAdministrator(Exception):  # noqa: N818 - reads as what is the matter
     """The company would have nobody left who can administer it."""
-
-
-def settings_changed(company: Company) -> None:
-    """Raise the version of a company's settings: every worker reads them anew."""
-    Company.objects.filter(id=company.id).update(version=F("version") + 1)
 
 
 @transaction.atomic
@@ -37,7 +31,10 @@ def make_administrator(
         user.set_email(address)
         user.status = User.Status.INVITED
         user.password = "!"
+        _forget_removal(company, address)
     user.is_administrator = True
+    if user.status == User.Status.PENDING:
+        user.status = User.Status.ACTIVE
     if password:
         user.password, user.status = password, User.Status.ACTIVE
     user.save()
@@ -64,8 +61,12 @@ def reinstate(user: User, *, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def approve(user: User, *, actor: Actor, now: datetime) -> None:
-    """Let a newcomer in who was waiting for a decision."""
-    _set_status(user, User.Status.ACTIVE, EventName.USER_APPROVED, actor, now)
+    """Let a newcomer in who was waiting for a decision; nothing when somebody decided already."""
+    waiting = User.objects.filter(id=user.id, status=User.Status.PENDING)
+    if waiting.update(status=User.Status.ACTIVE):
+        details = {"status": [User.Status.PENDING, User.Status.ACTIVE]}
+        entry = Entry(EventName.USER_APPROVED, user.email, details)
+        record([entry], company_id=user.company_id, actor=actor, now=now)
 
 
 @transaction.atomic
@@ -73,14 +74,20 @@ def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
     """Delete an account with its rights and sessions; a tombstone stops a silent return."""
     _refuse_last_administrator(user)
     if tombstone:
-        marks = [mark_of_email(user.company_id, user.email_key)]
-        marks += [
+        email_mark = mark_of_email(user.company_id, user.email_key)
+        marks = [email_mark] + [
             mark_of_identity(user.company_id, one.idp_entity_id, one.subject)
             for one in user.identities.all()
         ]
         Tombstone.objects.bulk_create(
             [
-                Tombstone(id=uuid7(), company_id=user.company_id, mark=mark, removed_at=now)
+                Tombstone(
+                    id=uuid7(),
+                    company_id=user.company_id,
+                    mark=mark,
+                    email_mark=email_mark,
+                    removed_at=now,
+                )
                 for mark in marks
             ],
             ignore_conflicts=True,
@@ -88,6 +95,12 @@ def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
     entry = Entry(EventName.USER_REMOVED, user.email, {"tombstone": tombstone})
     record([entry], company_id=user.company_id, actor=actor, now=now)
     user.delete()
+
+
+def _forget_removal(company: Company, address: EmailAddress) -> None:
+    """Somebody wants this person back: what marked their removal goes, identities included."""
+    mark = mark_of_email(company.id, address.key)
+    Tombstone.objects.filter(company=company, email_mark=mark).delete()
 
 
 def _set_status(user: User, status: str, event: EventName, actor: Actor, now: datetime) -> None:

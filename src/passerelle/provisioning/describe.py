@@ -36,6 +36,13 @@ REFUSED: dict[str, tuple[str, str]] = {
             "name a stable attribute in the settings of this connection."
         ),
     ),
+    "subject_too_long": (
+        _("The identifier of the person is longer than Passerelle accepts."),
+        _(
+            "In the identity provider, send a shorter NameID: a persistent identifier has at most "
+            "256 characters."
+        ),
+    ),
     "user_suspended": (
         _("The account is suspended."),
         _(

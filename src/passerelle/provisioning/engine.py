@@ -28,6 +28,9 @@ from passerelle.provisioning.model import (
     Withdraw,
 )
 
+MAX_SUBJECT = 512
+"""Characters of an identifier. A persistent NameID has at most 256 (Core §8.3.7)."""
+
 
 def plan(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal:
     """Decide what a sign-in should change; change nothing."""
@@ -35,6 +38,9 @@ def plan(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal
         return Refusal("address_not_allowed")
     if profile.subject is None:
         return _no_subject(profile)
+    if len(profile.subject) > MAX_SUBJECT:
+        expected, received = f"at most {MAX_SUBJECT} characters", f"{len(profile.subject)}"
+        return Refusal("subject_too_long", expected=expected, received=received)
     if snapshot.by_identity is not None:
         return _returning(profile, snapshot.by_identity, snapshot, policy)
     if _was_removed(snapshot):
@@ -141,9 +147,9 @@ def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Re
 
 def _barred(account: Account) -> Refusal | None:
     if account.status == "suspended":
-        return Refusal("user_suspended", expected="active", received="suspended")
+        return Refusal("user_suspended", "active", "suspended", account.id)
     if account.status == "pending":
-        return Refusal("approval_pending", expected="approved", received="pending")
+        return Refusal("approval_pending", "approved", "pending", account.id)
     return None
 
 

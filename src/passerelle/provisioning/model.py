@@ -165,8 +165,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing is done: a stable reason, with what was expected and received."""
+    """Why nothing is done: a stable reason, with what was expected and received.
+
+    `account` is the account that was found and may not enter.
+    """
 
     reason: str
     expected: str | None = None
     received: str | None = None
+    account: str | None = None

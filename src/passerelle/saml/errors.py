@@ -12,7 +12,9 @@ MAX_SHOWN = 300
 
 
 def shortened(received: str) -> str:
-    """What was received, cut to a length that a page, a trace and a terminal can bear."""
+    """What was received, as a page, a trace, a database and a terminal can bear it."""
+    if not received.isprintable():
+        received = "".join(one if one.isprintable() else repr(one)[1:-1] for one in received)
     return received if len(received) <= MAX_SHOWN else received[: MAX_SHOWN - 1] + "…"
 
 

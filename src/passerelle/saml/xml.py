@@ -101,6 +101,8 @@ def _decoded(document: bytes) -> str:
         text = document.decode(codec)
     except UnicodeDecodeError as error:
         raise _malformed("text in UTF-8 or UTF-16", f"a wrong byte at {error.start}") from None
+    if "\0" in text:
+        raise _malformed("text without NUL", "a NUL")
     declared = _DECLARED_ENCODING.match(text.lstrip(WHITE_SPACE))
     if declared and not declared[1].lower().startswith(("utf-8", "utf-16", "us-ascii")):
         raise _malformed("text in UTF-8 or UTF-16", f"text declared as {declared[1]}")

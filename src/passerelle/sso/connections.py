@@ -113,11 +113,16 @@ def company_lacks_for_provisioning(
 
 
 def is_web_address(url: str) -> bool:
-    """Whether this is an absolute http or https address without user name."""
+    """Whether this is an absolute http or https address without user name or white space."""
+    if not url.isprintable() or any(character.isspace() for character in url):
+        return False
     try:
         parts = urlsplit(url)
         return (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and "@" not in parts.netloc
+            and parts.port != 0
         )
     except ValueError:
         return False

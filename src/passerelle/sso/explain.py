@@ -48,7 +48,13 @@ FLOW: dict[str, tuple[str, str]] = {
         _("Complete the connection in the security settings and switch it on."),
     ),
 }
-EXPLAINED = {**FAILED_SAML, **REFUSED_BY_PROVISIONING, **FLOW}
+PASSWORD: dict[str, tuple[str, str]] = {
+    "password_wrong": (
+        _("E-mail address and password belong to no account that can sign in."),
+        _("If many of these come from one address, somebody may be trying passwords."),
+    ),
+}
+EXPLAINED = {**FAILED_SAML, **REFUSED_BY_PROVISIONING, **FLOW, **PASSWORD}
 
 CHECK_NAMES = {
     **SAML_CHECK_NAMES,
@@ -57,6 +63,7 @@ CHECK_NAMES = {
     "replay": _("Not used before"),
     "browser": _("Same browser"),
     "account": _("Account"),
+    "password": _("Password"),
 }
 PASSED = {
     **SAML_PASSED,
@@ -64,6 +71,7 @@ PASSED = {
     "replay": _("The assertion was not used before."),
     "browser": _("The sign-in was finished in the browser it was started in."),
     "account": _("The person may enter."),
+    "password": _("The password is the account's."),
 }
 
 # For the person: what happened, in plain words. Whoever can mend it sees the rest.

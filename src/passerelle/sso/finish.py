@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, transaction
 
@@ -25,7 +26,7 @@ from passerelle.sso.traces import Trace, keep
 
 # Each round, a conflict means that another transaction has come further than we have.
 _ROUNDS = 5
-_SEEN_EVERY = timedelta(hours=1)
+_SEEN_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +83,9 @@ def _finish(visit: Visit) -> SignedIn | SignIn:
     if reason or pending is None:
         return keep(trace, outcome="refused", reason=reason)
     decided = _decide_and_apply(pending, trace)
-    if isinstance(decided, str):
-        return keep(trace, outcome="refused", reason=decided)
+    if isinstance(decided, Refusal):
+        account = UUID(decided.account) if decided.account else None
+        return keep(trace, outcome="refused", reason=decided.reason, user_id=account)
     return _open(*decided, pending, trace)
 
 
@@ -127,7 +129,7 @@ def _used_up() -> Check:
     return Check("request", False, "a code that waits", used, "request_unknown")
 
 
-def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan] | str:
+def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan] | Refusal:
     """Plan from what the database holds, and apply; after a conflict, read and plan again."""
     company = trace.connection.company
     profile = profile_of_pending(pending, trace.connection)
@@ -136,19 +138,23 @@ def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan]
     for _ in range(_ROUNDS):
         decision = plan(profile, load_snapshot(company, profile, address_allowed=allowed), policy)
         if isinstance(decision, Refusal):
-            return trace.failed(
-                Check("account", False, decision.expected, decision.received, decision.reason)
-            )
+            return _refused(decision, trace)
         try:
             user = apply_plan(decision, _context(profile, trace))
         except Conflict:
             continue
         _note(decision, trace)
         if decision.outcome == "pending":
-            return trace.failed(Check("account", False, "approved", "pending", "approval_pending"))
+            waits = Refusal("approval_pending", "approved", "pending", str(user.id))
+            return _refused(waits, trace)
         trace.checks.append(stored(Check("account", True)))
         return user, decision
     raise RuntimeError("a sign-in found the accounts changed each time it looked")
+
+
+def _refused(refusal: Refusal, trace: Trace) -> Refusal:
+    trace.failed(Check("account", False, refusal.expected, refusal.received, refusal.reason))
+    return refusal
 
 
 def _context(profile: Profile, trace: Trace) -> Context:
@@ -181,7 +187,7 @@ def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace) -> S
 
 
 def _mark_connection_used(connection: SamlConnection, now: datetime) -> None:
-    """At most once an hour, and outside: sign-ins must not queue for the connection's row."""
+    """At most once a minute, and outside: sign-ins must not queue for the connection's row."""
     last = connection.last_success_at
     if last is None or now - last > _SEEN_EVERY:
         SamlConnection.objects.filter(id=connection.id).update(last_success_at=now)

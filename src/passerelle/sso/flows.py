@@ -189,8 +189,7 @@ def _spend(
     """
     used = ConsumedAssertion(
         company_id=trace.connection.company_id,
-        connection=trace.connection,
-        digest=digest(assertion.id),
+        digest=digest(f"{assertion.issuer}\0{assertion.id}"),
         expires_at=_last_moment(assertion, trace.now),
     )
     if not insert_or_nothing(used):

@@ -29,3 +29,9 @@ def failures(scope: str, who: str, *, now: datetime) -> int:
     key = digest(f"{scope}\0{who}")
     found = FailedAttempts.objects.filter(key=key, window_ends__gt=now)
     return found.values_list("count", flat=True).first() or 0
+
+
+def forgive(scope: str, who: str) -> None:
+    """Take one failure back: it was none."""
+    key = digest(f"{scope}\0{who}")
+    FailedAttempts.objects.filter(key=key, count__gt=0).update(count=F("count") - 1)

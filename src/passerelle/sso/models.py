@@ -74,13 +74,13 @@ class ConsumedAssertion(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
-    connection = models.ForeignKey(SamlConnection, on_delete=models.CASCADE, related_name="+")
+    # Of identity provider and assertion: it holds whatever becomes of the connection.
     digest = models.CharField(max_length=64)
     expires_at = models.DateTimeField(db_index=True)
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["connection", "digest"], name="assertion_used_once")
+            models.UniqueConstraint(fields=["company", "digest"], name="assertion_used_once")
         ]
 
 

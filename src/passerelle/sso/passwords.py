@@ -1,18 +1,23 @@
 """Signing in with a password: for administrators, small companies, and emergencies."""
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.core import signing
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.provisioning import parse_email
 from passerelle.sso.addresses import network_of
-from passerelle.sso.limits import count_failure, failures
+from passerelle.sso.limits import count_failure, failures, forgive
+from passerelle.sso.traces import keep_password_attempt
 
 MAX_FAILURES = 10
 """Wrong passwords for one account from one address within ten minutes."""
@@ -22,8 +27,29 @@ MAX_PASSWORD = 1000
 ACTIVATION_DAYS = 7
 
 
+HASHING_AT_ONCE = 4
+"""Each hash takes memory and a core; whoever finds no place waits, and not for long."""
+PATIENCE = 10.0
+_places = threading.BoundedSemaphore(HASHING_AT_ONCE)
+
+
 class TooManyAttempts(Exception):  # noqa: N818 - reads as what is the matter
     """Too many wrong passwords for this account from this address."""
+
+
+class TooBusy(Exception):  # noqa: N818 - reads as what is the matter
+    """So many passwords are being checked that this one would wait too long."""
+
+
+@contextmanager
+def a_place_for_hashing() -> Iterator[None]:
+    """Wait for a place, so that strangers can take neither all memory nor all cores."""
+    if not _places.acquire(timeout=PATIENCE):
+        raise TooBusy
+    try:
+        yield
+    finally:
+        _places.release()
 
 
 def sign_in(
@@ -31,7 +57,8 @@ def sign_in(
 ) -> User | None:
     """The user whose password this is; None for any mismatch, with the same work for each.
 
-    Failures count for account and address together, so that a stranger cannot lock anyone out.
+    Failures count for account and address together, so that a stranger cannot lock anyone out; they
+    count before hashing, so that many at once gain nothing. Raises TooManyAttempts, TooBusy.
     """
     parsed = parse_email(email)
     key, network = parsed.key if parsed else "", network_of(address)
@@ -40,18 +67,38 @@ def sign_in(
         raise TooManyAttempts
     if failures("passwords", network, now=now) >= MAX_FAILURES_OF_A_NETWORK:
         raise TooManyAttempts
-    user = User.objects.select_related("company").filter(company=company, email_key=key).first()
-    usable = user is not None and user.is_active and user.password.startswith("argon2")
-    if usable and user is not None and len(password) <= MAX_PASSWORD:
-        if check_password(password, user.password):
-            User.objects.filter(id=user.id).update(last_sign_in_at=now)
-            return user
-    else:
-        # The time of one hash, so that nobody learns which accounts exist.
-        make_password(password[:MAX_PASSWORD])
     count_failure("password", who, now=now)
     count_failure("passwords", network, now=now)
-    return None
+    user = User.objects.select_related("company").filter(company=company, email_key=key).first()
+    if not _is_password_of(user, password) or user is None:
+        keep_password_attempt(company, user=None, reason="password_wrong", address=address, now=now)
+        return None
+    forgive("password", who)
+    forgive("passwords", network)
+    User.objects.filter(id=user.id).update(last_sign_in_at=now)
+    keep_password_attempt(company, user=user, address=address, now=now)
+    return user
+
+
+def _is_password_of(user: User | None, password: str) -> bool:
+    usable = user is not None and user.is_active and user.password.startswith("argon2")
+    with a_place_for_hashing():
+        if user is not None and usable and len(password) <= MAX_PASSWORD:
+            return check_password(password, user.password)
+        # The time of one hash, so that nobody learns which accounts exist.
+        make_password(password[:MAX_PASSWORD])
+        return False
+
+
+def password_problem(company: Company, password: str) -> str:
+    """Why this cannot be a password of the company's people, or nothing."""
+    if len(password) < company.password_min_length:
+        return _("Choose a password of at least %(count)s characters.") % {
+            "count": company.password_min_length
+        }
+    if len(password) > MAX_PASSWORD:
+        return _("Choose a password of at most %(count)s characters.") % {"count": MAX_PASSWORD}
+    return ""
 
 
 def activation_path(user: User) -> str:
@@ -61,21 +108,27 @@ def activation_path(user: User) -> str:
 
 
 def activation_user(user_id: UUID | str, token: str) -> User:
-    """The invited user of a link. Raises signing.BadSignature when it ended or was used."""
+    """The user of a link. Raises signing.BadSignature when it ended or was used."""
     signed = signing.loads(token, salt="activation", max_age=timedelta(days=ACTIVATION_DAYS))
     user = User.objects.select_related("company").filter(id=user_id).first()
     if user is None or signed != [str(user.id), user.password, user.status]:
         raise signing.BadSignature
-    if user.status != User.Status.INVITED:
+    if not may_activate(user):
         raise signing.BadSignature
     return user
 
 
+def may_activate(user: User) -> bool:
+    """Whether an account waits for its first password: invited, or made without one."""
+    statuses = (User.Status.INVITED, User.Status.ACTIVE)
+    return user.status in statuses and not user.password.startswith("argon2")
+
+
 @transaction.atomic
 def set_password(user: User, password: str, *, now: datetime) -> bool:
-    """Give an invited user their first password; False when somebody was quicker."""
-    invited = User.objects.filter(id=user.id, status=User.Status.INVITED, password=user.password)
-    if not invited.update(password=make_password(password), status=User.Status.ACTIVE):
+    """Give a user their first password; False when somebody was quicker."""
+    waiting = User.objects.filter(id=user.id, status=user.status, password=user.password)
+    if not waiting.update(password=make_password(password), status=User.Status.ACTIVE):
         return False
     user.refresh_from_db()
     actor = Actor("user", user.email)

@@ -6,8 +6,8 @@ from passerelle.directory.models import User
 from passerelle.sso.models import SamlConnection, Session
 from passerelle.sso.tokens import digest, new_token
 
-# How old "last seen" may be before it is written again: not at every request.
 _REFRESH = timedelta(minutes=5)
+"""How old "last seen" may be before it is written again: not at every request."""
 MAX_AGE = timedelta(days=30)
 """However much it is used, a session ends after this long."""
 
@@ -39,8 +39,10 @@ def find_session(key: str, *, now: datetime) -> Session | None:
         .exclude(connection__enabled=False)
         .first()
     )
-    if session and now - session.last_seen_at > _REFRESH:
-        idle = timedelta(minutes=session.user.company.session_minutes)
+    if session is None:
+        return None
+    idle = timedelta(minutes=session.user.company.session_minutes)
+    if now - session.last_seen_at > min(_REFRESH, idle / 10):
         session.last_seen_at = now
         session.expires_at = min(now + idle, session.created_at + MAX_AGE)
         Session.objects.filter(key_digest=session.key_digest).update(

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import F
 
 from passerelle.directory.inserts import insert_or_nothing
+from passerelle.directory.models import Company, User
 from passerelle.identifiers import uuid7
 from passerelle.saml.checks import Check
 from passerelle.sso.explain import stored
@@ -75,22 +76,51 @@ def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None =
         address=trace.address,
     )
     if not trace.verified:
-        return _count(row, trace)
+        return _count(row, trace.connection.slug)
     row.save(force_insert=True)
     return row
 
 
-def _count(row: SignIn, trace: Trace) -> SignIn:
+def keep_password_attempt(
+    company: Company,
+    *,
+    user: User | None,
+    reason: str = "",
+    address: str | None,
+    now: datetime,
+) -> SignIn:
+    """Write the trace of a password: of `user`, whose it is, or of a stranger, who is counted."""
+    passed = not reason
+    check = Check("password", passed, reason=reason or None)
+    row = SignIn(
+        id=uuid7(),
+        company=company,
+        user=user,
+        reference=new_reference(),
+        time=now,
+        outcome=SignIn.Outcome.SIGNED_IN if passed else SignIn.Outcome.REFUSED,
+        reason=reason,
+        email=user.email if user else None,
+        checks=[stored(check)],
+        address=address,
+    )
+    if user is None:
+        return _count(row, "password")
+    row.save(force_insert=True)
+    return row
+
+
+def _count(row: SignIn, way: str) -> SignIn:
     """One more of the same: anybody can send junk, and it must not fill the list."""
-    hour = trace.now.replace(minute=0, second=0, microsecond=0)
+    hour = row.time.replace(minute=0, second=0, microsecond=0)
     counted = SignIn.objects.filter(
         company_id=row.company_id, time__gte=hour, same_as__isnull=False
     )
     # What was received tells one fault from another, as long as nobody plays with it.
-    received = trace.checks[-1]["received"] if counted.count() < MAX_COUNTED else ""
-    row.same_as = digest(f"{trace.connection.slug}\0{row.reason}\0{received}\0{hour}")
+    received = row.checks[-1]["received"] if counted.count() < MAX_COUNTED else ""
+    row.same_as = digest(f"{way}\0{row.reason}\0{received}\0{hour}")
     if insert_or_nothing(row):
         return row
     same = SignIn.objects.filter(company_id=row.company_id, same_as=row.same_as)
-    same.update(count=F("count") + 1, time=trace.now)
+    same.update(count=F("count") + 1, time=row.time)
     return same.get()

@@ -1,15 +1,23 @@
 """SQLite whose writers wait in line.
 
 SQLite lets a writer that finds the lock taken sleep and try again, with longer and longer sleeps:
-under load some wait for a second while others pass. Here every transaction first takes a file lock,
-for which the system queues threads and processes alike. A process that dies lets go of it.
+under load some wait for a second while others pass. Here the threads of a process wait in line, and
+the first of each process asks for a file lock again and again, which a process that dies lets go
+of. Whoever has waited as long as SQLite would has waited in vain.
 """
 
 import fcntl
 import os
+import threading
+import time
 from typing import Any
 
 from django.db.backends.sqlite3 import base
+from django.db.utils import OperationalError
+
+ASK_EVERY = 0.001
+"""Seconds between two questions for the file lock."""
+_first_in_line = threading.Lock()
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -45,10 +53,29 @@ class DatabaseWrapper(base.DatabaseWrapper):
         name = str(self.settings_dict["NAME"])
         if self.is_in_memory_db():
             return
-        self._queue = os.open(name + "-queue", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._queue, fcntl.LOCK_EX)
+        seconds = self.settings_dict["OPTIONS"].get("timeout", 5)
+        patience = time.monotonic() + seconds
+        if not _first_in_line.acquire(timeout=seconds):
+            raise OperationalError(f"no write lock within {seconds} seconds")
+        try:
+            self._queue = os.open(name + "-queue", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            while not _locked(self._queue):
+                if time.monotonic() > patience:
+                    self._let_go()
+                    raise OperationalError(f"no write lock within {seconds} seconds")
+                time.sleep(ASK_EVERY)
+        finally:
+            _first_in_line.release()
 
     def _let_go(self) -> None:
         if self._queue is not None:
             os.close(self._queue)
             self._queue = None
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

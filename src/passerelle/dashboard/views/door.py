@@ -12,13 +12,22 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from passerelle.dashboard.cookies import delete_cookie, replace_session
 from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.views.errors import overloaded
 from passerelle.directory.models import Company, Domain, User
 from passerelle.provisioning import parse_email
 from passerelle.sso.addresses import client_address, is_within
 from passerelle.sso.models import SamlConnection
-from passerelle.sso.passwords import TooManyAttempts, activation_user, set_password, sign_in
+from passerelle.sso.passwords import (
+    TooBusy,
+    TooManyAttempts,
+    activation_user,
+    password_problem,
+    set_password,
+    sign_in,
+)
 from passerelle.sso.redirects import safe_next
 from passerelle.sso.sessions import end_session, open_session
+from passerelle.sso.traces import keep_password_attempt
 
 
 @require_http_methods(["GET", "POST"])
@@ -89,6 +98,9 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
     password, now = request.POST.get("password", ""), timezone.now()
     address = client_address(request)
     if company.ip_allowlist and not is_within(address, company.ip_allowlist):
+        keep_password_attempt(
+            company, user=None, reason="address_not_allowed", address=address, now=now
+        )
         problem = _("You cannot sign in from this network. Use your company's network or its VPN.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=403)
     try:
@@ -96,6 +108,8 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
     except TooManyAttempts:
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=429)
+    except TooBusy as error:
+        return overloaded(error)
     if user is None:
         problem = _("E-mail address and password do not match an account that can sign in here.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=422)
@@ -130,12 +144,10 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
     problem = ""
     if request.method == "POST":
         password = request.POST.get("password", "")
-        if len(password) >= user.company.password_min_length and len(password) <= 1000:
+        problem = password_problem(user.company, password)
+        if not problem:
             if not set_password(user, password, now=timezone.now()):
                 return render(request, "activation_ended.html", status=410)
             return _open(request, user, "")
-        problem = _("Choose a password of at least %(count)s characters.") % {
-            "count": user.company.password_min_length
-        }
     context = {"account": user, "company": user.company, "problem": problem}
     return render(request, "activate.html", context, status=422 if problem else 200)

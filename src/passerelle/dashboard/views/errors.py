@@ -1,9 +1,13 @@
 """Pages for what is not there, not allowed, or went wrong."""
 
+import logging
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+
+log = logging.getLogger("passerelle")
 
 
 def _page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
@@ -52,7 +56,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponse(render_to_string("server_error.html"), status=500)
 
 
-def overloaded() -> HttpResponse:
+def overloaded(error: Exception) -> HttpResponse:
+    """The database did not answer in time: come again, nothing is wrong with the request."""
+    log.error("the database did not answer: %s", " ".join(str(error).split()))
     return HttpResponse(
         render_to_string("overloaded.html"), status=503, headers={"Retry-After": "5"}
     )

@@ -19,7 +19,6 @@ from passerelle.dashboard.differences import mark_difference
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.actions import approve
 from passerelle.directory.models import Company, User
-from passerelle.provisioning import parse_email
 from passerelle.provisioning.describe import NOTES
 from passerelle.saml.explain import filled
 from passerelle.sso.explain import EXPLAINED, PHRASES, Explained, explain_stored
@@ -95,11 +94,8 @@ def sign_in_detail(request: PageRequest, reference: str) -> HttpResponse:
 
 def _waiting(row: SignIn) -> User | None:
     """The newcomer of this sign-in, while they wait for a decision."""
-    address = parse_email(row.email or "")
-    if row.reason != "approval_pending" or address is None:
-        return None
-    waiting = User.objects.filter(company_id=row.company_id, status=User.Status.PENDING)
-    return waiting.filter(email_key=address.key).first()
+    waits = row.user is not None and row.user.status == User.Status.PENDING
+    return row.user if waits and row.reason == "approval_pending" else None
 
 
 @require_POST

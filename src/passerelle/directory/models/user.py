@@ -120,6 +120,8 @@ class Tombstone(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="tombstones")
     mark = models.CharField(max_length=64)
+    # The mark of the e-mail address that the person had: both go when somebody invites them again.
+    email_mark = models.CharField(max_length=64, default="")
     removed_at = models.DateTimeField()
 
     class Meta:

@@ -1,0 +1,66 @@
+"""What has ended is deleted, but not before people who come too late have heard so."""
+
+from datetime import timedelta
+
+import pytest
+
+from passerelle.housekeeping import purge
+from passerelle.sso.finish import Visit, finish_sign_in
+from passerelle.sso.flows import CODE_LIFETIME, REQUEST_LIFETIME, Refused, accept_response
+from passerelle.sso.flows import start_sign_in as start
+from passerelle.sso.models import AuthnRequest, PendingSignIn
+from passerelle.sso.sessions import find_session, open_session
+from tests.world import NOW, make_company, make_user, respond_to
+
+pytestmark = pytest.mark.django_db
+LATER = timedelta(minutes=2)
+
+
+@pytest.fixture
+def acme():
+    return make_company().connections.select_related("company").get()
+
+
+def asked(connection) -> str:
+    start(connection, next_path="", binding="b", address=None, now=NOW)
+    return AuthnRequest.objects.get().id
+
+
+def test_a_response_to_a_request_that_expired_is_told_so_even_after_a_purge(acme):
+    request_id, late = asked(acme), NOW + REQUEST_LIFETIME + LATER
+    purge(late)
+    field = respond_to(acme, request_id=request_id, now=late)
+    with pytest.raises(Refused) as refused:
+        accept_response("acme", field, relay_state="", address=None, now=late)
+    assert refused.value.sign_in.reason == "request_expired"
+    purge(NOW + timedelta(days=2))
+    assert not AuthnRequest.objects.exists()
+
+
+def test_a_code_that_expired_is_told_so_even_after_a_purge(acme):
+    field = respond_to(acme, request_id=asked(acme))
+    parked = accept_response("acme", field, relay_state="", address=None, now=NOW)
+    late = NOW + CODE_LIFETIME + LATER
+    purge(late)
+    visit = Visit(
+        slug="acme", code=parked.code, cookie=parked.cookie, binding="b", address=None, now=late
+    )
+    with pytest.raises(Refused) as refused:
+        finish_sign_in(visit)
+    assert (refused.value.sign_in.reason, refused.value.sign_in.email) == (
+        "request_expired",
+        "grace@acme.example",
+    )
+    purge(NOW + timedelta(hours=2))
+    assert not PendingSignIn.objects.exists()
+
+
+@pytest.mark.parametrize("minutes", [1, 5, 60, 1440])
+def test_a_session_in_use_stays_open_and_an_idle_one_ends(minutes):
+    company = make_company(session_minutes=minutes)
+    user = make_user(company, "ada@acme.example")
+    key, now = open_session(user, connection=None, now=NOW), NOW
+    for _ in range(30):
+        now += timedelta(minutes=minutes) / 2
+        assert find_session(key, now=now)
+    assert not find_session(key, now=now + timedelta(minutes=minutes + 1))
