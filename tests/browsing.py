@@ -1,16 +1,18 @@
 """A person's browser, as far as sign-ins need one: Django's client and its cookies."""
 
+import base64
 import re
+import zlib
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.test import Client
+from lxml import etree
 
 from passerelle.directory.models import User
 from passerelle.practice_idp.people import Person
-from passerelle.practice_idp.views import _read_request
 from passerelle.sso.models import SamlConnection
 from tests.world import GRACE, respond_to, session_of
 
@@ -27,8 +29,13 @@ class Browser(Client):
         query = {"next": next_path} if next_path else {}
         answer = self.get(f"/auth/saml/{connection.slug}/login", query)
         assert answer.status_code == 302, answer.content
+        return self.request_in(answer).get("ID") or ""
+
+    @staticmethod
+    def request_in(answer: Any) -> etree._Element:
+        """The AuthnRequest or LogoutRequest in an answer that redirects."""
         sent = parse_qs(urlsplit(answer["Location"]).query)
-        return _read_request(sent["SAMLRequest"][0], "").id
+        return etree.fromstring(zlib.decompress(base64.b64decode(sent["SAMLRequest"][0]), -15))
 
     def post_response(self, connection: SamlConnection, field: str, **fields: str) -> Any:
         """What the identity provider's page does: a cross-site POST, without any cookie of ours."""

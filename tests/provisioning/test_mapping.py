@@ -2,7 +2,7 @@
 
 import pytest
 
-from passerelle.provisioning import parse_email, read_profile
+from passerelle.provisioning import AttributeNames, parse_email, read_profile
 from passerelle.provisioning.mapping import NAME_ID_EMAIL, NAME_ID_TRANSIENT, values_for_rule
 from tests.provisioning.accounts import IDP
 
@@ -51,7 +51,7 @@ def read(attributes=None, *, name_id="u-1", name_id_format=PERSISTENT, subject_a
         name_id=name_id,
         name_id_format=name_id_format,
         attributes=attributes or {},
-        subject_attribute=subject_attribute,
+        names=AttributeNames(subject=subject_attribute),
     )
 
 
@@ -150,3 +150,30 @@ def test_missing_is_not_empty():
 def test_an_attribute_that_is_repeated_under_other_names_adds_up():
     attributes = {"Groups": ("a",), "memberOf": ("b",)}
     assert set(values_for_rule(attributes, "groups")) == {"a", "b"}
+
+
+def test_names_that_a_connection_chose_are_read_instead_of_the_usual_ones():
+    names = AttributeNames(email="Courriel", first_name="prenom", last_name="nom")
+    sent = {
+        "courriel": ("grace@acme.example",),
+        "mail": ("other@acme.example",),
+        "PRENOM": ("Grace",),
+        "givenName": ("Other",),
+        "nom": ("Hopper",),
+    }
+    who = read_profile(
+        idp_entity_id=IDP, name_id="u-1", name_id_format="", attributes=sent, names=names
+    )
+    assert who.email == parse_email("grace@acme.example")
+    assert (who.first_name, who.last_name) == ("Grace", "Hopper")
+
+
+def test_a_chosen_attribute_that_is_missing_is_not_replaced_by_another():
+    who = read_profile(
+        idp_entity_id=IDP,
+        name_id="grace@acme.example",
+        name_id_format=NAME_ID_EMAIL,
+        attributes={"mail": ("grace@acme.example",)},
+        names=AttributeNames(email="courriel"),
+    )
+    assert who.email is None

@@ -6,6 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from passerelle.provisioning import (
+    AttributeNames,
     Plan,
     Policy,
     Profile,
@@ -254,7 +255,7 @@ def steps_of(answer):
         st.lists(st.text(max_size=20), max_size=3).map(tuple),
         max_size=5,
     ),
-    subject_attribute=st.sampled_from(["", "uid"]),
+    names=st.sampled_from([AttributeNames(), AttributeNames(subject="uid", email="mail")]),
 )
 @some
 def test_whatever_is_sent_there_is_a_profile_and_an_answer(**sent):

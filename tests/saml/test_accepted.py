@@ -1,5 +1,7 @@
 """Good responses are accepted, with exactly their claims."""
 
+from datetime import timedelta
+
 import pytest
 
 from passerelle import saml
@@ -14,6 +16,8 @@ from .response_builder import (
     ACS,
     IDP,
     NOW,
+    attribute,
+    attributes,
     authn_statement,
     confirmation,
     expected,
@@ -91,3 +95,35 @@ def test_the_recipient_is_the_one_that_fits():
     )
     [recipient] = [check for check in judgement.checks if check.check == "recipient"]
     assert recipient.received == ACS
+
+
+def test_attributes_are_found_by_friendly_name_unless_another_has_that_name():
+    said = attributes(
+        attribute("urn:oid:1", "a@acme.example", more='FriendlyName="mail"'),
+        attribute("urn:oid:2", "x", more='FriendlyName="uid"'),
+        attribute("uid", "u-7"),
+    )
+    assertion = saml.judge(response(attributes=said), expected()).assertion
+    assert assertion.friendly_names == {"urn:oid:1": "mail", "urn:oid:2": "uid"}
+    assert assertion.named_attributes["mail"] == ("a@acme.example",)
+    assert assertion.named_attributes["uid"] == ("u-7",)
+
+
+def test_an_assertion_says_when_and_how_the_person_was_authenticated():
+    assertion = saml.judge(response(), expected()).assertion
+    assert assertion.authenticated_at == NOW
+    assert assertion.authn_contexts == ("urn:oasis:names:tc:SAML:2.0:ac:classes:Password",)
+
+
+def test_what_was_asked_of_the_authentication_is_checked():
+    asked = {
+        "authenticated_since": NOW - timedelta(seconds=30),
+        "authn_contexts": ("urn:other", "urn:oasis:names:tc:SAML:2.0:ac:classes:Password"),
+    }
+    judgement = saml.judge(response(), expected(**asked))
+    assert judgement.accepted
+    assert [one.check for one in judgement.checks][-3:] == [
+        "authentication",
+        "authn_context",
+        "name_id",
+    ]

@@ -1,12 +1,14 @@
 """Reading an identity provider's metadata, and writing our own."""
 
 import base64
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from lxml import etree
 
 from passerelle import saml
+from passerelle.saml import xmldsig
 from passerelle.saml.errors import MetadataError
 from passerelle.saml.names import NAME_ID_EMAIL, NAME_ID_PERSISTENT
 
@@ -57,7 +59,7 @@ def test_metadata_gives_what_a_connection_needs():
             key() + key("p256", use="") + key("p384", 'use="encryption"') + SERVICES,
             'WantAuthnRequestsSigned="true"',
         ),
-        more='validUntil="2031-01-01T00:00:00Z"',
+        more='validUntil="2031-01-01T00:00:00Z" cacheDuration="P1DT2H"',
     )
     assert saml.read_idp_metadata(document.encode()) == saml.IdPMetadata(
         entity_id=IDP,
@@ -65,6 +67,7 @@ def test_metadata_gives_what_a_connection_needs():
         post_url="https://idp.example/post",
         certificates=(key_pair().certificate, key_pair("p256").certificate),
         valid_until=datetime(2031, 1, 1, tzinfo=UTC),
+        cache_duration=timedelta(days=1, hours=2),
         wants_signed_requests=True,
     )
 
@@ -160,14 +163,96 @@ def test_an_entity_that_is_not_there_is_named_with_those_that_are():
     assert raised.value.received == f"{IDP}, https://other.example, none"
 
 
-def test_our_metadata_says_where_and_how():
-    written = saml.write_sp_metadata(
-        entity_id=SP, acs_url=ACS, name_id_formats=(NAME_ID_EMAIL, NAME_ID_PERSISTENT)
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("PT6H", timedelta(hours=6)),
+        (" P7D ", timedelta(days=7)),
+        ("PT0S", timedelta()),
+        ("PT1H30M1.5S", timedelta(hours=1, minutes=30, seconds=1)),
+        ("P1M", None),
+        ("soon", None),
+    ],
+)
+def test_metadata_says_how_long_it_may_be_kept(written, read):
+    document = entity(more=f'cacheDuration="{written}"').encode()
+    assert saml.read_idp_metadata(document).cache_duration == read
+
+
+def test_metadata_ends_with_the_first_of_what_holds_it():
+    inner = entity(more='validUntil="2032-01-01T00:00:00Z"')
+    outer = f'<md:EntitiesDescriptor {MD} validUntil="2031-01-01T00:00:00Z" cacheDuration="PT1H">'
+    read = saml.read_idp_metadata(f"{outer}{inner}</md:EntitiesDescriptor>".encode())
+    assert read.valid_until == datetime(2031, 1, 1, tzinfo=UTC)
+    assert read.cache_duration == timedelta(hours=1)
+
+
+def logout(binding: str, location: str, more: str = "") -> str:
+    return f'<md:SingleLogoutService Binding="{BINDINGS}{binding}" Location="{location}" {more}/>'
+
+
+def test_metadata_says_where_to_log_out():
+    services = logout("HTTP-Redirect", "https://idp.example/slo") + logout(
+        "HTTP-POST", "https://idp.example/slo-post", 'ResponseLocation="https://idp.example/done"'
     )
-    root = etree.fromstring(written)
+    read = saml.read_idp_metadata(entity(role(key() + services + SERVICES)).encode())
+    assert read.logout_redirect_url == "https://idp.example/slo"
+    assert read.logout_post_url == "https://idp.example/slo-post"
+    assert read.logout_answer_url == "https://idp.example/done"
+
+
+def test_a_provider_that_takes_requests_by_post_only_is_usable():
+    read = saml.read_idp_metadata(
+        entity(role(key() + sso("HTTP-POST", "https://idp.example/p"))).encode()
+    )
+    assert (read.redirect_url, read.sign_in_url) == (None, "https://idp.example/p")
+
+
+def ours(**changes: Any) -> etree._Element:
+    proper = {
+        "entity_id": SP,
+        "acs_url": ACS,
+        "logout_url": "https://sso.example/auth/saml/acme/logout",
+        "name_id_formats": (NAME_ID_EMAIL, NAME_ID_PERSISTENT),
+        "signs_requests": False,
+        "certificates": (),
+        "signer": None,
+        "document_id": "_m",
+    }
+    return etree.fromstring(saml.write_sp_metadata(**{**proper, **changes}))
+
+
+def test_our_metadata_says_where_and_how():
+    root = ours()
     assert root.get("entityID") == SP
     assert root.find("{*}SPSSODescriptor").get("WantAssertionsSigned") == "true"
     assert [one.text for one in root.iter("{*}NameIDFormat")] == [NAME_ID_EMAIL, NAME_ID_PERSISTENT]
     [service] = root.iter("{*}AssertionConsumerService")
     assert service.get("Location") == ACS
     assert service.get("Binding") == BINDINGS + "HTTP-POST"
+    assert root.find("{*}SPSSODescriptor").get("AuthnRequestsSigned") == "false"
+    assert list(root.iter("{*}KeyDescriptor", "{*}SingleLogoutService")) == []
+
+
+def test_our_metadata_offers_every_key_to_verify_with_and_the_newest_to_encrypt_with():
+    keys = (key_pair("next"), key_pair("ours"))
+    root = ours(certificates=tuple(pair.der for pair in keys), signs_requests=True)
+    offered = [
+        (one.get("use"), base64.b64decode(one.findtext(".//{*}X509Certificate")))
+        for one in root.iter("{*}KeyDescriptor")
+    ]
+    assert offered == [
+        ("signing", keys[0].der),
+        ("signing", keys[1].der),
+        ("encryption", keys[0].der),
+    ]
+    assert root.find("{*}SPSSODescriptor").get("AuthnRequestsSigned") == "true"
+    assert len(list(root.iter("{*}SingleLogoutService"))) == 2
+
+
+def test_our_metadata_is_signed_as_a_whole():
+    pair = key_pair("ours")
+    root = ours(certificates=(pair.der,), signer=saml.Signer(pair.private, pair.der))
+    assert root[0].tag == f"{{{DS_NS}}}Signature"
+    verified = xmldsig.verify(root[0], (pair.certificate,))
+    assert verified.element.get("entityID") == SP

@@ -15,6 +15,7 @@ urlpatterns = [
     path("auth/saml/<slug:slug>/callback", saml.callback),
     path("auth/saml/<slug:slug>/finish", saml.finish),
     path("auth/saml/<slug:slug>/metadata", saml.metadata),
+    path("auth/saml/<slug:slug>/logout", saml.logout),
     path("settings/security/", security.settings_page),
     path("settings/sign-ins/", sign_ins.sign_in_list),
     path("settings/sign-ins/<slug:reference>/", sign_ins.sign_in_detail),

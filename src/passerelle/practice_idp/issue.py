@@ -2,16 +2,16 @@
 
 import base64
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from passerelle.practice_idp.people import Person
 from passerelle.saml import xmldsig
+from passerelle.saml.certificate import self_signed
 from passerelle.saml.names import (
     ASSERTION_NS,
     BINDING_REDIRECT,
@@ -26,6 +26,7 @@ from passerelle.saml.names import (
     saml,
     samlp,
 )
+from passerelle.saml.xml import written
 
 PASSWORD_CONTEXT = "urn:oasis:names:tc:SAML:2.0:ac:classes:PasswordProtectedTransport"
 
@@ -57,18 +58,14 @@ class SigningKey:
 def make_signing_key(*, name: str, now: datetime, days: int = 3650) -> SigningKey:
     """A new RSA key with a self-signed certificate."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=days))
-        .sign(key, hashes.SHA256())
+    der = self_signed(
+        key,
+        name=name,
+        serial=x509.random_serial_number(),
+        not_before=now - timedelta(days=1),
+        not_after=now + timedelta(days=days),
     )
-    return SigningKey(key, certificate.public_bytes(serialization.Encoding.DER))
+    return SigningKey(key, der)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,6 +86,7 @@ class Issue:
     name_id_format: str = NAME_ID_PERSISTENT
     status: str = STATUS_SUCCESS
     lifetime: timedelta = timedelta(minutes=5)
+    session_ends: datetime | None = None
     attributes: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -110,7 +108,7 @@ def build_response(issue: Issue) -> etree._Element:
         nsmap={"samlp": PROTOCOL_NS, "saml": ASSERTION_NS},
         ID=issue.response_id,
         Version="2.0",
-        IssueInstant=_written(issue.now),
+        IssueInstant=written(issue.now),
         Destination=issue.destination,
     )
     if issue.in_response_to:
@@ -129,15 +127,15 @@ def _assertion(issue: Issue) -> etree._Element:
         nsmap={"saml": ASSERTION_NS},
         ID=issue.assertion_id,
         Version="2.0",
-        IssueInstant=_written(issue.now),
+        IssueInstant=written(issue.now),
     )
     _text(assertion, saml("Issuer"), issue.idp_entity_id)
     _subject(assertion, issue)
     conditions = etree.SubElement(
         assertion,
         saml("Conditions"),
-        NotBefore=_written(issue.now - timedelta(seconds=30)),
-        NotOnOrAfter=_written(issue.now + issue.lifetime),
+        NotBefore=written(issue.now - timedelta(seconds=30)),
+        NotOnOrAfter=written(issue.now + issue.lifetime),
     )
     _text(
         etree.SubElement(conditions, saml("AudienceRestriction")), saml("Audience"), issue.audience
@@ -145,9 +143,11 @@ def _assertion(issue: Issue) -> etree._Element:
     statement = etree.SubElement(
         assertion,
         saml("AuthnStatement"),
-        AuthnInstant=_written(issue.now),
+        AuthnInstant=written(issue.now),
         SessionIndex="s-" + issue.assertion_id,
     )
+    if issue.session_ends:
+        statement.set("SessionNotOnOrAfter", written(issue.session_ends))
     context = etree.SubElement(statement, saml("AuthnContext"))
     _text(context, saml("AuthnContextClassRef"), PASSWORD_CONTEXT)
     _attributes(assertion, issue.attributes)
@@ -162,7 +162,7 @@ def _subject(assertion: etree._Element, issue: Issue) -> None:
     data = etree.SubElement(
         confirmation,
         saml("SubjectConfirmationData"),
-        NotOnOrAfter=_written(issue.now + issue.lifetime),
+        NotOnOrAfter=written(issue.now + issue.lifetime),
         Recipient=issue.recipient,
     )
     if issue.in_response_to:
@@ -205,7 +205,3 @@ def _text(parent: etree._Element, name: str, text: str, **attributes: str) -> et
     element = etree.SubElement(parent, name, attributes)
     element.text = text
     return element
-
-
-def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

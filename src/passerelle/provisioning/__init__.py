@@ -2,10 +2,11 @@
 
 from passerelle.provisioning.email_address import EmailAddress, normalise_domain, parse_email
 from passerelle.provisioning.engine import plan
-from passerelle.provisioning.mapping import read_profile
+from passerelle.provisioning.mapping import AttributeNames, read_profile
 from passerelle.provisioning.model import Plan, Policy, Profile, Refusal, Snapshot
 
 __all__ = [
+    "AttributeNames",
     "EmailAddress",
     "Plan",
     "Policy",

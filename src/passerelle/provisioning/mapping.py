@@ -1,6 +1,7 @@
 """From the attributes that identity providers send to a Profile, without configuration."""
 
 import unicodedata
+from dataclasses import dataclass
 
 from passerelle.provisioning.email_address import EmailAddress, parse_email
 from passerelle.provisioning.model import Attributes, Profile
@@ -61,17 +62,34 @@ NAME_ID_TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 MAX_NAME = 150
 
 
+@dataclass(frozen=True, slots=True)
+class AttributeNames:
+    """Which attributes a connection reads; without a name, those that are usual are tried.
+
+    Without a name for the subject, the NameID is the subject.
+    """
+
+    subject: str = ""
+    email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+
+
+USUAL = AttributeNames()
+
+
 def read_profile(
     *,
     idp_entity_id: str,
     name_id: str,
     name_id_format: str,
     attributes: Attributes,
-    subject_attribute: str = "",
+    names: AttributeNames = USUAL,
 ) -> Profile:
-    """The profile in verified claims. `subject_attribute` names a stable one to use as subject."""
-    candidates = _values(attributes, EMAIL_NAMES)
-    if not candidates and name_id_format == NAME_ID_EMAIL:
+    """The profile in verified claims."""
+    subject_attribute = names.subject
+    candidates = _values(attributes, _named(names.email, EMAIL_NAMES))
+    if not candidates and not names.email and name_id_format == NAME_ID_EMAIL:
         candidates = [name_id]
     addresses = [address for one in candidates if (address := parse_email(one))]
     subject = _subject(name_id, name_id_format, attributes, subject_attribute)
@@ -82,8 +100,8 @@ def read_profile(
         email=addresses[0] if addresses else None,
         email_received=candidates[0][:300] if candidates else None,
         name_id_received=name_id[:300] if misread else None,
-        first_name=_name(attributes, FIRST_NAMES),
-        last_name=_name(attributes, LAST_NAMES),
+        first_name=_name(attributes, _named(names.first_name, FIRST_NAMES)),
+        last_name=_name(attributes, _named(names.last_name, LAST_NAMES)),
         attributes=attributes,
     )
 
@@ -112,6 +130,10 @@ def _subject(
         address: EmailAddress | None = parse_email(name_id)
         return address.key if address else None
     return name_id
+
+
+def _named(chosen: str, usual: tuple[str, ...]) -> tuple[str, ...]:
+    return (chosen.casefold(),) if chosen else usual
 
 
 def _values(attributes: Attributes, names: tuple[str, ...]) -> list[str]:

@@ -173,4 +173,4 @@ class Refusal:
     reason: str
     expected: str | None = None
     received: str | None = None
-    account: str | None = None
+    account: str | None = field(default=None, compare=False)

@@ -10,11 +10,25 @@ Bytes in, a judgement with every check out:
 """
 
 from passerelle.saml.assertion import Assertion, NameID
-from passerelle.saml.authn_request import build_authn_request, redirect_url
+from passerelle.saml.authn_request import build_authn_request
+from passerelle.saml.bindings import (
+    Field,
+    Signer,
+    post_field,
+    read_post,
+    read_redirect,
+    redirect_url,
+)
 from passerelle.saml.certificate import Certificate, load_certificate, load_certificates
 from passerelle.saml.checks import Check, Expected
 from passerelle.saml.errors import SAMLError
 from passerelle.saml.explain import explain
+from passerelle.saml.logout import (
+    LogoutRequest,
+    build_logout_request,
+    build_logout_response,
+    read_logout_request,
+)
 from passerelle.saml.metadata import IdPMetadata, read_idp_metadata, write_sp_metadata
 from passerelle.saml.response import Judgement, decode_response, judge, peek
 
@@ -23,18 +37,27 @@ __all__ = [
     "Certificate",
     "Check",
     "Expected",
+    "Field",
     "IdPMetadata",
     "Judgement",
+    "LogoutRequest",
     "NameID",
     "SAMLError",
+    "Signer",
     "build_authn_request",
+    "build_logout_request",
+    "build_logout_response",
     "decode_response",
     "explain",
     "judge",
     "load_certificate",
     "load_certificates",
     "peek",
+    "post_field",
     "read_idp_metadata",
+    "read_logout_request",
+    "read_post",
+    "read_redirect",
     "redirect_url",
     "write_sp_metadata",
 ]

@@ -60,8 +60,22 @@ class Assertion:
     conditions: Conditions
     session_index: str | None
     session_not_on_or_after: datetime | None
+    authenticated_at: datetime | None
+    """The newest AuthnInstant."""
+    authn_contexts: tuple[str, ...]
+    """The class of each AuthnStatement: how the person was authenticated."""
     attributes: dict[str, tuple[str, ...]]
     """Values by the Attribute's Name exactly as sent, in document order."""
+    friendly_names: dict[str, str]
+    """The FriendlyName of those attributes that have one, by Name."""
+
+    @property
+    def named_attributes(self) -> dict[str, tuple[str, ...]]:
+        """The attributes by Name, and by FriendlyName where that is nobody's Name."""
+        friendly: dict[str, tuple[str, ...]] = {}
+        for name, other in self.friendly_names.items():
+            friendly[other] = friendly.get(other, ()) + self.attributes[name]
+        return {**friendly, **self.attributes}
 
 
 def read_assertion(verified: VerifiedElement, keys: Sequence[PrivateKey] = ()) -> Assertion:
@@ -79,18 +93,26 @@ def read_assertion(verified: VerifiedElement, keys: Sequence[PrivateKey] = ()) -
     issued_at = xml.instant(element, "IssueInstant")
     if issued_at is None:
         raise MessageError("malformed_message", expected="an IssueInstant", received="none")
-    index, ends = _session(element)
+    statements = xml.children(element, saml("AuthnStatement"))
+    index, ends = _session(statements)
+    attributes, friendly_names = _attributes(element, keys)
     return Assertion(
         id=xml.required_attribute(element, "ID"),
         issuer=read_issuer(xml.exactly_one(element, saml("Issuer"))),
         issued_at=issued_at,
         version=element.get("Version") or "",
-        name_id=None if subject is None else _name_id(subject, keys),
+        name_id=None if subject is None else read_name_id(subject, keys),
         confirmations=() if subject is None else _confirmations(subject),
         conditions=_conditions(xml.at_most_one(element, saml("Conditions"))),
         session_index=index,
         session_not_on_or_after=ends,
-        attributes=_attributes(element, keys),
+        authenticated_at=max(
+            (moment for one in statements if (moment := xml.instant(one, "AuthnInstant"))),
+            default=None,
+        ),
+        authn_contexts=tuple(found for one in statements if (found := _authn_context(one))),
+        attributes=attributes,
+        friendly_names=friendly_names,
     )
 
 
@@ -106,9 +128,10 @@ def read_issuer(element: etree._Element) -> str:
     return xml.uri_of(element)
 
 
-def _name_id(subject: etree._Element, keys: Sequence[PrivateKey]) -> NameID | None:
-    element = xml.at_most_one(subject, saml("NameID"))
-    encrypted = xml.at_most_one(subject, saml("EncryptedID"))
+def read_name_id(parent: etree._Element, keys: Sequence[PrivateKey]) -> NameID | None:
+    """The NameID in a Subject or a request, encrypted or not; None where there is none."""
+    element = xml.at_most_one(parent, saml("NameID"))
+    encrypted = xml.at_most_one(parent, saml("EncryptedID"))
     if encrypted is not None:
         if element is not None:
             raise MessageError(
@@ -157,23 +180,34 @@ def _conditions(element: etree._Element | None) -> Conditions:
     )
 
 
-def _session(element: etree._Element) -> tuple[str | None, datetime | None]:
+def _authn_context(statement: etree._Element) -> str | None:
+    context = xml.at_most_one(statement, saml("AuthnContext"))
+    found = None if context is None else xml.at_most_one(context, saml("AuthnContextClassRef"))
+    return None if found is None else xml.uri_of(found)
+
+
+def _session(statements: list[etree._Element]) -> tuple[str | None, datetime | None]:
     """The first SessionIndex, and the earliest end that any AuthnStatement sets."""
-    statements = xml.children(element, saml("AuthnStatement"))
     indexes = [index for one in statements if (index := one.get("SessionIndex"))]
     ends = [end for one in statements if (end := xml.instant(one, "SessionNotOnOrAfter"))]
     return (indexes[0] if indexes else None), (min(ends) if ends else None)
 
 
-def _attributes(element: etree._Element, keys: Sequence[PrivateKey]) -> dict[str, tuple[str, ...]]:
+def _attributes(
+    element: etree._Element, keys: Sequence[PrivateKey]
+) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
+    """The values by Name, and the FriendlyName by Name."""
     values: dict[str, list[str]] = {}
+    friendly: dict[str, str] = {}
     for statement in element.iterchildren(saml("AttributeStatement")):
         for child in statement.iterchildren(_ATTRIBUTE, saml("EncryptedAttribute")):
             is_plain = child.tag == _ATTRIBUTE
             attribute = child if is_plain else _decrypted(child, _ATTRIBUTE, keys)
             name = xml.required_attribute(attribute, "Name")
             values.setdefault(name, []).extend(_values(attribute))
-    return {name: tuple(found) for name, found in values.items()}
+            if other := attribute.get("FriendlyName"):
+                friendly[name] = other
+    return {name: tuple(found) for name, found in values.items()}, friendly
 
 
 def _values(attribute: etree._Element) -> Iterator[str]:

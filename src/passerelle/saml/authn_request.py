@@ -1,9 +1,6 @@
-"""AuthnRequest (Core §3.4.1), and the HTTP-Redirect binding that carries it (Bindings §3.4)."""
+"""AuthnRequest: what we ask of an identity provider (Core §3.4.1)."""
 
-import base64
-import zlib
 from datetime import datetime
-from urllib.parse import urlencode
 
 from lxml import etree
 
@@ -12,9 +9,20 @@ from passerelle.saml.xml import written
 
 
 def build_authn_request(
-    *, request_id: str, issued_at: datetime, destination: str, acs_url: str, sp_entity_id: str
-) -> bytes:
-    """The request for a sign-in; the answer is to be posted to `acs_url`."""
+    *,
+    request_id: str,
+    issued_at: datetime,
+    destination: str,
+    acs_url: str,
+    sp_entity_id: str,
+    force_authn: bool = False,
+    name_id_format: str = "",
+    authn_contexts: tuple[str, ...] = (),
+) -> etree._Element:
+    """The request for a sign-in; the answer is to be posted to `acs_url`.
+
+    `authn_contexts` are classes of which one must hold exactly (Core §3.3.2.2.1).
+    """
     root = etree.Element(
         samlp("AuthnRequest"),
         nsmap={"samlp": PROTOCOL_NS, "saml": ASSERTION_NS},
@@ -25,16 +33,14 @@ def build_authn_request(
         AssertionConsumerServiceURL=acs_url,
         ProtocolBinding=BINDING_POST,
     )
+    if force_authn:
+        root.set("ForceAuthn", "true")
     etree.SubElement(root, saml("Issuer")).text = sp_entity_id
-    return etree.tostring(root)
-
-
-def redirect_url(target: str, message: bytes, relay_state: str | None = None) -> str:
-    """The address that carries a request in its query, next to what the target already has."""
-    compressor = zlib.compressobj(9, zlib.DEFLATED, -15)
-    deflated = compressor.compress(message) + compressor.flush()
-    query = {"SAMLRequest": base64.b64encode(deflated).decode()}
-    if relay_state:
-        query["RelayState"] = relay_state
-    address, _, old_query = target.partition("#")[0].partition("?")
-    return f"{address}?{old_query}{'&' if old_query else ''}{urlencode(query)}"
+    if name_id_format:
+        policy = etree.SubElement(root, samlp("NameIDPolicy"), Format=name_id_format)
+        policy.set("AllowCreate", "true")
+    if authn_contexts:
+        requested = etree.SubElement(root, samlp("RequestedAuthnContext"), Comparison="exact")
+        for context in authn_contexts:
+            etree.SubElement(requested, saml("AuthnContextClassRef")).text = context
+    return root

@@ -10,6 +10,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 
 from passerelle.saml.errors import CertificateError
 
@@ -113,6 +114,24 @@ def _malformed(received: str) -> CertificateError:
         expected="an X.509 certificate in PEM form (-----BEGIN CERTIFICATE-----)",
         received=received,
     )
+
+
+def self_signed(
+    key: PrivateKey, *, name: str, serial: int, not_before: datetime, not_after: datetime
+) -> bytes:
+    """A certificate (DER) for a key of ours, signed by itself: it only carries the key."""
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64])])
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(subject)
+        .public_key(key.public_key())
+        .serial_number(serial)
+        .not_valid_before(not_before)
+        .not_valid_after(not_after)
+        .sign(key, hashes.SHA256())
+    )
+    return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def load_private_key(pem: bytes) -> PrivateKey:

@@ -29,6 +29,10 @@ class Expected:
     """The request it has to answer; None judges it as unsolicited (IdP-initiated)."""
     unsolicited_allowed: bool = True
     clock_skew: timedelta = timedelta(seconds=60)
+    authenticated_since: datetime | None = None
+    """When the person had to be authenticated anew (ForceAuthn): not before this."""
+    authn_contexts: tuple[str, ...] = ()
+    """The classes that were asked for; one of them must hold."""
     allow_sha1: bool = False
     decryption_keys: tuple[PrivateKey, ...] = ()
     """Ours, for encrypted assertions; several while one replaces another."""
@@ -200,6 +204,28 @@ def check_start(received: Received, expected: Expected) -> Check | None:
     return _timed("start", passed, "not_yet_valid", expected, start)
 
 
+def check_authentication(received: Received, expected: Expected) -> Check | None:
+    """Who was to be authenticated anew was (Core §3.4.1, ForceAuthn)."""
+    since = expected.authenticated_since
+    if since is None:
+        return None
+    at = received.assertion.authenticated_at
+    passed = at is not None and since - at <= expected.clock_skew
+    shown = None if at is None else written(at)
+    wanted = f"{written(since)} or later"
+    return _judged("authentication", passed, "authentication_too_old", wanted, shown)
+
+
+def check_authn_context(received: Received, expected: Expected) -> Check | None:
+    """The person was authenticated in one of the ways that were asked for (Core §3.3.2.2.1)."""
+    if not expected.authn_contexts:
+        return None
+    used = received.assertion.authn_contexts
+    passed = any(one in expected.authn_contexts for one in used)
+    wanted, shown = ", ".join(expected.authn_contexts), ", ".join(used) or None
+    return _judged("authn_context", passed, "authn_context_mismatch", wanted, shown)
+
+
 def check_name_id(received: Received, expected: Expected) -> Check | None:
     """The assertion says whom it is about (Profiles §4.1.4.2)."""
     name_id = received.assertion.name_id
@@ -218,6 +244,8 @@ CHECKS: tuple[Callable[[Received, Expected], Check | None], ...] = (
     check_in_response_to,
     check_expiry,
     check_start,
+    check_authentication,
+    check_authn_context,
     check_name_id,
 )
 

@@ -33,6 +33,8 @@ CHECK_NAMES = {
     "in_response_to": _("Answer to our request"),
     "expiry": _("Not expired"),
     "start": _("Already valid"),
+    "authentication": _("Authenticated anew"),
+    "authn_context": _("Way of authentication"),
     "name_id": _("NameID"),
 }
 
@@ -51,6 +53,8 @@ PASSED = {
     "in_response_to": _("The response belongs to the sign-in that was started."),
     "expiry": _("The assertion has not expired."),
     "start": _("The assertion is already valid."),
+    "authentication": _("The person was authenticated for this sign-in."),
+    "authn_context": _("The person was authenticated in a way that was asked for."),
     "name_id": _("The assertion says whom it is about."),
 }
 
@@ -208,6 +212,20 @@ FAILED: dict[str, tuple[str, str]] = {
         _(
             "The identity provider's clock is ahead of ours: synchronise both servers' "
             "clocks (NTP)."
+        ),
+    ),
+    "authentication_too_old": (
+        _("The identity provider did not ask the person to authenticate again, as we had asked."),
+        _(
+            "In the identity provider, let applications demand a new authentication (ForceAuthn), "
+            "or do not demand it in the settings of this connection."
+        ),
+    ),
+    "authn_context_mismatch": (
+        _("The person was not authenticated in any of the ways that this connection asks for."),
+        _(
+            "In the identity provider, require such an authentication for this application, or "
+            "change what the settings of this connection ask for."
         ),
     ),
     "name_id_missing": (

@@ -1,20 +1,35 @@
 """SAML metadata: read an identity provider's, write our own (Metadata §2.4)."""
 
+import base64
+import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from lxml import etree
 
-from passerelle.saml import xml
+from passerelle.saml import xml, xmldsig
+from passerelle.saml.bindings import Signer
 from passerelle.saml.certificate import Certificate, load_certificate
 from passerelle.saml.errors import CertificateError, MessageError, MetadataError
 from passerelle.saml.names import (
     BINDING_POST,
     BINDING_REDIRECT,
+    DSIG_NS,
     METADATA_NS,
     PROTOCOL_NS,
+    XENC11_NS,
+    XENC_NS,
     ds,
     md,
+)
+
+_DURATION = re.compile(
+    r"P(?:(\d{1,6})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,9})(?:\.\d{1,9})?S)?)?", re.ASCII
+)
+OFFERED_ENCRYPTION = (
+    XENC11_NS + "aes256-gcm",
+    XENC11_NS + "aes128-gcm",
+    XENC_NS + "rsa-oaep-mgf1p",
 )
 
 
@@ -27,7 +42,17 @@ class IdPMetadata:
     post_url: str | None
     certificates: tuple[Certificate, ...]
     valid_until: datetime | None
+    cache_duration: timedelta | None
     wants_signed_requests: bool
+    logout_redirect_url: str | None = None
+    logout_post_url: str | None = None
+    logout_answer_url: str | None = None
+    """Where answers about logout go, if elsewhere than requests."""
+
+    @property
+    def sign_in_url(self) -> str:
+        """Where requests go: by HTTP-Redirect wherever that is offered."""
+        return self.redirect_url or self.post_url or ""
 
 
 def read_idp_metadata(document: bytes, *, entity_id: str | None = None) -> IdPMetadata:
@@ -91,7 +116,10 @@ def _read(entity: etree._Element) -> IdPMetadata:
             expected="one identity provider for SAML 2.0",
             received=f"{len(roles)} of them",
         )
-    redirect, post = (_sso_url(roles[0], binding) for binding in (BINDING_REDIRECT, BINDING_POST))
+    redirect, post = (
+        _location(roles[0], "SingleSignOnService", binding)
+        for binding in (BINDING_REDIRECT, BINDING_POST)
+    )
     if redirect is None and post is None:
         raise MetadataError(
             "metadata_no_sso_url",
@@ -103,15 +131,41 @@ def _read(entity: etree._Element) -> IdPMetadata:
         redirect_url=redirect,
         post_url=post,
         certificates=_certificates(roles[0]),
-        valid_until=xml.instant(entity, "validUntil"),
+        valid_until=_earliest_end(entity),
+        cache_duration=_cache_duration(entity),
         wants_signed_requests=roles[0].get("WantAuthnRequestsSigned") in ("true", "1"),
+        logout_redirect_url=_location(roles[0], "SingleLogoutService", BINDING_REDIRECT),
+        logout_post_url=_location(roles[0], "SingleLogoutService", BINDING_POST),
+        logout_answer_url=_location(
+            roles[0], "SingleLogoutService", BINDING_REDIRECT, "ResponseLocation"
+        )
+        or _location(roles[0], "SingleLogoutService", BINDING_POST, "ResponseLocation"),
     )
 
 
-def _sso_url(role: etree._Element, binding: str) -> str | None:
+def _earliest_end(entity: etree._Element) -> datetime | None:
+    """Until when this may be used: neither the entity nor what holds it may have ended."""
+    holders = [entity, *entity.iterancestors()]
+    ends = [end for one in holders if (end := xml.instant(one, "validUntil"))]
+    return min(ends, default=None)
+
+
+def _cache_duration(entity: etree._Element) -> timedelta | None:
+    """For how long it need not be fetched again, where that is said in days and time."""
+    holders = [entity, *entity.iterancestors()]
+    for written in (one.get("cacheDuration") for one in holders):
+        if written and (match := _DURATION.fullmatch(written.strip(xml.WHITE_SPACE))):
+            days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+            return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    return None
+
+
+def _location(
+    role: etree._Element, service_name: str, binding: str, attribute: str = "Location"
+) -> str | None:
     """Where to send people: the web only, since `javascript:` is an address too."""
-    for service in role.iterfind(md("SingleSignOnService")):
-        location = (service.get("Location") or "").strip(xml.WHITE_SPACE)
+    for service in role.iterfind(md(service_name)):
+        location = (service.get(attribute) or "").strip(xml.WHITE_SPACE)
         if service.get("Binding") == binding and location.startswith(("https://", "http://")):
             return location
     return None
@@ -143,16 +197,41 @@ def _certificate(element: etree._Element) -> Certificate:
         ) from error
 
 
-def write_sp_metadata(*, entity_id: str, acs_url: str, name_id_formats: tuple[str, ...]) -> bytes:
-    """Our own metadata for one connection: signed assertions wanted, by HTTP-POST."""
-    root = etree.Element(md("EntityDescriptor"), nsmap={"md": METADATA_NS}, entityID=entity_id)
+def write_sp_metadata(
+    *,
+    entity_id: str,
+    acs_url: str,
+    logout_url: str,
+    name_id_formats: tuple[str, ...],
+    signs_requests: bool,
+    certificates: tuple[bytes, ...],
+    signer: Signer | None,
+    document_id: str,
+) -> bytes:
+    """Our own metadata for one connection: signed assertions wanted, by HTTP-POST.
+
+    `certificates` (DER) are ours, the newest first: all of them verify what we sign, and the newest
+    is to encrypt with. Signed where there is a `signer`.
+    """
+    root = etree.Element(
+        md("EntityDescriptor"),
+        nsmap={"md": METADATA_NS, "ds": DSIG_NS},
+        entityID=entity_id,
+        ID=document_id,
+    )
     role = etree.SubElement(
         root,
         md("SPSSODescriptor"),
-        AuthnRequestsSigned="false",
+        AuthnRequestsSigned="true" if signs_requests else "false",
         WantAssertionsSigned="true",
         protocolSupportEnumeration=PROTOCOL_NS,
     )
+    for der in certificates:
+        _key_descriptor(role, "signing", der)
+    for der in certificates[:1]:
+        _key_descriptor(role, "encryption", der)
+    for binding in (BINDING_REDIRECT, BINDING_POST) if certificates else ():
+        etree.SubElement(role, md("SingleLogoutService"), Binding=binding, Location=logout_url)
     for name_id_format in name_id_formats:
         etree.SubElement(role, md("NameIDFormat")).text = name_id_format
     etree.SubElement(
@@ -163,4 +242,17 @@ def write_sp_metadata(*, entity_id: str, acs_url: str, name_id_formats: tuple[st
         index="0",
         isDefault="true",
     )
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8", pretty_print=True)
+    etree.indent(root)
+    if signer is not None:
+        xmldsig.sign(root, signer.key, signer.certificate_der, index=0)
+    return etree.tostring(root, xml_declaration=True, encoding="UTF-8")
+
+
+def _key_descriptor(role: etree._Element, use: str, certificate_der: bytes) -> None:
+    key = etree.SubElement(role, md("KeyDescriptor"), use=use)
+    data = etree.SubElement(etree.SubElement(key, ds("KeyInfo")), ds("X509Data"))
+    encoded = base64.b64encode(certificate_der).decode()
+    etree.SubElement(data, ds("X509Certificate")).text = encoded
+    if use == "encryption":
+        for algorithm in OFFERED_ENCRYPTION:
+            etree.SubElement(key, md("EncryptionMethod"), Algorithm=algorithm)

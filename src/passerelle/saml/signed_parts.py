@@ -12,7 +12,7 @@ from lxml import etree
 from passerelle.saml import xml, xmldsig, xmlenc
 from passerelle.saml.checks import Check, Expected
 from passerelle.saml.errors import MessageError
-from passerelle.saml.names import ds, saml
+from passerelle.saml.names import saml
 from passerelle.saml.xmldsig import VerifiedElement
 
 ASSERTION = saml("Assertion")
@@ -128,7 +128,7 @@ def _only_assertion(root: etree._Element) -> etree._Element | None:
 
 
 def _signature_of(element: etree._Element) -> etree._Element | None:
-    found = xml.children(element, ds("Signature"))
+    found = xml.children(element, xml.SIGNATURE)
     if len(found) > 1:
         raise MessageError(
             "signature_profile_forbidden",
@@ -153,7 +153,7 @@ def _refuse_strange_places(
             expected="one assertion directly in the Response",
             received=f"one in {xml.local_name(parent.tag)}",
         )
-    found = sum(1 for _ in root.iter(ds("Signature")))
+    found = sum(1 for _ in root.iter(xml.SIGNATURE))
     stray = found - sum(one is not None for one in signatures)
     if stray:
         raise MessageError(

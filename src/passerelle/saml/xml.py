@@ -17,8 +17,9 @@ from xml.sax.saxutils import quoteattr
 from lxml import etree
 
 from passerelle.saml.errors import MessageError
-from passerelle.saml.names import PREFIXES
+from passerelle.saml.names import PREFIXES, ds
 
+SIGNATURE = ds("Signature")
 MAX_BYTES = 2 * 1024 * 1024
 """The largest message read: a response with 5,000 groups takes about a quarter of it."""
 MAX_PREFIXES = 64

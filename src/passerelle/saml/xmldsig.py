@@ -128,6 +128,21 @@ def verify(
     return VerifiedElement(xml.reparse(canonical), certificate, info.algorithm, _EARNED)
 
 
+def verify_detached(
+    algorithm: str, value: bytes, signed: bytes, certificates: Sequence[Certificate]
+) -> Certificate:
+    """The certificate whose key signed these bytes. Raises MessageError."""
+    if algorithm not in SIGNATURES or algorithm in _SHA1_NAMES:
+        allowed = [name for name in SIGNATURES if name not in _SHA1_NAMES]
+        raise _forbidden(allowed, algorithm)
+    return _signer(algorithm, value, signed, certificates, None)
+
+
+def covered(element: etree._Element, certificate: Certificate, algorithm: str) -> VerifiedElement:
+    """A message read from bytes that `verify_detached` has verified."""
+    return VerifiedElement(element, certificate, algorithm, _EARNED)
+
+
 def _parts(
     signature: etree._Element,
 ) -> tuple[etree._Element, etree._Element, etree._Element | None]:
@@ -210,12 +225,13 @@ def _allowed(method: etree._Element, known: Iterable[str], allow_sha1: bool) -> 
     allowed = [name for name in known if allow_sha1 or name not in _SHA1_NAMES]
     algorithm = method.get("Algorithm") or "none"
     if algorithm not in allowed or len(method):
-        raise MessageError(
-            "algorithm_forbidden",
-            expected=", ".join(name.rpartition("#")[2] for name in allowed),
-            received=algorithm,
-        )
+        raise _forbidden(allowed, algorithm)
     return algorithm
+
+
+def _forbidden(allowed: Iterable[str], received: str) -> MessageError:
+    names = ", ".join(name.rpartition("#")[2] for name in allowed)
+    return MessageError("algorithm_forbidden", expected=names, received=received)
 
 
 def _signer(
@@ -314,11 +330,10 @@ def sign(
 
     SAML's schemas want it right behind the Issuer, hence `index`.
     """
-    ecdsa = isinstance(key, ec.EllipticCurvePrivateKey)
     signature = etree.Element(ds("Signature"), nsmap={"ds": DSIG_NS})
     info = etree.SubElement(signature, ds("SignedInfo"))
     _with_algorithm(info, "CanonicalizationMethod", EXC_C14N)
-    _with_algorithm(info, "SignatureMethod", ECDSA_SHA256 if ecdsa else RSA_SHA256)
+    _with_algorithm(info, "SignatureMethod", algorithm_of(key))
     uri = "#" + xml.required_attribute(element, "ID")
     reference = etree.SubElement(info, ds("Reference"), URI=uri)
     transforms = etree.SubElement(reference, ds("Transforms"))
@@ -328,7 +343,7 @@ def sign(
     digest = base64.b64encode(_digest(SHA256_DIGEST, xml.canonical(element))).decode()
     etree.SubElement(reference, ds("DigestValue")).text = digest
     element.insert(index, signature)
-    value = _signed(key, xml.canonical(info))
+    value = signature_over(key, xml.canonical(info))
     etree.SubElement(signature, ds("SignatureValue")).text = base64.b64encode(value).decode()
     data = etree.SubElement(etree.SubElement(signature, ds("KeyInfo")), ds("X509Data"))
     encoded = base64.b64encode(certificate_der).decode()
@@ -339,7 +354,13 @@ def _with_algorithm(parent: etree._Element, name: str, algorithm: str) -> None:
     etree.SubElement(parent, ds(name), Algorithm=algorithm)
 
 
-def _signed(key: PrivateKey, content: bytes) -> bytes:
+def algorithm_of(key: PrivateKey) -> str:
+    """What we sign with: RSA-SHA256 or ECDSA-SHA256, as the key is."""
+    return ECDSA_SHA256 if isinstance(key, ec.EllipticCurvePrivateKey) else RSA_SHA256
+
+
+def signature_over(key: PrivateKey, content: bytes) -> bytes:
+    """The raw signature, as XML Signature and the redirect binding write it."""
     if isinstance(key, rsa.RSAPrivateKey):
         return key.sign(content, padding.PKCS1v15(), hashes.SHA256())
     r, s = decode_dss_signature(key.sign(content, ec.ECDSA(hashes.SHA256())))

@@ -19,6 +19,7 @@ class Addresses:
     acs_url: str
     metadata_url: str
     login_url: str
+    logout_url: str
     sp_entity_id: str
 
 
@@ -33,6 +34,7 @@ def addresses_for_slug(slug: str, sp_entity_id: str = "") -> Addresses:
         acs_url=f"{start}/callback",
         metadata_url=metadata_url,
         login_url=f"{start}/login",
+        logout_url=f"{start}/logout",
         sp_entity_id=sp_entity_id or metadata_url,
     )
 
@@ -83,6 +85,12 @@ def missing_for_sign_in(connection: SamlConnection, certificates: int) -> list[s
     if not certificates:
         lacking.append(MISSING_CERTIFICATE)
     return lacking
+
+
+def is_usable(connection: SamlConnection) -> bool:
+    """Whether people can sign in through this connection."""
+    certificates = trusted_certificates(connection)
+    return connection.enabled and not missing_for_sign_in(connection, len(certificates))
 
 
 def missing_for_provisioning(

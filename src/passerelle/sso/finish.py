@@ -20,7 +20,7 @@ from passerelle.sso.explain import stored
 from passerelle.sso.flows import Refused
 from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn
 from passerelle.sso.profiles import profile_of_pending
-from passerelle.sso.sessions import open_session
+from passerelle.sso.sessions import IdPSession, open_session
 from passerelle.sso.tokens import digest, matches
 from passerelle.sso.traces import Trace, keep
 
@@ -35,6 +35,7 @@ class SignedIn:
     connection: SamlConnection
     session_key: str
     next: str
+    signed_with: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +62,7 @@ def finish_sign_in(visit: Visit) -> SignedIn:
         result = _finish(visit)
     if isinstance(result, SignIn):
         raise Refused(result)
-    _mark_connection_used(result.connection, visit.now)
+    _mark_connection_used(result.connection, result.signed_with, visit.now)
     return result
 
 
@@ -181,13 +182,27 @@ def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace) -> S
     connection = trace.connection
     # The row of the company, as the connection has it: no need to read it again.
     user.company = connection.company
-    key = open_session(user, connection=connection, now=trace.now)
+    at_idp = _session_at_idp(pending)
+    key = open_session(user, connection=connection, now=trace.now, at_idp=at_idp)
     keep(trace, outcome=decision.outcome, user_id=user.id)
-    return SignedIn(user, connection, key, pending.next)
+    signed_with = pending.claims["signed_with"] or ""
+    return SignedIn(user, connection, key, pending.next, signed_with)
 
 
-def _mark_connection_used(connection: SamlConnection, now: datetime) -> None:
+def _session_at_idp(pending: PendingSignIn) -> IdPSession:
+    claims = pending.claims
+    ends = claims["session_ends"]
+    return IdPSession(
+        claims["name_id"],
+        claims["name_id_format"],
+        claims["session_index"],
+        datetime.fromisoformat(ends) if ends else None,
+    )
+
+
+def _mark_connection_used(connection: SamlConnection, fingerprint: str, now: datetime) -> None:
     """At most once a minute, and outside: sign-ins must not queue for the connection's row."""
     last = connection.last_success_at
     if last is None or now - last > _SEEN_EVERY:
         SamlConnection.objects.filter(id=connection.id).update(last_success_at=now)
+        connection.certificates.filter(fingerprint=fingerprint).update(last_seen_at=now)

@@ -18,15 +18,18 @@ from passerelle import saml
 from passerelle.directory.inserts import insert_or_nothing
 from passerelle.saml.checks import Check, check_of_reason
 from passerelle.saml.errors import MessageError
+from passerelle.sso.connection_keys import own_keys, signing_key
 from passerelle.sso.connections import (
     addresses_of,
     find_connection,
+    is_usable,
     missing_for_sign_in,
     trusted_certificates,
 )
 from passerelle.sso.explain import stored
 from passerelle.sso.models import (
     AuthnRequest,
+    Binding,
     ConsumedAssertion,
     PendingSignIn,
     SamlConnection,
@@ -34,7 +37,7 @@ from passerelle.sso.models import (
 )
 from passerelle.sso.profiles import profile_of
 from passerelle.sso.redirects import safe_next
-from passerelle.sso.tokens import digest, new_token
+from passerelle.sso.tokens import digest, new_message_id, new_token
 from passerelle.sso.traces import Trace, keep
 
 REQUEST_LIFETIME = timedelta(minutes=15)
@@ -52,6 +55,14 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error
 
 
 @dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message on its way to the identity provider; with fields, it is posted."""
+
+    address: str
+    fields: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Parked:
     """The one-time code for the address of finish, and the cookie that it is bound to."""
 
@@ -61,16 +72,15 @@ class Parked:
 
 def start_sign_in(
     connection: SamlConnection, *, next_path: str, binding: str, address: str | None, now: datetime
-) -> str:
-    """Remember a request and return the address of the identity provider that carries it.
+) -> Outgoing:
+    """Remember a request and return it on its way to the identity provider.
 
     `binding` is the browser's own secret, kept in its cookie. Raises Refused.
     """
     _refuse_if_unusable(connection, address, now)
     ours = addresses_of(connection)
     request = AuthnRequest(
-        # An XML ID starts with a letter or an underscore.
-        id="_" + new_token().replace("-", "."),
+        id=new_message_id(),
         company_id=connection.company_id,
         connection=connection,
         next=safe_next(next_path),
@@ -87,8 +97,15 @@ def start_sign_in(
         destination=connection.target_url,
         acs_url=ours.acs_url,
         sp_entity_id=ours.sp_entity_id,
+        force_authn=connection.force_authn,
+        name_id_format=connection.name_id_format,
+        authn_contexts=tuple(connection.authn_contexts.split()),
     )
-    return saml.redirect_url(connection.target_url, message)
+    signer = signing_key(connection, now=now).signer if connection.sign_requests else None
+    if connection.request_binding == Binding.POST:
+        field = saml.post_field(message, signer=signer)
+        return Outgoing(connection.target_url, {"SAMLRequest": field})
+    return Outgoing(saml.redirect_url(connection.target_url, message, signer=signer))
 
 
 def accept_response(
@@ -102,7 +119,7 @@ def accept_response(
     if unreadable:
         judgement = saml.Judgement(checks=[unreadable])
     else:
-        judgement = saml.judge(message, _expected(connection, request_id, now))
+        judgement = saml.judge(message, _expected(connection, request_id, request, now))
     trace.checks = [stored(check) for check in judgement.checks]
     trace.verified = judgement.verified is not None
     if judgement.verified and (name_id := judgement.verified.name_id):
@@ -148,10 +165,9 @@ def refuse_message(
 
 
 def _refuse_if_unusable(connection: SamlConnection, address: str | None, now: datetime) -> None:
-    certificates = trusted_certificates(connection)
-    lacking = missing_for_sign_in(connection, len(certificates))
-    if connection.enabled and not lacking:
+    if is_usable(connection):
         return
+    lacking = missing_for_sign_in(connection, len(trusted_certificates(connection)))
     trace = Trace(connection=connection, now=now, address=address)
     received = ", ".join(lacking) or "switched off"
     reason = trace.failed(
@@ -162,7 +178,12 @@ def _refuse_if_unusable(connection: SamlConnection, address: str | None, now: da
     raise Refused(keep(trace, outcome="refused", reason=reason))
 
 
-def _expected(connection: SamlConnection, request_id: str | None, now: datetime) -> saml.Expected:
+def _expected(
+    connection: SamlConnection,
+    request_id: str | None,
+    request: AuthnRequest | None,
+    now: datetime,
+) -> saml.Expected:
     """The response is judged as an answer to the request it names; `_spend` sees if it is ours."""
     ours = addresses_of(connection)
     return saml.Expected(
@@ -174,6 +195,11 @@ def _expected(connection: SamlConnection, request_id: str | None, now: datetime)
         request_id=request_id,
         unsolicited_allowed=connection.idp_initiated,
         clock_skew=CLOCK_SKEW,
+        # Who starts at the identity provider was asked for nothing.
+        authenticated_since=request.created_at if request and connection.force_authn else None,
+        authn_contexts=tuple(connection.authn_contexts.split()),
+        decryption_keys=tuple(one.private for one in own_keys(connection, now=now)),
+        allow_cbc=connection.allow_cbc,
     )
 
 
@@ -236,6 +262,7 @@ def _park(
 ) -> Parked:
     assertion, name_id = judgement.assertion, judgement.assertion.name_id
     assert name_id is not None
+    ends = assertion.session_not_on_or_after
     parked = Parked(code=new_token(), cookie=new_token())
     PendingSignIn(
         code_digest=digest(parked.code),
@@ -247,7 +274,9 @@ def _park(
             "name_id": name_id.value,
             "name_id_format": name_id.format,
             "session_index": assertion.session_index,
-            "attributes": assertion.attributes,
+            "session_ends": ends.isoformat() if ends else None,
+            "signed_with": judgement.certificate.fingerprint if judgement.certificate else None,
+            "attributes": assertion.named_attributes,
         },
         checks=trace.checks,
         next=request.next if request else safe_next(relay_state),

@@ -6,6 +6,11 @@ from passerelle.directory.models import Company, User
 from passerelle.identifiers import uuid7
 
 
+class Binding(models.TextChoices):
+    REDIRECT = "redirect", "HTTP-Redirect"
+    POST = "post", "HTTP-POST"
+
+
 class SamlConnection(models.Model):
     """One company's trust in one identity provider."""
 
@@ -18,9 +23,40 @@ class SamlConnection(models.Model):
     target_url = models.CharField(max_length=2048, blank=True)
     sp_entity_id = models.CharField(max_length=1024, blank=True)
     idp_initiated = models.BooleanField(default=False)
-    subject_attribute = models.CharField(max_length=300, blank=True)
     last_success_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+
+    # What a request asks for, and how it travels.
+    request_binding = models.CharField(
+        max_length=8, choices=Binding.choices, default=Binding.REDIRECT
+    )
+    sign_requests = models.BooleanField(default=False)
+    force_authn = models.BooleanField(default=False)
+    name_id_format = models.CharField(max_length=200, blank=True)
+    authn_contexts = models.CharField(max_length=1000, blank=True)
+    """Classes with white space between them, of which one must hold."""
+
+    # What is read in an answer; an empty name means the usual ones.
+    subject_attribute = models.CharField(max_length=300, blank=True)
+    email_attribute = models.CharField(max_length=300, blank=True)
+    first_name_attribute = models.CharField(max_length=300, blank=True)
+    last_name_attribute = models.CharField(max_length=300, blank=True)
+    allow_cbc = models.BooleanField(default=False)
+
+    # Single logout; without an address only our own session ends.
+    logout_url = models.CharField(max_length=2048, blank=True)
+    logout_binding = models.CharField(
+        max_length=8, choices=Binding.choices, default=Binding.REDIRECT
+    )
+    logout_answer_url = models.CharField(max_length=2048, blank=True)
+
+    # The identity provider's metadata, where it is followed by address.
+    metadata_url = models.CharField(max_length=2048, blank=True)
+    metadata_read_at = models.DateTimeField(null=True, blank=True)
+    metadata_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    metadata_problem = models.CharField(max_length=500, blank=True)
+    # A change that an administrator has to look at first: metadata as it was fetched.
+    metadata_held = models.TextField(blank=True)
 
     class Meta:
         ordering = ["name"]
@@ -46,6 +82,8 @@ class SigningCertificate(models.Model):
     not_before = models.DateTimeField()
     not_after = models.DateTimeField()
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    # Metadata that is followed takes away only what it brought.
+    from_metadata = models.BooleanField(default=False)
 
     class Meta:
         ordering = ["not_after"]
@@ -54,6 +92,28 @@ class SigningCertificate(models.Model):
                 fields=["connection", "fingerprint"], name="certificate_once_in_a_connection"
             )
         ]
+
+
+class ConnectionKey(models.Model):
+    """A private key of ours for one connection: it signs what we send and decrypts what we get.
+
+    A new one is published at once and signs only later, when identity providers have read it; the
+    old one goes on decrypting until it retires. Nothing has to happen at those times.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    connection = models.ForeignKey(SamlConnection, on_delete=models.CASCADE, related_name="keys")
+    # Sealed by the secret key of the installation, for this row only.
+    sealed_private_key = models.TextField()
+    certificate_pem = models.TextField()
+    fingerprint = models.CharField(max_length=95)
+    created_at = models.DateTimeField()
+    signs_from = models.DateTimeField()
+    retires_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
 
 
 class AuthnRequest(models.Model):
@@ -143,11 +203,23 @@ class Session(models.Model):
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     connection = models.ForeignKey(
-        SamlConnection, null=True, on_delete=models.CASCADE, related_name="+"
+        SamlConnection, null=True, on_delete=models.CASCADE, related_name="sessions"
     )
+    # What the identity provider calls this session, for single logout both ways.
+    name_id = models.TextField(blank=True)
+    name_id_digest = models.CharField(max_length=64, blank=True)
+    name_id_format = models.TextField(blank=True)
+    session_index = models.TextField(blank=True)
     created_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
+    # The identity provider's own limit (SessionNotOnOrAfter): using the session does not move it.
+    ends_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["connection", "name_id_digest"], name="session_of_a_subject")
+        ]
 
 
 class FailedAttempts(models.Model):

@@ -1,28 +1,35 @@
 """From verified claims to the profile that provisioning reads."""
 
 from passerelle import saml
-from passerelle.provisioning import Profile, read_profile
+from passerelle.provisioning import AttributeNames, Profile, read_profile
+from passerelle.provisioning.model import Attributes
 from passerelle.sso.models import PendingSignIn, SamlConnection
 
 
 def profile_of(
     assertion: saml.Assertion, name_id: saml.NameID, connection: SamlConnection
 ) -> Profile:
-    return read_profile(
-        idp_entity_id=connection.idp_entity_id,
-        name_id=name_id.value,
-        name_id_format=name_id.format,
-        attributes=assertion.attributes,
-        subject_attribute=connection.subject_attribute,
-    )
+    return _profile(name_id.value, name_id.format, assertion.named_attributes, connection)
 
 
 def profile_of_pending(pending: PendingSignIn, connection: SamlConnection) -> Profile:
-    attributes = {name: tuple(values) for name, values in pending.claims["attributes"].items()}
+    claims = pending.claims
+    attributes = {name: tuple(values) for name, values in claims["attributes"].items()}
+    return _profile(claims["name_id"], claims["name_id_format"], attributes, connection)
+
+
+def _profile(
+    name_id: str, name_id_format: str, attributes: Attributes, connection: SamlConnection
+) -> Profile:
     return read_profile(
         idp_entity_id=connection.idp_entity_id,
-        name_id=pending.claims["name_id"],
-        name_id_format=pending.claims["name_id_format"],
+        name_id=name_id,
+        name_id_format=name_id_format,
         attributes=attributes,
-        subject_attribute=connection.subject_attribute,
+        names=AttributeNames(
+            subject=connection.subject_attribute,
+            email=connection.email_attribute,
+            first_name=connection.first_name_attribute,
+            last_name=connection.last_name_attribute,
+        ),
     )

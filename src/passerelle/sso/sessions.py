@@ -1,5 +1,6 @@
 """Sessions: rows that name their user, so that ending one is deleting it."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from passerelle.directory.models import User
@@ -12,19 +13,47 @@ MAX_AGE = timedelta(days=30)
 """However much it is used, a session ends after this long."""
 
 
-def open_session(user: User, *, connection: SamlConnection | None, now: datetime) -> str:
+@dataclass(frozen=True, slots=True)
+class IdPSession:
+    """What the identity provider calls this session, and when it ends there."""
+
+    name_id: str
+    name_id_format: str
+    session_index: str | None
+    ends_at: datetime | None
+
+
+def open_session(
+    user: User,
+    *,
+    connection: SamlConnection | None,
+    now: datetime,
+    at_idp: IdPSession | None = None,
+) -> str:
     """Open a session with a new key, and return the key: the value of the cookie."""
     key = new_token()
+    ends_at = at_idp.ends_at if at_idp else None
     Session.objects.create(
         key_digest=digest(key),
         company_id=user.company_id,
         user=user,
         connection=connection,
+        name_id=at_idp.name_id if at_idp else "",
+        name_id_digest=digest(at_idp.name_id) if at_idp else "",
+        name_id_format=at_idp.name_id_format if at_idp else "",
+        session_index=(at_idp.session_index or "") if at_idp else "",
         created_at=now,
         last_seen_at=now,
-        expires_at=now + timedelta(minutes=user.company.session_minutes),
+        expires_at=_end(now, now, user.company.session_minutes, ends_at),
+        ends_at=ends_at,
     )
     return key
+
+
+def _end(now: datetime, created_at: datetime, minutes: int, ends_at: datetime | None) -> datetime:
+    """When a session that is used now ends: idle, too old, or at the identity provider."""
+    ends = [now + timedelta(minutes=minutes), created_at + MAX_AGE]
+    return min([*ends, ends_at] if ends_at else ends)
 
 
 def find_session(key: str, *, now: datetime) -> Session | None:
@@ -44,7 +73,8 @@ def find_session(key: str, *, now: datetime) -> Session | None:
     idle = timedelta(minutes=session.user.company.session_minutes)
     if now - session.last_seen_at > min(_REFRESH, idle / 10):
         session.last_seen_at = now
-        session.expires_at = min(now + idle, session.created_at + MAX_AGE)
+        minutes = session.user.company.session_minutes
+        session.expires_at = _end(now, session.created_at, minutes, session.ends_at)
         Session.objects.filter(key_digest=session.key_digest).update(
             last_seen_at=session.last_seen_at, expires_at=session.expires_at
         )

@@ -13,6 +13,11 @@ def new_token() -> str:
     return secrets.token_urlsafe(32)
 
 
+def new_message_id() -> str:
+    """Of a SAML message: an XML ID starts with a letter or an underscore, and holds no hyphen."""
+    return "_" + new_token().replace("-", ".")
+
+
 def digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 

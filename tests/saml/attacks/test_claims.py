@@ -1,5 +1,8 @@
 """Well-signed responses at the wrong time, that say no, or that leave something out."""
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from ..response_builder import (
@@ -245,7 +248,47 @@ COUNTS = (
     ),
 )
 
-ATTACKS = (*TIMES, *SUBJECTS, *STATUSES, *COUNTS)
+AGAIN = {"authenticated_since": NOW}
+STRONG = {"authn_contexts": ("urn:oasis:names:tc:SAML:2.0:ac:classes:X509",)}
+
+AUTHENTICATION = (
+    said(
+        "an old authentication where a new one was asked for",
+        "authentication_too_old",
+        statements=authn_statement(now=NOW - timedelta(seconds=61)),
+        expected=AGAIN,
+    ),
+    said(
+        "no statement of an authentication where a new one was asked for",
+        "authentication_too_old",
+        statements="",
+        expected=AGAIN,
+    ),
+    said(
+        "another way of authentication than was asked for",
+        "authn_context_mismatch",
+        expected=STRONG,
+    ),
+    said(
+        "no statement of an authentication where a way was asked for",
+        "authn_context_mismatch",
+        statements="",
+        expected=STRONG,
+    ),
+    said(
+        "a way of authentication named in another element",
+        "authn_context_mismatch",
+        statements=authn_statement().replace("AuthnContextClassRef", "AuthnContextDeclRef"),
+        expected=STRONG,
+    ),
+    said(
+        "two ways of authentication in one statement",
+        "malformed_message",
+        statements=re.sub("(<saml:AuthnContextClassRef>.*ClassRef>)", r"\1\1", authn_statement()),
+    ),
+)
+
+ATTACKS = (*TIMES, *SUBJECTS, *STATUSES, *COUNTS, *AUTHENTICATION)
 
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=names(ATTACKS))

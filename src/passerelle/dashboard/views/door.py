@@ -13,9 +13,12 @@ from django.views.decorators.http import require_http_methods, require_POST
 from passerelle.dashboard.cookies import delete_cookie, replace_session
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.errors import overloaded
+from passerelle.dashboard.views.leave import leave
 from passerelle.directory.models import Company, Domain, User
 from passerelle.provisioning import parse_email
 from passerelle.sso.addresses import client_address, is_within
+from passerelle.sso.connections import addresses_of, is_usable
+from passerelle.sso.logout import start_logout
 from passerelle.sso.models import SamlConnection
 from passerelle.sso.passwords import (
     TooBusy,
@@ -26,7 +29,7 @@ from passerelle.sso.passwords import (
     sign_in,
 )
 from passerelle.sso.redirects import safe_next
-from passerelle.sso.sessions import end_session, open_session
+from passerelle.sso.sessions import find_session, open_session
 from passerelle.sso.traces import keep_password_attempt
 
 
@@ -41,23 +44,24 @@ def find_company(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         typed = request.POST.get("email", "")
         next_path = safe_next(request.POST.get("next"))
-        found = _company_of(typed)
-        if found:
+        if found := _domain_of(typed):
             query = f"?{urlencode({'next': next_path})}" if next_path else ""
-            return redirect(f"/login/{found.slug}/{query}")
+            if found.connection and is_usable(found.connection):
+                return redirect(addresses_of(found.connection).login_url + query)
+            return redirect(f"/login/{found.company.slug}/{query}")
         context = {"next": next_path, "typed": typed, "unknown": True}
         return render(request, "find_company.html", context, status=422)
     return render(request, "find_company.html", context)
 
 
-def _company_of(typed: str) -> Company | None:
+def _domain_of(typed: str) -> Domain | None:
     """By verified domain only: it tells who runs a domain, never who has an account."""
     address = parse_email(typed)
     if address is None:
         return None
     domains = Domain.objects.filter(name=address.domain, verified_at__isnull=False)
-    found = list(domains.select_related("company")[:2])
-    return found[0].company if len(found) == 1 else None
+    found = list(domains.select_related("company", "connection__company")[:2])
+    return found[0] if len(found) == 1 else None
 
 
 @require_http_methods(["GET", "POST"])
@@ -79,11 +83,10 @@ def _door(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    connections = SamlConnection.objects.filter(company=company, enabled=True)
-    usable = connections.exclude(idp_entity_id="").exclude(target_url="")
+    connections = SamlConnection.objects.filter(company=company).select_related("company")
     context = {
         "company": company,
-        "connections": list(usable.filter(certificates__isnull=False).distinct()),
+        "connections": [one for one in connections if is_usable(one)],
         "query": f"?{urlencode({'next': next_path})}" if next_path else "",
         "next": next_path,
         "typed": typed,
@@ -125,11 +128,17 @@ def _open(request: PageRequest, user: User, next_path: str) -> HttpResponse:
 
 @require_POST
 def logout(request: PageRequest) -> HttpResponse:
-    """End this browser's session here; the identity provider's own may go on."""
-    if key := request.COOKIES.get(settings.SESSION_COOKIE):
-        end_session(key)
+    """End this browser's session here, and at the identity provider where that is set up."""
+    now = timezone.now()
+    session = find_session(request.COOKIES.get(settings.SESSION_COOKIE, ""), now=now)
+    outgoing = None
+    if session is not None:
+        session.delete()
+        outgoing = start_logout(session, now=now)
     company = request.person.company.slug if request.person else None
-    response = redirect(f"/login/{company}/" if company else "/login/")
+    response: HttpResponse = redirect(f"/login/{company}/" if company else "/login/")
+    if outgoing is not None:
+        response = leave(request, outgoing, after_form=True)
     delete_cookie(response, settings.SESSION_COOKIE)
     return response
 

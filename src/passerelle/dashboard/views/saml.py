@@ -1,5 +1,6 @@
-"""The four addresses of a SAML connection. The callback comes cross-site: it has no CSRF token."""
+"""The addresses of a SAML connection. What comes cross-site has no CSRF token: it is signed."""
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -10,7 +11,6 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
-    HttpResponseRedirect,
     UnreadablePostError,
 )
 from django.http.multipartparser import MultiPartParserError
@@ -18,23 +18,36 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from passerelle import saml
 from passerelle.dashboard.cookies import YEAR, delete_cookie, replace_session, set_cookie
+from passerelle.dashboard.views.leave import leave
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
-from passerelle.saml.names import NAME_ID_EMAIL, NAME_ID_PERSISTENT
 from passerelle.sso.addresses import client_address, network_of
-from passerelle.sso.connections import UnknownConnection, addresses_of, find_connection
+from passerelle.sso.connections import (
+    UnknownConnection,
+    find_connection,
+    trusted_certificates,
+)
 from passerelle.sso.explain import person_sentence
 from passerelle.sso.finish import Visit, finish_sign_in
-from passerelle.sso.flows import Refused, accept_response, refuse_message, start_sign_in
+from passerelle.sso.flows import (
+    Refused,
+    accept_response,
+    refuse_message,
+    start_sign_in,
+)
 from passerelle.sso.limits import count_failure
+from passerelle.sso.logout import accept_logout
 from passerelle.sso.models import SignIn
+from passerelle.sso.own_metadata import own_metadata
 from passerelle.sso.sessions import find_session
 from passerelle.sso.tokens import digest, new_token
 from passerelle.sso.traces import UNVERIFIABLE
+
+log = logging.getLogger("passerelle")
 
 MAX_FAILURES = 1000
 """Refused messages from one address within ten minutes; a whole company may share one."""
@@ -59,7 +72,7 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     """Lead to the identity provider. The browser keeps one binding for all its tabs."""
     binding = request.COOKIES.get(settings.BINDING_COOKIE) or new_token()
     try:
-        address = start_sign_in(
+        outgoing = start_sign_in(
             find_connection(slug),
             next_path=request.GET.get("next", ""),
             binding=binding,
@@ -68,7 +81,7 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
         )
     except Refused as refused:
         return _refused_page(request, refused.sign_in)
-    response = HttpResponseRedirect(address)
+    response = leave(request, outgoing)
     set_cookie(response, settings.BINDING_COOKIE, binding, max_age=YEAR)
     return response
 
@@ -148,14 +161,44 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 @known_connections_only
 def metadata(request: HttpRequest, slug: str) -> HttpResponse:
-    """Our own metadata for this connection."""
-    ours = addresses_of(find_connection(slug))
-    document = saml.write_sp_metadata(
-        entity_id=ours.sp_entity_id,
-        acs_url=ours.acs_url,
-        name_id_formats=(NAME_ID_PERSISTENT, NAME_ID_EMAIL),
-    )
+    """Our own metadata for this connection, signed by the key that it publishes."""
+    document = own_metadata(find_connection(slug), now=timezone.now())
     return HttpResponse(document, content_type="application/samlmetadata+xml")
+
+
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+@known_connections_only
+def logout(request: HttpRequest, slug: str) -> HttpResponse:
+    """Single logout: the identity provider asks for it, or answers that it is done."""
+    connection = find_connection(slug)
+    door = f"/login/{connection.company.slug}/"
+    sent = request.POST if request.method == "POST" else request.GET
+    if "SAMLRequest" not in sent:
+        # An answer changes nothing here: our own session ended before we asked.
+        return redirect(door)
+    now, relay_state = timezone.now(), sent.get("RelayState", "")
+    try:
+        certificates = trusted_certificates(connection)
+        if request.method == "POST":
+            verified = saml.read_post(sent["SAMLRequest"], certificates)
+        else:
+            query = request.META.get("QUERY_STRING", "")
+            verified = saml.read_redirect(query, "SAMLRequest", certificates)
+        answer = accept_logout(connection, verified, relay_state=relay_state, now=now)
+    except MessageError as error:
+        return _refused_logout(request, error)
+    return redirect(door) if answer is None else leave(request, answer)
+
+
+def _refused_logout(request: HttpRequest, error: MessageError) -> HttpResponse:
+    count_failure("logout", network_of(client_address(request)), now=timezone.now())
+    log.warning("a logout request was refused: %s", error)
+    context = {
+        "title": _("This sign-out could not be carried out"),
+        "text": _("You are still signed in here. Sign out on your dashboard instead."),
+    }
+    return render(request, "error.html", context, status=400)
 
 
 def _finish_cookie(code: str) -> str:
@@ -188,6 +231,5 @@ def _refused_page(request: HttpRequest, sign_in: SignIn) -> HttpResponse:
         "connection": connection,
         "waits": reason == "approval_pending",
     }
-    response = render(request, "refused.html", context, status=status)
-    response.headers["Referrer-Policy"] = "no-referrer"
-    return response
+    # The usual referrer policy: with none at all, the language switch would look like a stranger's.
+    return render(request, "refused.html", context, status=status)

@@ -126,6 +126,14 @@ class Domain(models.Model):
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="domains")
     name = models.CharField(max_length=253)
     verified_at = models.DateTimeField(null=True, blank=True)
+    # The connection for people with an address of this domain, where a company has several.
+    connection = models.ForeignKey(
+        "sso.SamlConnection",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="domains",
+    )
 
     class Meta:
         constraints = [

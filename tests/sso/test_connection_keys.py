@@ -1,0 +1,105 @@
+"""Our private keys: sealed at rest, rotated with overlap, published in our metadata."""
+
+import base64
+from datetime import timedelta
+
+import pytest
+from django.db import connection as database
+from lxml import etree
+
+from passerelle import saml
+from passerelle.audit.models import AuditEvent
+from passerelle.audit.record import OPERATOR
+from passerelle.saml import xmldsig
+from passerelle.sso.connection_keys import OVERLAP, make_key, own_keys, rotate_key, signing_key
+from passerelle.sso.models import ConnectionKey
+from passerelle.sso.sealed import CannotUnseal, seal, unseal
+from tests.browsing import Browser
+from tests.world import NOW, make_company
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def acme():
+    return make_company().connections.select_related("company").get()
+
+
+def test_a_secret_is_read_only_for_its_purpose():
+    sealed = seal(b"secret", purpose="row 1")
+    assert unseal(sealed, purpose="row 1") == b"secret"
+    assert "secret" not in sealed
+    for wrong in (sealed[:-5] + "AAAA=", "v2:" + sealed[3:], "", "v1:!", "v1:"):
+        with pytest.raises(CannotUnseal):
+            unseal(wrong, purpose="row 1")
+    with pytest.raises(CannotUnseal):
+        unseal(sealed, purpose="row 2")
+
+
+def test_a_secret_key_that_changed_unseals_nothing(settings):
+    sealed = seal(b"secret", purpose="row")
+    settings.SECRET_KEY = "another one, which is long enough too"
+    with pytest.raises(CannotUnseal):
+        unseal(sealed, purpose="row")
+
+
+def test_the_first_key_is_made_when_it_is_needed_and_only_once(acme):
+    first = signing_key(acme, now=NOW)
+    make_key(acme, now=NOW)
+    assert signing_key(acme, now=NOW).certificate == first.certificate
+    assert ConnectionKey.objects.count() == 1
+
+
+def test_no_private_key_stands_in_the_database_in_the_clear(acme):
+    signing_key(acme, now=NOW)
+    with database.cursor() as cursor:
+        cursor.execute("SELECT sealed_private_key FROM sso_connectionkey")
+        [(kept,)] = cursor.fetchall()
+    assert kept.startswith("v1:")
+    assert b"PRIVATE" not in base64.b64decode(kept[3:])
+
+
+def test_a_rotated_key_is_published_at_once_signs_later_and_outlives_nobody(acme):
+    old = signing_key(acme, now=NOW).certificate
+    rotate_key(acme, actor=OPERATOR, now=NOW)
+    published = [one.certificate for one in own_keys(acme, now=NOW)]
+    new = published[0]
+    assert published == [new, old]
+    assert signing_key(acme, now=NOW).certificate == old
+    assert signing_key(acme, now=NOW + OVERLAP - timedelta(seconds=1)).certificate == old
+    assert signing_key(acme, now=NOW + OVERLAP).certificate == new
+    late = NOW + 2 * OVERLAP
+    assert [one.certificate for one in own_keys(acme, now=late - timedelta(seconds=1))] == published
+    assert [one.certificate for one in own_keys(acme, now=late)] == [new]
+    assert AuditEvent.objects.get().event == "connection:key_rotated"
+
+
+def test_two_rotations_at_once_leave_three_keys_and_one_that_stays(acme):
+    signing_key(acme, now=NOW)
+    rotate_key(acme, actor=OPERATOR, now=NOW)
+    rotate_key(acme, actor=OPERATOR, now=NOW)
+    assert len(own_keys(acme, now=NOW)) == 3
+    assert len(own_keys(acme, now=NOW + 2 * OVERLAP)) == 1
+
+
+def test_our_metadata_publishes_the_keys_and_is_signed_with_one_of_them(acme):
+    answer = Browser().get("/auth/saml/acme/metadata")
+    root = etree.fromstring(answer.content)
+    [key] = own_keys(acme_again(acme), now=NOW)
+    certificates = {
+        base64.b64decode(one.text)
+        for descriptor in root.iter("{*}KeyDescriptor")
+        for one in descriptor.iter("{*}X509Certificate")
+    }
+    assert certificates == {key.certificate.der}
+    assert xmldsig.verify(root[0], (key.certificate,)).element.get("entityID")
+
+
+def acme_again(connection):
+    return type(connection).objects.select_related("company").get(id=connection.id)
+
+
+def test_a_certificate_of_ours_can_be_loaded_like_anybodys(acme):
+    pem = ConnectionKey.objects.filter(connection=acme).values_list("certificate_pem", flat=True)
+    signing_key(acme, now=NOW)
+    assert saml.load_certificate(pem.get()).subject == "CN=Passerelle acme"

@@ -1,0 +1,203 @@
+"""Single logout: what ends here ends at the identity provider, and the other way round."""
+
+import base64
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import pytest
+from lxml import etree
+
+from passerelle import saml
+from passerelle.audit.models import AuditEvent
+from passerelle.practice_idp.people import Person
+from passerelle.sso.connection_keys import signing_key
+from passerelle.sso.connections import addresses_of
+from passerelle.sso.models import Session
+from tests.browsing import Browser
+from tests.world import GRACE, idp_of, make_company, make_user
+from tests.world import signing_key as idp_key
+
+pytestmark = pytest.mark.django_db
+SLO = "https://idp.acme.example/slo"
+ADA = Person("u-7", "ada@acme.example", "Ada", "Example", ())
+PATH = "/auth/saml/acme/logout"
+
+
+@pytest.fixture
+def acme():
+    connection = make_company().connections.select_related("company").get()
+    connection.logout_url = SLO
+    connection.save()
+    return connection
+
+
+def signed_in(connection, person=GRACE) -> Browser:
+    browser = Browser()
+    assert browser.sign_in(connection, person).status_code == 302
+    return browser
+
+
+def asked(
+    connection,
+    *,
+    name: str = GRACE.subject,
+    index: str | None = None,
+    issuer: str | None = None,
+    age: timedelta = timedelta(),
+    key: str = "acme",
+):
+    """The identity provider's request to sign somebody out, and its signer."""
+    ours = addresses_of(connection)
+    message = saml.build_logout_request(
+        request_id="_from-idp",
+        issued_at=datetime.now(UTC) - age,
+        destination=ours.logout_url,
+        sp_entity_id=issuer or connection.idp_entity_id,
+        name_id=saml.NameID(name, "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
+        session_index=index,
+    )
+    return message, saml.Signer(idp_key(key).key, idp_key(key).certificate_der)
+
+
+def sent_by_redirect(connection, *, relay_state: str = "", **how):
+    message, signer = asked(connection, **how)
+    address = saml.redirect_url(
+        addresses_of(connection).logout_url, message, relay_state=relay_state, signer=signer
+    )
+    return Browser().get(f"{PATH}?{urlsplit(address).query}")
+
+
+def test_signing_out_here_ends_the_session_and_tells_the_identity_provider(acme):
+    browser = signed_in(acme)
+    index = Session.objects.get().session_index
+    answer = browser.post("/logout/")
+    assert answer.status_code == 200
+    assert not Session.objects.exists()
+    address = answer["Refresh"].partition("url=")[2]
+    assert address.startswith(f"{SLO}?SAMLRequest=")
+    trusted = (signing_key(acme, now=datetime.now(UTC)).certificate,)
+    root = saml.read_redirect(urlsplit(address).query, "SAMLRequest", trusted).element
+    assert root.findtext("{*}NameID") == GRACE.subject
+    assert root.findtext("{*}SessionIndex") == index
+    assert browser.get("/").status_code == 200
+    assert "Hello" not in browser.get("/").content.decode()
+
+
+def test_signing_out_goes_by_post_where_the_identity_provider_wants_that(acme):
+    acme.logout_binding = "post"
+    acme.save()
+    answer = signed_in(acme).post("/logout/")
+    [form] = etree.HTML(answer.content.decode()).xpath("//form[@data-post]")
+    assert form.get("action") == SLO
+    trusted = (signing_key(acme, now=datetime.now(UTC)).certificate,)
+    assert saml.read_post(form.xpath("input/@value")[0], trusted)
+    assert "form-action https://idp.acme.example;" in answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("url", ["", SLO])
+def test_a_password_session_ends_here_alone(acme, url):
+    acme.logout_url = url
+    acme.save()
+    browser = Browser().enter(make_user(acme.company, "bob@acme.example"))
+    answer = browser.post("/logout/")
+    assert answer["Location"] == "/login/acme/"
+    assert not Session.objects.exists()
+
+
+def test_without_an_address_for_it_only_our_session_ends(acme):
+    acme.logout_url = ""
+    acme.save()
+    assert signed_in(acme).post("/logout/")["Location"] == "/login/acme/"
+    assert not Session.objects.exists()
+
+
+def test_the_answer_of_the_identity_provider_leads_to_the_door(acme):
+    assert Browser().get(f"{PATH}?SAMLResponse=junk")["Location"] == "/login/acme/"
+    assert Browser().post(PATH, {"SAMLResponse": "junk"})["Location"] == "/login/acme/"
+    assert Browser().get(PATH)["Location"] == "/login/acme/"
+
+
+def test_the_identity_provider_ends_all_sessions_of_a_person_and_nobody_elses(acme):
+    signed_in(acme)
+    signed_in(acme)
+    ada = signed_in(acme, ADA)
+    answer = sent_by_redirect(acme, relay_state="a&b")
+    assert [one.user.email for one in Session.objects.all()] == [ADA.email]
+    assert "Hello Ada" in ada.get("/").content.decode()
+    assert answer["Location"].startswith(f"{SLO}?SAMLResponse=")
+    assert "RelayState=a%26b" in answer["Location"]
+    trusted = (signing_key(acme, now=datetime.now(UTC)).certificate,)
+    query = urlsplit(answer["Location"]).query
+    root = saml.read_redirect(query, "SAMLResponse", trusted).element
+    assert root.get("InResponseTo") == "_from-idp"
+    [event] = AuditEvent.objects.filter(event="session:ended_by_identity_provider")
+    assert (event.target, event.actor) == (GRACE.email, acme.name)
+
+
+def test_the_identity_provider_ends_the_one_session_that_it_names(acme):
+    signed_in(acme)
+    first = Session.objects.get()
+    signed_in(acme)
+    sent_by_redirect(acme, index=first.session_index)
+    assert Session.objects.count() == 1
+    assert not Session.objects.filter(key_digest=first.key_digest).exists()
+
+
+def test_the_identity_provider_may_post_its_request(acme):
+    signed_in(acme)
+    message, signer = asked(acme)
+    answer = Browser().post(PATH, {"SAMLRequest": saml.post_field(message, signer=signer)})
+    assert not Session.objects.exists()
+    assert answer["Location"].startswith(SLO)
+
+
+def test_the_answer_goes_where_the_metadata_says(acme):
+    acme.logout_answer_url = "https://idp.acme.example/done"
+    acme.save()
+    assert sent_by_redirect(acme)["Location"].startswith("https://idp.acme.example/done?")
+
+
+WRONG = {
+    "from a stranger": {"key": "globex"},
+    "in the name of another provider": {"issuer": "https://idp.globex.example/metadata"},
+    "from yesterday": {"age": timedelta(days=1)},
+}
+
+
+@pytest.mark.parametrize("how", WRONG.values(), ids=WRONG)
+def test_a_request_that_cannot_be_believed_signs_nobody_out(acme, how):
+    signed_in(acme)
+    answer = sent_by_redirect(acme, **how)
+    assert answer.status_code == 400
+    assert "could not be carried out" in answer.content.decode()
+    assert Session.objects.count() == 1
+
+
+@pytest.mark.parametrize("field", ["", "junk", base64.b64encode(b"<a/>").decode()])
+def test_junk_signs_nobody_out(acme, field):
+    signed_in(acme)
+    browser = Browser(raise_request_exception=False)
+    assert browser.get(PATH, {"SAMLRequest": field}).status_code == 400
+    assert browser.post(PATH, {"SAMLRequest": field}).status_code == 400
+    assert Session.objects.count() == 1
+
+
+def test_an_unsigned_request_signs_nobody_out(acme):
+    signed_in(acme)
+    message, _ = asked(acme)
+    assert Browser().post(PATH, {"SAMLRequest": saml.post_field(message)}).status_code == 400
+    assert Session.objects.count() == 1
+
+
+def test_another_companys_provider_signs_nobody_out_here(acme):
+    globex = make_company("globex").connections.select_related("company").get()
+    signed_in(acme)
+    message, signer = asked(globex, key="globex", issuer=idp_of("globex"))
+    field = saml.post_field(message, signer=signer)
+    assert Browser().post(PATH, {"SAMLRequest": field}).status_code == 400
+    Browser().post("/auth/saml/globex/logout", {"SAMLRequest": field})
+    assert Session.objects.count() == 1
+
+
+def test_an_unknown_connection_has_no_logout():
+    assert Browser().get("/auth/saml/nobody/logout").status_code == 404
