@@ -36,6 +36,10 @@ def signing_key(name: str = "idp") -> SigningKey:
     return make_signing_key(name=name, now=NOW)
 
 
+def load_certificate_of(name: str) -> saml.Certificate:
+    return saml.load_certificate(signing_key(name).certificate_der)
+
+
 def idp_of(slug: str) -> str:
     return f"https://idp.{slug}.example/metadata"
 

@@ -308,11 +308,11 @@ METADATA = {
     ),
     "an address that is too long": (
         metadata_of("acme", sso_url="https://idp.example/" + "x" * 3000),
-        "expected metadata with a sign-in address for HTTP-Redirect",
+        "expected something usable (metadata_no_sso_url",
     ),
     "an address without host": (
         metadata_of("acme", sso_url="https://"),
-        "expected metadata with a sign-in address for HTTP-Redirect",
+        "expected something usable (metadata_no_sso_url",
     ),
     "an entity ID that is too long": (metadata_of("acme", entity_id="x" * 1025), "1024 characters"),
 }

@@ -26,7 +26,10 @@ permission_sets = [
   {{ name = "All", permissions = ["members.manage", "dashboards.view", "members.manage"] }},
   {{ name = "None", permissions = [] }},
 ]
-domains = [{{ name = "Bücher.example", verified = true }}, {{ name = "acme.example" }}]
+domains = [
+  {{ name = "Bücher.example", verified = true, connection = "two" }},
+  {{ name = "acme.example" }},
+]
 
 [[companies.saml]]
 slug = "one"
@@ -35,7 +38,20 @@ metadata_file = "idp-metadata.xml"
 certificates = ["next.pem", '''{pem_of("third")}''']
 sp_entity_id = "urn:passerelle:one"
 subject_attribute = "urn:oid:0.9.2342.19200300.100.1.1"
+email_attribute = "courriel"
+first_name_attribute = "prénom"
+last_name_attribute = "nom"
 idp_initiated = true
+allow_cbc = true
+force_authn = true
+name_id_format = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+authn_contexts = ["urn:a", "urn:b"]
+request_binding = "post"
+sign_requests = true
+logout_url = "https://idp.acme.example/slo?a=b&c"
+logout_binding = "post"
+logout_answer_url = "https://idp.acme.example/done"
+metadata_url = "https://idp.acme.example/metadata"
 
 [[companies.saml]]
 slug = "two"

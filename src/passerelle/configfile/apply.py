@@ -13,7 +13,11 @@ from passerelle.configfile.catalogue import DEFAULT_PERMISSIONS
 from passerelle.configfile.desired import Desired, repeated_slugs
 from passerelle.configfile.differences import changes_between
 from passerelle.configfile.document import ConfigurationFile, WrongConfiguration
-from passerelle.configfile.settings import company_settings
+from passerelle.configfile.settings import (
+    CONNECTION_CHOICES,
+    CONNECTION_TEXTS,
+    company_settings,
+)
 from passerelle.directory.models import (
     Company,
     Domain,
@@ -23,6 +27,7 @@ from passerelle.directory.models import (
     Workspace,
 )
 from passerelle.identifiers import uuid7
+from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
 from passerelle.sso.models import SamlConnection
 
@@ -118,6 +123,7 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
         company.save(force_insert=True)
         lines.append(f"+ company {slug}")
     before, after = company_settings(company), desired.settings()
+    _keep_followed_certificates(company, after)
     desired.refuse_unless_provisioning_possible(was_on=company.automatic_user_provisioning)
     _refuse_foreign_connections(file, index, company)
     changes = changes_between(before, after)
@@ -128,6 +134,20 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
         entry = Entry(EventName.CONFIGURATION_APPLIED, slug, {"changes": lines})
         record([entry], company_id=company.id, actor=OPERATOR, now=now)
     return lines
+
+
+def _keep_followed_certificates(company: Company, after: dict[str, Any]) -> None:
+    """What a connection has learnt from metadata that it follows is newer than the file."""
+    followed = {one["slug"]: one for one in after["saml"] if one["metadata_url"]}
+    rows = company.connections.filter(slug__in=followed).prefetch_related("certificates")
+    for row in rows:
+        learnt = {one.fingerprint: one.pem for one in row.certificates.all() if one.from_metadata}
+        written = {
+            saml.load_certificate(pem).fingerprint: pem
+            for pem in followed[row.slug]["certificates"]
+        }
+        merged = learnt | written
+        followed[row.slug]["certificates"] = [merged[key] for key in sorted(merged)]
 
 
 def _refuse_foreign_connections(file: ConfigurationFile, index: int, company: Company) -> None:
@@ -149,10 +169,10 @@ def _write_company(
     for one in after["permission_sets"]:
         row, _ = PermissionSet.objects.get_or_create(company=company, name=one["name"])
         row.permissions.set(one["permissions"])
-    for one in after["domains"]:
-        _write_domain(company, one, now)
     for one in after["saml"]:
         _write_connection(company, one, now)
+    for one in after["domains"]:
+        _write_domain(company, one, now)
     _write_row(company, after)
     if before["provisioning"]["rules"] != after["provisioning"]["rules"]:
         _write_rules(company, after["provisioning"]["rules"])
@@ -163,18 +183,26 @@ def _write_domain(company: Company, wanted: dict[str, Any], now: datetime) -> No
     row, _ = Domain.objects.get_or_create(company=company, name=wanted["name"])
     if wanted["verified"] != (row.verified_at is not None):
         row.verified_at = now if wanted["verified"] else None
-        row.save()
+    slug = wanted["connection"]
+    row.connection = company.connections.get(slug=slug) if slug else None
+    row.save()
 
 
 def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -> None:
-    row, _ = SamlConnection.objects.get_or_create(
+    row, is_new = SamlConnection.objects.get_or_create(
         company=company, slug=wanted["slug"], defaults={"name": wanted["name"], "created_at": now}
     )
     row.name, row.enabled = wanted["name"], wanted["enabled"]
     row.idp_entity_id, row.target_url = wanted["entity_id"] or "", wanted["target_url"] or ""
     row.sp_entity_id = wanted["sp_entity_id"] or ""
-    row.subject_attribute = wanted["subject_attribute"] or ""
     row.idp_initiated = wanted["idp_initiated"]
+    if row.metadata_url != (wanted["metadata_url"] or ""):
+        row.metadata_due_at = now if wanted["metadata_url"] else None
+    for name in CONNECTION_TEXTS:
+        setattr(row, name, wanted[name] or "")
+    for name in CONNECTION_CHOICES:
+        setattr(row, name, wanted[name])
+    row.authn_contexts = " ".join(wanted["authn_contexts"])
     row.save()
     known = {one.fingerprint: one for one in row.certificates.all()}
     for certificate in (saml.load_certificate(pem) for pem in wanted["certificates"]):
@@ -182,6 +210,8 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
             certificate_row(row, certificate).save()
     for gone in known.values():
         gone.delete()
+    if is_new:
+        make_key(row, now=now)
 
 
 def _write_row(company: Company, after: dict[str, Any]) -> None:

@@ -8,16 +8,15 @@ from typing import Any, TypeVar
 from passerelle import saml
 from passerelle.configfile.document import Company, ConfigurationFile, Saml
 from passerelle.configfile.positions import Place
-from passerelle.sso.connections import (
-    EXPIRED_CERTIFICATE,
-    company_lacks_for_provisioning,
-    is_web_address,
-)
+from passerelle.configfile.settings import CONNECTION_CHOICES, CONNECTION_TEXTS
+from passerelle.sso.connections import EXPIRED_CERTIFICATE, company_lacks_for_provisioning
+from passerelle.sso.idp_metadata import read_metadata, settings_of
 from passerelle.sso.models import SamlConnection
 
 T = TypeVar("T")
 
-MAX_URL, MAX_ENTITY_ID = 2048, 1024
+_PLAIN = settings_of(saml.IdPMetadata("", "", None, (), None, None, wants_signed_requests=False))
+"""A connection without metadata."""
 LACKING = {
     "no_connection": "a [[companies.saml]] table",
     "name": "name",
@@ -47,6 +46,7 @@ class Desired:
         self._refuse_twice("permission_sets", (one.name for one in company.permission_sets))
         self._refuse_twice("domains", (one.name for one in company.domains))
         self._check_permissions()
+        self._check_domains()
         return {
             "slug": company.slug,
             "name": company.name,
@@ -57,7 +57,8 @@ class Desired:
                 for one in company.permission_sets
             ),
             "domains": _by_name(
-                {"name": one.name, "verified": one.verified} for one in company.domains
+                {"name": one.name, "verified": one.verified, "connection": one.connection}
+                for one in company.domains
             ),
             "saml": sorted(
                 (self._connection(i, one) for i, one in enumerate(company.saml)),
@@ -109,51 +110,57 @@ class Desired:
                     known = ", ".join(sorted(self.permissions))
                     raise self.file.wrong(place, f"expected one of {known}")
 
+    def _check_domains(self) -> None:
+        slugs = [one.slug for one in self.company.saml]
+        for index, one in enumerate(self.company.domains):
+            if one.connection is not None and one.connection not in slugs:
+                known = ", ".join(slugs) or "none"
+                place = (*self.place, "domains", index, "connection")
+                raise self.file.wrong(place, f"expected one of this company's saml: {known}")
+
     def _connection(self, index: int, table: Saml) -> dict[str, Any]:
         place: Place = (*self.place, "saml", index)
-        entity_id, target_url, found = table.entity_id, table.target_url, []
+        settings, found = dict(_PLAIN), []
         if table.metadata_file:
             metadata = self._metadata(table, (*place, "metadata_file"))
-            entity_id, target_url = metadata.entity_id, metadata.redirect_url
-            found = list(metadata.certificates)
+            settings, found = settings_of(metadata), list(metadata.certificates)
+        else:
+            settings |= {
+                "idp_entity_id": table.entity_id or "",
+                "target_url": table.target_url or "",
+            }
+        # What the file says itself wins over what metadata says.
+        settings |= {
+            name: value
+            for name in _PLAIN
+            if name in Saml.model_fields and (value := getattr(table, name)) is not None
+        }
         for position, source in enumerate(table.certificates):
             found += self._certificates(source, (*place, "certificates", position))
         unique = {one.fingerprint: one for one in found}
         ends = [one.not_after for one in unique.values()]
-        connection = SamlConnection(
-            name=table.name,
-            enabled=table.enabled,
-            idp_entity_id=entity_id or "",
-            target_url=target_url or "",
-        )
+        connection = SamlConnection(name=table.name, enabled=table.enabled, **settings)
         self.connections.append((connection, ends))
+        texts = {name: settings.get(name, getattr(table, name)) for name in CONNECTION_TEXTS}
         return {
             "slug": table.slug,
             "name": table.name,
             "enabled": table.enabled,
-            "entity_id": entity_id,
-            "target_url": target_url,
+            "entity_id": settings["idp_entity_id"] or None,
+            "target_url": settings["target_url"] or None,
             "certificates": [unique[key].pem for key in sorted(unique)],
             "sp_entity_id": table.sp_entity_id or None,
-            "subject_attribute": table.subject_attribute or None,
             "idp_initiated": table.idp_initiated,
+            **{name: value or None for name, value in texts.items()},
+            **{name: settings.get(name, getattr(table, name)) for name in CONNECTION_CHOICES},
+            "authn_contexts": table.authn_contexts,
         }
 
     def _metadata(self, table: Saml, place: Place) -> saml.IdPMetadata:
         content = self._read(table.metadata_file or "", place)
-        found = self._usable(
-            place, lambda: saml.read_idp_metadata(content, entity_id=table.entity_id)
+        return self._usable(
+            place, lambda: read_metadata(content, entity_id=table.entity_id, now=self.now)
         )
-        url = found.redirect_url or ""
-        if not is_web_address(url) or len(url) > MAX_URL:
-            raise self.file.wrong(
-                place, "expected metadata with a sign-in address for HTTP-Redirect"
-            )
-        if len(found.entity_id) > MAX_ENTITY_ID:
-            raise self.file.wrong(
-                place, f"expected metadata with an entity ID of at most {MAX_ENTITY_ID} characters"
-            )
-        return found
 
     def _certificates(self, source: str, place: Place) -> tuple[saml.Certificate, ...]:
         content = source.encode() if "-----BEGIN" in source else self._read(source, place)

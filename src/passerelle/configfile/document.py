@@ -21,7 +21,14 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from passerelle.configfile.positions import Place, lines_of_values
-from passerelle.configfile.values import network, permission_key, rule_pattern, web_address
+from passerelle.configfile.values import (
+    followed_address,
+    network,
+    permission_key,
+    rule_pattern,
+    uri,
+    web_address,
+)
 from passerelle.provisioning import normalise_domain
 
 
@@ -87,6 +94,12 @@ class PermissionSet(Table):
 class Domain(Table):
     name: DomainName
     verified: bool = False
+    connection: Slug | None = None
+
+
+AttributeName = Annotated[str, StringConstraints(max_length=300), OneLine]
+Uri = Annotated[str, AfterValidator(uri), StringConstraints(max_length=90)]
+Url = Annotated[str, AfterValidator(web_address)]
 
 
 class Saml(Table):
@@ -97,11 +110,25 @@ class Saml(Table):
     entity_id: Annotated[str, StringConstraints(min_length=1, max_length=1024), OneLine] | None = (
         None
     )
-    target_url: Annotated[str, AfterValidator(web_address)] | None = None
+    target_url: Url | None = None
     certificates: list[str] = []
     sp_entity_id: Annotated[str, StringConstraints(max_length=1024), OneLine] = ""
-    subject_attribute: Annotated[str, StringConstraints(max_length=300), OneLine] = ""
+    subject_attribute: AttributeName = ""
+    email_attribute: AttributeName = ""
+    first_name_attribute: AttributeName = ""
+    last_name_attribute: AttributeName = ""
     idp_initiated: bool = False
+    allow_cbc: bool = False
+    force_authn: bool = False
+    name_id_format: Annotated[str, StringConstraints(max_length=200), OneLine] = ""
+    authn_contexts: Annotated[list[Uri], Field(max_length=10)] = []
+    # What metadata says, unless the file does.
+    request_binding: Literal["redirect", "post"] | None = None
+    sign_requests: bool | None = None
+    logout_url: Url | None = None
+    logout_binding: Literal["redirect", "post"] | None = None
+    logout_answer_url: Url | None = None
+    metadata_url: Annotated[str, AfterValidator(followed_address)] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "Saml":

@@ -5,6 +5,25 @@ from typing import Any
 from passerelle.directory.models import Company
 from passerelle.sso.models import SamlConnection
 
+# Fields of a connection that the file names as the database does; an empty text is left out.
+CONNECTION_TEXTS = (
+    "subject_attribute",
+    "email_attribute",
+    "first_name_attribute",
+    "last_name_attribute",
+    "name_id_format",
+    "logout_url",
+    "logout_answer_url",
+    "metadata_url",
+)
+CONNECTION_CHOICES = (
+    "request_binding",
+    "sign_requests",
+    "force_authn",
+    "allow_cbc",
+    "logout_binding",
+)
+
 
 def company_settings(company: Company) -> dict[str, Any]:
     """Every setting of a company, as the file would say it, in a stable order."""
@@ -18,8 +37,12 @@ def company_settings(company: Company) -> dict[str, Any]:
             for one in company.permission_sets.order_by("name").prefetch_related("permissions")
         ],
         "domains": [
-            {"name": one.name, "verified": one.verified_at is not None}
-            for one in company.domains.order_by("name")
+            {
+                "name": one.name,
+                "verified": one.verified_at is not None,
+                "connection": one.connection.slug if one.connection else None,
+            }
+            for one in company.domains.order_by("name").select_related("connection")
         ],
         "saml": [
             _connection(one)
@@ -54,8 +77,10 @@ def _connection(connection: SamlConnection) -> dict[str, Any]:
         "target_url": connection.target_url or None,
         "certificates": [one.pem for one in certificates],
         "sp_entity_id": connection.sp_entity_id or None,
-        "subject_attribute": connection.subject_attribute or None,
         "idp_initiated": connection.idp_initiated,
+        **{name: getattr(connection, name) or None for name in CONNECTION_TEXTS},
+        **{name: getattr(connection, name) for name in CONNECTION_CHOICES},
+        "authn_contexts": connection.authn_contexts.split(),
     }
 
 

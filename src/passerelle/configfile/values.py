@@ -34,3 +34,15 @@ def network(value: str) -> str:
         return str(ip_network(value, strict=False))
     except ValueError:
         raise ValueError("expected an address or a network such as 203.0.113.0/24") from None
+
+
+def uri(value: str) -> str:
+    if not value.isprintable() or not value or any(one.isspace() for one in value):
+        raise ValueError("expected a URI without white space")
+    return value
+
+
+def followed_address(value: str) -> str:
+    if not is_web_address(value) or not value.startswith("https://") or len(value) > 2048:
+        raise ValueError("expected an address starting with https://, where metadata is published")
+    return value

@@ -1,0 +1,132 @@
+"""What a file says of connections beyond the least, and what it takes from metadata."""
+
+import pytest
+
+from passerelle.directory.models import Domain
+from passerelle.sso.connections import certificate_row
+from passerelle.sso.models import ConnectionKey, SamlConnection
+from tests.configfile.files import metadata_of
+from tests.world import load_certificate_of
+
+pytestmark = pytest.mark.django_db
+FILE = """
+[[companies]]
+slug = "acme"
+name = "Acme"
+
+  [[companies.domains]]
+  name = "acme.example"
+  verified = true
+  {domain}
+
+  [[companies.saml]]
+  slug = "acme"
+  name = "Acme SSO"
+  metadata_file = "idp-metadata.xml"
+  {more}
+"""
+SERVICES = (
+    '<md:SingleLogoutService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"'
+    ' Location="https://idp.acme.example/slo" ResponseLocation="https://idp.acme.example/done"/>'
+)
+
+
+def file(more: str = "", domain: str = "") -> str:
+    return FILE.format(more=more, domain=domain)
+
+
+def connection() -> SamlConnection:
+    return SamlConnection.objects.get()
+
+
+def with_services(content: bytes, *, signed: bool = False) -> bytes:
+    content = content.replace(b"<md:NameIDFormat", SERVICES.encode() + b"<md:NameIDFormat")
+    if signed:
+        content = content.replace(
+            b"<md:IDPSSODescriptor ", b'<md:IDPSSODescriptor WantAuthnRequestsSigned="true" '
+        )
+    return content
+
+
+def test_metadata_says_where_to_log_out_and_whether_to_sign(operator):
+    operator.write("idp-metadata.xml", with_services(metadata_of("acme"), signed=True))
+    operator.apply(file())
+    row = connection()
+    assert (row.logout_url, row.logout_binding) == ("https://idp.acme.example/slo", "post")
+    assert row.logout_answer_url == "https://idp.acme.example/done"
+    assert row.sign_requests
+    assert row.request_binding == "redirect"
+
+
+def test_the_file_wins_over_metadata(operator):
+    operator.write("idp-metadata.xml", with_services(metadata_of("acme"), signed=True))
+    operator.apply(file('sign_requests = false\n  logout_url = "https://other.example/slo"'))
+    assert not connection().sign_requests
+    assert connection().logout_url == "https://other.example/slo"
+
+
+def test_a_provider_that_takes_requests_by_post_only_gets_them_so(operator):
+    content = metadata_of("acme").replace(b"HTTP-Redirect", b"HTTP-POST")
+    operator.write("idp-metadata.xml", content)
+    operator.apply(file())
+    assert connection().request_binding == "post"
+
+
+def test_a_new_connection_has_a_key_and_an_old_one_keeps_it(operator):
+    operator.apply(file())
+    key = ConnectionKey.objects.get()
+    operator.apply(file("force_authn = true"))
+    assert ConnectionKey.objects.get() == key
+
+
+def test_a_domain_leads_to_a_connection_of_the_company(operator):
+    operator.apply(file(domain='connection = "acme"'))
+    assert Domain.objects.get().connection == connection()
+    operator.apply(file())
+    assert Domain.objects.get().connection is None
+
+
+def test_certificates_that_were_learnt_from_followed_metadata_stay(operator):
+    text = file('metadata_url = "https://idp.acme.example/metadata"')
+    operator.apply(text)
+    row = connection()
+    assert row.metadata_due_at is not None
+    learnt = certificate_row(row, load_certificate_of("next"))
+    learnt.from_metadata = True
+    learnt.save()
+    assert operator.apply(text) == ["0 changes"]
+    assert row.certificates.count() == 2
+    operator.apply(file())
+    assert row.certificates.count() == 1
+
+
+WRONG = {
+    "an address of metadata without TLS": 'metadata_url = "http://idp.acme.example/"',
+    "a context with a space": 'authn_contexts = ["a b"]',
+    "too many contexts": f"authn_contexts = {['urn:x'] * 11}",
+    "an unknown binding": 'request_binding = "soap"',
+    "a logout address that is none": 'logout_url = "javascript:alert(1)"',
+    "an address with a control character": 'logout_url = "https://idp.example/\\u0001"',
+    "an entity ID of ours with a control character": 'sp_entity_id = "urn:x\\u0001y"',
+    "an attribute over two lines": 'email_attribute = "a\\nb"',
+}
+
+
+@pytest.mark.parametrize("more", WRONG.values(), ids=WRONG)
+def test_a_wrong_value_changes_nothing_and_is_named(operator, more):
+    key = more.partition(" ")[0]
+    assert f"saml[0].{key}" in operator.refused(file(more))
+    assert not SamlConnection.objects.exists()
+
+
+def test_a_domain_cannot_lead_to_a_connection_that_is_not_there(operator):
+    problem = operator.refused(file(domain='connection = "globex"'))
+    assert "domains[0].connection: expected one of this company's saml: acme" in problem
+
+
+def test_metadata_that_ended_is_refused(operator):
+    content = metadata_of("acme").replace(
+        b"<md:EntityDescriptor ", b'<md:EntityDescriptor validUntil="2020-01-01T00:00:00Z" '
+    )
+    operator.write("idp-metadata.xml", content)
+    assert "metadata_expired" in operator.refused(file())
