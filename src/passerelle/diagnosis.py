@@ -15,8 +15,8 @@ from passerelle.directory.models import Company
 from passerelle.directory.walls import missing_walls
 from passerelle.sso.connections import missing_for_sign_in
 from passerelle.sso.models import SamlConnection, SignIn
+from passerelle.sso.notices import EXPIRY_NOTICE
 
-EXPIRY_NOTICE = timedelta(days=30)
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
 MAX_SEALING_LAG = timedelta(minutes=10)
 
@@ -146,6 +146,20 @@ def _connections(now: datetime) -> Iterator[Finding]:
                 "Complete it on the company's Security settings page, or switch it off.",
             )
             continue
+        if one.metadata_problem:
+            yield Finding(
+                "metadata",
+                False,
+                f"{name}: {one.metadata_url} could not be read: {one.metadata_problem}",
+                "Correct the address, or ask whoever runs the identity provider.",
+            )
+        if one.metadata_held:
+            yield Finding(
+                "metadata",
+                False,
+                f"{name}: changed metadata waits for an administrator",
+                "Accept or dismiss it on the company's Security settings page.",
+            )
         last = max(certificate.not_after for certificate in certificates)
         if last - now <= EXPIRY_NOTICE:
             state = "expired" if last <= now else "expires"

@@ -1,10 +1,11 @@
-"""What has to be done now and then, by whichever process is up: sealing and purging.
+"""What has to be done now and then, by whichever process is up.
 
 Each job is safe to run twice at once, so replicas need not agree on who does it.
 """
 
 import logging
 import threading
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import close_old_connections
@@ -12,6 +13,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from passerelle.audit.chain import seal
+from passerelle.sso.follow import follow_all
 from passerelle.sso.models import (
     AuthnRequest,
     ConsumedAssertion,
@@ -19,11 +21,12 @@ from passerelle.sso.models import (
     PendingSignIn,
     Session,
 )
+from passerelle.sso.notices import send_notices
 
 log = logging.getLogger("passerelle.housekeeping")
 
 SEAL_EVERY = 2.0
-PURGE_EVERY = timedelta(minutes=1)
+MINUTE = 60.0
 BATCH = 500
 BATCHES = 100
 """At most so many in one go: what is left waits for the next minute."""
@@ -54,23 +57,24 @@ def _purge(model: type[Model], field: str, now: datetime) -> int:
     return gone
 
 
-def start() -> threading.Thread:
-    """Keep house in the background until the process ends."""
-    thread = threading.Thread(target=_keep_house, name="housekeeping", daemon=True)
-    thread.start()
-    return thread
+def start() -> None:
+    """Keep house in the background until the process ends; a slow job holds up no other."""
+    for name, every, job in (
+        ("sealing", SEAL_EVERY, lambda now: seal()),
+        ("purging", MINUTE, purge),
+        ("metadata", MINUTE, follow_all),
+        ("notices", MINUTE, send_notices),
+    ):
+        keeper = threading.Thread(target=_keep, args=(name, every, job), name=name, daemon=True)
+        keeper.start()
 
 
-def _keep_house() -> None:
-    purged_at = timezone.now()
+def _keep(name: str, every: float, job: Callable[[datetime], object]) -> None:
     pause = threading.Event()
-    while not pause.wait(SEAL_EVERY):
+    while not pause.wait(every):
         try:
             close_old_connections()
-            seal()
-            if timezone.now() - purged_at > PURGE_EVERY:
-                purged_at = timezone.now()
-                purge(purged_at)
+            job(timezone.now())
         except Exception:
             # The next round tries again: a database that is away for a while is no reason to stop.
-            log.exception("housekeeping failed; it goes on")
+            log.exception("%s failed; it goes on", name)

@@ -3,14 +3,23 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Company
 from passerelle.practice_idp.issue import make_signing_key, write_idp_metadata
 from passerelle.saml import load_certificate
-from passerelle.sso.models import SigningCertificate
+from passerelle.sso.connection_keys import make_key
+from passerelle.sso.models import ConnectionKey, SamlConnection, SigningCertificate
 from tests.browsing import Browser
-from tests.world import NOW, make_administrator, make_company, make_user, signing_key
+from tests.world import (
+    NOW,
+    make_administrator,
+    make_company,
+    make_connection,
+    make_user,
+    signing_key,
+)
 
 pytestmark = pytest.mark.django_db
 PAGE = "/settings/security/"
@@ -28,7 +37,7 @@ def alice(acme) -> Browser:
 
 def fields_of(company: Company, **changes: object) -> dict[str, object]:
     """The form as the page shows it, with some fields changed; None leaves one out."""
-    connection = company.connections.first()
+    connection = changes.pop("connection", None) or company.connections.first()
     fields: dict[str, object] = {
         "version": company.version,
         "automatic_user_provisioning": "on" if company.automatic_user_provisioning else None,
@@ -129,17 +138,61 @@ def test_early_access_closed_shows_the_toggle_disabled_with_whom_to_contact(acme
     ],
 )
 def test_an_incomplete_connection_is_named_piece_by_piece(acme, alice, change, missing):
-    answer = alice.post(PAGE, fields_of(acme, **change))
+    Company.objects.update(automatic_user_provisioning=False)
+    on = {"automatic_user_provisioning": "on"}
+    answer = alice.post(PAGE, fields_of(acme, **on, **change))
     [sentence] = errors_in(answer)["automatic_user_provisioning"]
     assert sentence == f"SAML SSO must be set up first. What is missing: {missing}."
+
+
+@pytest.mark.parametrize("field", ["target_url", "idp_entity_id", "saml_enabled"])
+def test_what_provisioning_needs_is_refused_beside_the_field_that_was_changed(acme, alice, field):
+    changed = None if field == "saml_enabled" else ""
+    answer = alice.post(PAGE, fields_of(acme, **{field: changed}))
+    [sentence] = errors_in(answer)[field]
+    assert "Keep it, or switch automatic user provisioning off as well" in sentence
+
+
+def test_another_complete_connection_is_enough_for_provisioning(acme, alice):
+    make_connection(acme, slug="acme-old")
+    assert alice.post(PAGE, fields_of(acme, saml_enabled=None)).status_code == 302
+
+
+def test_a_draft_beside_a_complete_connection_stands_in_nobodys_way(acme, alice):
+    make_connection(acme, slug="aaa", enabled=False, idp_entity_id="")
+    SamlConnection.objects.filter(slug="aaa").update(name="AAA")
+    page = alice.get(PAGE)
+    assert page.context["connection"].slug == "acme"
+    fields = fields_of(acme, connection=SamlConnection.objects.get(slug="aaa"), saml_enabled=None)
+    assert alice.post(f"{PAGE}?connection=aaa", fields).status_code == 302
 
 
 def test_the_last_certificate_cannot_be_removed_while_it_is_on(acme, alice):
     fingerprint = SigningCertificate.objects.get().fingerprint
     answer = alice.post(PAGE, fields_of(acme, removed_certificates=[fingerprint]))
-    [sentence] = errors_in(answer)["automatic_user_provisioning"]
+    [sentence] = errors_in(answer)["removed_certificates"]
     assert "a certificate" in sentence
     assert SigningCertificate.objects.count() == 1
+
+
+def test_the_only_certificate_stays_while_people_sign_in_with_it(acme, alice):
+    make_user(acme, "bob@acme.example", is_administrator=True, password="argon2$x")
+    off = {"automatic_user_provisioning": None}
+    fingerprint = SigningCertificate.objects.get().fingerprint
+    answer = alice.post(PAGE, fields_of(acme, **off, removed_certificates=[fingerprint]))
+    [sentence] = errors_in(answer)["removed_certificates"]
+    assert sentence.startswith("This is the only certificate")
+    gone = fields_of(acme, **off, removed_certificates=[fingerprint], saml_enabled=None)
+    assert alice.post(PAGE, gone).status_code == 302
+
+
+def test_the_last_way_in_stays_when_no_administrator_has_a_password(acme, alice):
+    off = {"automatic_user_provisioning": None, "saml_enabled": None}
+    answer = alice.post(PAGE, fields_of(acme, **off))
+    [sentence] = errors_in(answer)["saml_enabled"]
+    assert "not even you" in sentence
+    make_user(acme, "bob@acme.example", is_administrator=True, password="argon2$x")
+    assert alice.post(PAGE, fields_of(acme, **off)).status_code == 302
 
 
 def test_it_cannot_be_switched_on_with_an_expired_certificate_but_stays_on(acme, alice):
@@ -226,9 +279,15 @@ def test_someone_else_saved_in_the_meantime_and_nothing_is_lost(acme, alice):
     alice.post(PAGE, fields_of(acme, name="Theirs"))
     answer = alice.post(PAGE, fields)
     assert answer.status_code == 422
-    assert "Someone else saved these settings" in answer.content.decode()
-    assert 'value="Mine"' in answer.content.decode()
+    page = answer.content.decode()
+    assert "These settings were saved elsewhere" in page
+    assert 'value="Mine"' in page
+    assert "Theirs" in page
     assert acme.connections.get().name == "Theirs"
+    acme.refresh_from_db()
+    assert f'name="version" value="{acme.version}"' in page
+    assert alice.post(PAGE, {**fields, "version": acme.version}).status_code == 302
+    assert acme.connections.get().name == "Mine"
 
 
 def test_an_untested_connection_says_so_and_can_be_tested(alice):
@@ -281,7 +340,7 @@ def test_an_administrator_who_is_suspended_is_out_at_once(acme):
 
 
 def test_the_page_stays_small_and_asks_little_of_the_database(alice, django_assert_max_num_queries):
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(13):
         page = alice.get(PAGE)
     assert len(page.content) < 50_000
 
@@ -305,3 +364,165 @@ def test_the_session_ends_after_its_minutes_without_use(acme):
     ended = datetime.now(UTC) - timedelta(seconds=1)
     administrator.sessions.update(expires_at=ended)
     assert browser.get(PAGE).status_code == 302
+
+
+ADVANCED = {
+    "advanced": "on",
+    "request_binding": "post",
+    "sign_requests": "on",
+    "force_authn": "on",
+    "authn_contexts": "urn:a\r\nurn:b",
+    "name_id_format": "urn:c",
+    "subject_attribute": "uid",
+    "email_attribute": "courriel",
+    "first_name_attribute": "prénom",
+    "last_name_attribute": "nom",
+    "allow_cbc": "on",
+    "logout_url": "https://idp.acme.example/slo",
+    "logout_binding": "post",
+    "logout_answer_url": "https://idp.acme.example/done",
+}
+
+
+def test_everything_about_a_connection_is_saved_and_shown_again(acme, alice):
+    assert alice.post(PAGE, fields_of(acme, **ADVANCED)).status_code == 302
+    row = acme.connections.get()
+    assert row.authn_contexts == "urn:a urn:b"
+    assert (row.request_binding, row.logout_binding) == ("post", "post")
+    assert row.sign_requests and row.force_authn and row.allow_cbc
+    page = alice.get(PAGE).content.decode()
+    for value in ("urn:c", "courriel", "prénom", "https://idp.acme.example/done"):
+        assert f'value="{value}"' in page
+    acme.refresh_from_db()
+    assert "saved=nothing" in alice.post(PAGE, fields_of(acme, **ADVANCED))["Location"]
+
+
+def test_a_form_without_the_folded_part_leaves_it_alone(acme, alice):
+    alice.post(PAGE, fields_of(acme, **ADVANCED))
+    acme.refresh_from_db()
+    alice.post(PAGE, fields_of(acme, name="Renamed"))
+    assert acme.connections.get().email_attribute == "courriel"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("logout_url", "javascript:alert(1)"),
+        ("logout_answer_url", "//idp.acme.example"),
+        ("email_attribute", "a\x07b"),
+        ("request_binding", "soap"),
+        ("target_url", "https://idp.acme.example/\x01sso"),
+        ("target_url", "https://a b/"),
+        ("target_url", "https://x:99999/"),
+        ("name", "A\x07cme"),
+    ],
+)
+def test_a_wrong_setting_is_refused_beside_its_field(acme, alice, field, value):
+    answer = alice.post(PAGE, fields_of(acme, **{**ADVANCED, field: value}))
+    assert answer.status_code == 422
+    assert field in errors_in(answer)
+    assert acme.connections.get().email_attribute == ""
+
+
+def test_a_second_connection_is_added(acme, alice):
+    page = alice.get(f"{PAGE}?connection=new").content.decode()
+    assert "/auth/saml/acme-2/callback" in page
+    fields = fields_of(
+        acme,
+        name="Paris",
+        idp_entity_id="https://idp.paris.example",
+        target_url="https://idp.paris.example/sso",
+        **{"domains": [str(acme.domains.get().id)], "advanced": "on"},
+    )
+    assert alice.post(f"{PAGE}?connection=new", fields).status_code == 302
+    paris = SamlConnection.objects.get(slug="acme-2")
+    assert (paris.name, acme.domains.get().connection) == ("Paris", paris)
+    assert paris.keys.count() == 1
+
+
+def test_a_typed_certificate_is_kept_beside_metadata(acme, alice):
+    key = make_signing_key(name="next", now=datetime.now(UTC))
+    document = write_idp_metadata(
+        entity_id="https://idp.acme.example/metadata",
+        sso_url="https://idp.acme.example/sso",
+        certificate_der=signing_key("acme").certificate_der,
+    )
+    pem = load_certificate(key.certificate_der).pem
+    fields = fields_of(acme, metadata=document.decode(), new_certificates=pem)
+    assert alice.post(PAGE, fields).status_code == 302
+    assert SigningCertificate.objects.count() == 2
+
+
+def test_only_a_name_makes_a_connection_that_waits_to_be_completed(alice, acme):
+    SamlConnection.objects.all().delete()
+    fields = fields_of(acme, automatic_user_provisioning=None, name="Soon", saml_enabled="on")
+    assert alice.post(PAGE, fields).status_code == 302
+    assert SamlConnection.objects.get().name == "Soon"
+    assert "What is missing:" in alice.get(PAGE).content.decode()
+
+
+def test_a_file_that_is_too_large_is_said_to_be(acme, alice):
+    large = SimpleUploadedFile("idp.xml", b"x" * (5 * 1024 * 1024))
+    answer = alice.post(PAGE, {**fields_of(acme), "metadata_file": large})
+    assert answer.status_code == 422
+    assert "too large" in errors_in(answer)["metadata_file"][0]
+
+
+def test_a_long_entity_id_in_metadata_is_refused_by_name(acme, alice):
+    document = write_idp_metadata(
+        entity_id="https://idp.example/" + "x" * 1024,
+        sso_url="https://idp.acme.example/sso",
+        certificate_der=signing_key("acme").certificate_der,
+    )
+    answer = alice.post(PAGE, fields_of(acme, metadata=document.decode()))
+    assert "too long" in errors_in(answer)["metadata"][0]
+
+
+def test_after_a_change_of_trust_the_connection_counts_as_untested(acme, alice):
+    SamlConnection.objects.update(last_success_at=NOW)
+    assert "Working" in alice.get(PAGE).content.decode()
+    alice.post(PAGE, fields_of(acme, target_url="https://idp.acme.example/other"))
+    assert "Not tested yet" in alice.get(PAGE).content.decode()
+
+
+def test_the_page_tells_of_an_attempt_that_was_refused_last(acme, alice):
+    connection = acme.connections.select_related("company").get()
+    Browser().sign_in(connection)
+    assert "Last attempt refused" not in alice.get(PAGE).content.decode()
+    Browser().sign_in(connection, fault="expired")
+    assert "Last attempt refused" in alice.get(PAGE).content.decode()
+
+
+def test_a_key_is_rotated_from_the_page(acme, alice):
+    connection = acme.connections.select_related("company").get()
+    make_key(connection, now=NOW)
+    answer = alice.post(f"{PAGE}key/?connection=acme", follow=True)
+    assert "A new key was made" in answer.content.decode()
+    assert ConnectionKey.objects.count() == 2
+
+
+@pytest.mark.parametrize("path", ["key/", "metadata/"])
+def test_only_an_administrator_of_the_company_decides_about_keys_and_metadata(acme, path):
+    member = Browser().enter(make_user(acme, "bob@acme.example"))
+    assert member.post(f"{PAGE}{path}?connection=acme").status_code == 403
+    assert Browser().post(f"{PAGE}{path}?connection=acme").status_code == 302
+    globex = make_company("globex")
+    SamlConnection.objects.filter(company=globex).delete()
+    mallory = Browser().enter(make_administrator(globex))
+    SamlConnection.objects.update(metadata_held="<a/>")
+    mallory.post(f"{PAGE}{path}?connection=acme", {"decision": "dismiss"})
+    assert not ConnectionKey.objects.exists()
+    assert SamlConnection.objects.get(slug="acme").metadata_held == "<a/>"
+
+
+def test_held_metadata_is_shown_with_its_differences_and_decided(acme, alice):
+    document = write_idp_metadata(
+        entity_id="https://idp.acme.example/metadata",
+        sso_url="https://moved.acme.example/sso",
+        certificate_der=signing_key("acme").certificate_der,
+    )
+    SamlConnection.objects.update(metadata_held=document.decode())
+    page = alice.get(PAGE).content.decode()
+    assert "https://moved.acme.example/sso" in page
+    alice.post(f"{PAGE}metadata/?connection=acme", {"decision": "accept"})
+    assert acme.connections.get().target_url == "https://moved.acme.example/sso"

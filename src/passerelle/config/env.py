@@ -114,8 +114,15 @@ class Environment(BaseModel):
     """Signs and seals; made and kept in the data folder in embedded mode."""
     trusted_proxies: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
     """Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
+    private_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
+    """Networks of your own that metadata may be fetched from, although they are not public."""
     email_url: Annotated[str, AfterValidator(_email_url)] | None = None
-    """The SMTP server for outgoing mail."""
+    """The SMTP server for outgoing mail; `?from=` names the sender."""
+    metrics_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = (
+        "127.0.0.0/8",
+        "::1",
+    )
+    """Who may read /metrics: nobody but this machine, unless networks are named."""
     early_access_contact: str = ""
     """Whom a company asks for early access."""
     log_format: Literal["text", "json"] = "text"

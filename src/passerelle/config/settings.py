@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import dj_database_url
 
@@ -85,6 +85,17 @@ else:
         }
     }
 
+# Mail goes where PASSERELLE_EMAIL_URL leads; without it, nobody sends any.
+_EMAIL = urlsplit(PASSERELLE.email_url or "")
+EMAIL_HOST, EMAIL_PORT = _EMAIL.hostname or "localhost", _EMAIL.port or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
+    unquote(_EMAIL.username or ""),
+    unquote(_EMAIL.password or ""),
+)
+EMAIL_USE_SSL, EMAIL_USE_TLS = _EMAIL.scheme == "smtps", _EMAIL.scheme == "smtp+tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = parse_qs(_EMAIL.query).get("from", [f"passerelle@{ALLOWED_HOSTS[0]}"])[0]
+
 AUTH_USER_MODEL = "directory.User"
 PASSWORD_HASHERS = ["passerelle.config.hashers.Argon2PasswordHasher"]
 
@@ -113,7 +124,7 @@ WHITENOISE_MAX_AGE = 365 * 24 * 3600
 # A response with 5,000 groups, in base64, and what a form adds to it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
-FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["passerelle.dashboard.uploads.BoundedUploadHandler"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 LOGGING = {

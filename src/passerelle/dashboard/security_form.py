@@ -1,23 +1,19 @@
 """The form of the Security settings page: what an administrator may change about signing in."""
 
-from copy import copy
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.core.files.uploadedfile import UploadedFile
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from passerelle import saml
-from passerelle.directory.models import Company, PermissionSet, Workspace
+from passerelle.dashboard.connection_form import ConnectionForm, line
+from passerelle.directory.models import Company, PermissionSet, User, Workspace
 from passerelle.provisioning import normalise_domain
 from passerelle.sso import connections as parts
-from passerelle.sso.metadata_errors import metadata_sentence
-from passerelle.sso.models import SamlConnection, SigningCertificate
+from passerelle.sso.models import SamlConnection
 
 LACKING: dict[str, Promise | str] = {
     parts.NO_CONNECTION: gettext_lazy("a SAML connection"),
@@ -28,19 +24,6 @@ LACKING: dict[str, Promise | str] = {
     parts.EXPIRED_CERTIFICATE: gettext_lazy("a certificate that has not expired"),
     parts.DISABLED: gettext_lazy("SAML SSO switched on"),
 }
-
-
-@dataclass(slots=True)
-class Draft:
-    """The settings as they would be after saving."""
-
-    connection: SamlConnection | None
-    kept: list[SigningCertificate] = field(default_factory=list)
-    added: list[saml.Certificate] = field(default_factory=list)
-
-    @property
-    def ends(self) -> list[datetime]:
-        return [row.not_after for row in self.kept] + [one.not_after for one in self.added]
 
 
 class OwnChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -57,25 +40,19 @@ class OwnChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
             raise forms.ValidationError(self.error_messages["invalid_choice"]) from None
 
 
-class SecurityForm(forms.Form):
+class SecurityForm(ConnectionForm):
     """Field errors stand beside their field; nothing is changed unless all of it is right."""
 
-    saml_enabled = forms.BooleanField(required=False)
-    name = forms.CharField(max_length=150, required=False)
-    metadata = forms.CharField(required=False, widget=forms.Textarea)
-    metadata_file = forms.FileField(required=False)
-    idp_entity_id = forms.CharField(max_length=1024, required=False)
-    target_url = forms.CharField(max_length=2048, required=False)
-    new_certificates = forms.CharField(required=False, widget=forms.Textarea)
-    removed_certificates = forms.MultipleChoiceField(required=False)
-    idp_initiated = forms.BooleanField(required=False)
     automatic_user_provisioning = forms.BooleanField(required=False)
     default_workspace = OwnChoice(Workspace.objects.none(), required=False)
     default_permission_set = OwnChoice(PermissionSet.objects.none(), required=False)
     google_sso_enabled = forms.BooleanField(required=False)
-    google_client_id = forms.CharField(max_length=200, required=False)
-    google_hosted_domain = forms.CharField(max_length=253, required=False)
+    google_client_id = line(200)
+    google_hosted_domain = line(253)
     version = forms.IntegerField(widget=forms.HiddenInput)
+
+    theirs: dict[str, Any] | None = None
+    """What stands now where this form says something else, when somebody saved in the meantime."""
 
     def __init__(
         self,
@@ -85,29 +62,15 @@ class SecurityForm(forms.Form):
         now: datetime,
         **keywords: Any,
     ) -> None:
-        super().__init__(**keywords)
-        self.company, self.connection, self.now = company, connection, now
-        self.certificates = list(connection.certificates.all()) if connection else []
+        super().__init__(company, connection, now=now, **keywords)
         self._field("default_workspace").queryset = company.workspaces.all()
         self._field("default_permission_set").queryset = company.permission_sets.all()
-        self._field("removed_certificates").choices = [
-            (row.fingerprint, row.fingerprint) for row in self.certificates
-        ]
-        # A copy: the page goes on showing the connection as it is.
-        self.draft = Draft(copy(connection), list(self.certificates))
-
-    def _field(self, name: str) -> Any:
-        return self.fields[name]
 
     @classmethod
     def current(cls, company: Company, connection: SamlConnection | None) -> dict[str, Any]:
         """The values as they are, for a form that was not sent yet."""
         return {
-            "saml_enabled": connection.enabled if connection else True,
-            "name": connection.name if connection else "",
-            "idp_entity_id": connection.idp_entity_id if connection else "",
-            "target_url": connection.target_url if connection else "",
-            "idp_initiated": bool(connection and connection.idp_initiated),
+            **cls.current_connection(connection),
             "automatic_user_provisioning": company.automatic_user_provisioning,
             "default_workspace": company.default_workspace_id,
             "default_permission_set": company.default_permission_set_id,
@@ -116,10 +79,6 @@ class SecurityForm(forms.Form):
             "google_hosted_domain": company.google_hosted_domain,
             "version": company.version,
         }
-
-    def clean_metadata_file(self) -> str:
-        file = cast("UploadedFile[bytes] | None", self.cleaned_data.get("metadata_file"))
-        return file.read().decode("utf-8", "replace") if file else ""
 
     def clean_google_hosted_domain(self) -> str:
         typed = self.cleaned_data["google_hosted_domain"]
@@ -132,89 +91,84 @@ class SecurityForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        if self._wants_connection(values):
-            self._clean_connection(values)
+        self.clean_connection(values)
         if values.get("google_sso_enabled") and not values.get("google_client_id"):
             self.add_error("google_client_id", _("Enter the client ID that Google gave you."))
         if values.get("automatic_user_provisioning"):
             self._clean_provisioning(values)
+        elif not self.errors:
+            self._refuse_lock_out()
         if values.get("version") is not None and values["version"] != self.company.version:
-            self.add_error(
-                None,
-                _(
-                    "Someone else saved these settings while you were editing. Your entries are "
-                    "still here: reload the page to see theirs, then save again."
-                ),
-            )
+            self.refuse_as_outdated()
         return values
 
-    def _wants_connection(self, values: dict[str, Any]) -> bool:
-        """An untouched empty section makes no connection."""
-        names = ("metadata", "metadata_file", "idp_entity_id", "target_url", "new_certificates")
-        return self.connection is not None or any(values.get(name) for name in names)
+    def refuse_as_outdated(self) -> None:
+        """Somebody saved in the meantime: show what is different now, and let the next save win."""
+        self.theirs = self._differences()
+        self.add_error(
+            None,
+            _(
+                "These settings were saved elsewhere while you were editing. Nothing of yours is "
+                "lost: look at what is different now, then save again to put your entries in place."
+            ),
+        )
 
-    def _clean_connection(self, values: dict[str, Any]) -> None:
-        """Take the draft's connection from the fields, or from metadata where some was given."""
-        draft = self.draft
-        draft.connection = draft.connection or SamlConnection(company=self.company)
-        connection = draft.connection
-        connection.enabled = values["saml_enabled"]
-        connection.name = values.get("name", "")
-        connection.idp_entity_id = values.get("idp_entity_id", "").strip()
-        connection.target_url = values.get("target_url", "").strip()
-        connection.idp_initiated = values["idp_initiated"]
-        removed = set(values.get("removed_certificates", []))
-        draft.kept = [row for row in self.certificates if row.fingerprint not in removed]
-        self._add_certificates(values.get("new_certificates", ""))
-        pasted = (values.get("metadata") or "").strip()
-        uploaded = values.get("metadata_file") or ""
-        if pasted or uploaded:
-            self._read_metadata("metadata" if pasted else "metadata_file", pasted or uploaded)
-        if not connection.name:
-            self.add_error("name", _("Enter the text of the sign-in button, such as “Acme SSO”."))
-        if connection.target_url and not parts.is_web_address(connection.target_url):
-            self.add_error(
-                "target_url",
-                _(
-                    "Enter the address of the identity provider's sign-in service, starting with "
-                    "https://"
-                ),
-            )
+    def _differences(self) -> dict[str, Any]:
+        """The values that stand now, for the fields where this form says something else."""
+        now = self.current(self.company, self.connection)
+        return {
+            name: value
+            for name, value in now.items()
+            if name in self.cleaned_data
+            and name != "version"
+            and _plain(self.cleaned_data[name]) != _plain(value)
+        }
 
-    def _add_certificates(self, text: str) -> None:
-        if not text.strip():
-            return
-        known = {row.fingerprint for row in self.draft.kept}
-        try:
-            found = saml.load_certificates(text)
-        except saml.SAMLError as error:
-            self.add_error("new_certificates", metadata_sentence(error))
-            return
-        self.draft.added = [one for one in found if one.fingerprint not in known]
+    def _lacking(self) -> list[str]:
+        """What stands in the way of provisioning, judged as it would be after saving."""
+        others = self.company.connections.prefetch_related("certificates")
+        found = [
+            (one, [row.not_after for row in one.certificates.all()])
+            for one in others
+            if self.connection is None or one.id != self.connection.id
+        ]
+        if self.draft.connection is not None:
+            found.insert(0, (self.draft.connection, self.draft.ends))
+        return parts.company_lacks_for_provisioning(found, now=self.now)
 
-    def _read_metadata(self, field_name: str, text: str) -> None:
-        """Metadata is the provider's own word: it replaces entity ID, address and certificates."""
-        assert self.draft.connection is not None
-        try:
-            read = saml.read_idp_metadata(text.encode())
-        except saml.SAMLError as error:
-            self.add_error(field_name, metadata_sentence(error))
+    def _refuse_lock_out(self) -> None:
+        """The last way in stays, unless an administrator can come in by password."""
+        was_usable = self.connection is not None and parts.is_usable(self.connection)
+        others = self.company.connections.select_related("company")
+        others_usable = any(
+            parts.is_usable(one)
+            for one in others
+            if self.connection is None or one.id != self.connection.id
+        )
+        if not was_usable or self.draft.is_usable or others_usable:
             return
-        if read.redirect_url is None:
-            self.add_error(
-                field_name,
-                _(
-                    "This identity provider offers no HTTP-Redirect sign-in address. "
-                    "Enable HTTP-Redirect in its console."
-                ),
-            )
+        if User.objects.filter(
+            company=self.company,
+            is_administrator=True,
+            status=User.Status.ACTIVE,
+            password__startswith="argon2",
+        ).exists():
+            if self.draft.connection and self.draft.connection.enabled and not self.draft.ends:
+                self.add_error(
+                    "removed_certificates",
+                    _(
+                        "This is the only certificate: nobody could sign in any more. Add another "
+                        "one first, or switch SAML SSO off."
+                    ),
+                )
             return
-        connection = self.draft.connection
-        connection.idp_entity_id, connection.target_url = read.entity_id, read.redirect_url
-        given = {one.fingerprint: one for one in read.certificates}
-        self.draft.kept = [row for row in self.certificates if row.fingerprint in given]
-        known = {row.fingerprint for row in self.draft.kept}
-        self.draft.added = [one for key, one in given.items() if key not in known]
+        self.add_error(
+            "saml_enabled",
+            _(
+                "Nobody could sign in any more, not even you: no administrator has a password. "
+                "Give one a password first, with `passerelle admin create` on the server."
+            ),
+        )
 
     def _clean_provisioning(self, values: dict[str, Any]) -> None:
         """The conditions for automatic provisioning, each with its reason beside its field."""
@@ -222,18 +176,14 @@ class SecurityForm(forms.Form):
         if not self.company.jit_provisioning_available:
             self.add_error(toggle, early_access_sentence())
             return
-        lacking = parts.missing_for_provisioning(
-            self.draft.connection, self.draft.ends, now=self.now
-        )
+        lacking = self._lacking()
         if was_on:
             # An expired certificate stops switching on; it does not throw anybody out.
             lacking = [one for one in lacking if one != parts.EXPIRED_CERTIFICATE]
+        lacking = [one for one in lacking if not self._is_wrong_already(one)]
         if lacking:
             names = ", ".join(str(LACKING[one]) for one in lacking)
-            self.add_error(
-                toggle,
-                _("SAML SSO must be set up first. What is missing: %(names)s.") % {"names": names},
-            )
+            self.add_error(self._where(lacking[0], was_on=was_on), self._condition(names, was_on))
         if values.get("google_sso_enabled"):
             sentence = _(
                 "Automatic user provisioning and Google SSO cannot be on together. "
@@ -247,6 +197,41 @@ class SecurityForm(forms.Form):
             self.add_error(
                 "default_permission_set", _("Select the permission set that newcomers get.")
             )
+
+    def _is_wrong_already(self, lacking: str) -> bool:
+        """Something typed wrong has its own sentence: it is not missing besides."""
+        fields = {parts.MISSING_CERTIFICATE: "new_certificates"}
+        metadata = ("metadata", "metadata_file", "metadata_url")
+        return any(name in self.errors for name in (fields.get(lacking, lacking), *metadata))
+
+    def _where(self, lacking: str, *, was_on: bool) -> str:
+        """The field that was just changed where provisioning was on; the toggle otherwise."""
+        changed = {
+            parts.DISABLED: "saml_enabled",
+            parts.MISSING_CERTIFICATE: "removed_certificates",
+            parts.MISSING_ENTITY_ID: "idp_entity_id",
+            parts.MISSING_TARGET_URL: "target_url",
+        }
+        return (
+            changed.get(lacking, "automatic_user_provisioning")
+            if was_on
+            else ("automatic_user_provisioning")
+        )
+
+    def _condition(self, names: str, was_on: bool) -> str:
+        if was_on:
+            return _(
+                "Automatic user provisioning needs this: %(names)s. Keep it, or switch automatic "
+                "user provisioning off as well."
+            ) % {"names": names}
+        return _("SAML SSO must be set up first. What is missing: %(names)s.") % {"names": names}
+
+
+def _plain(value: Any) -> Any:
+    """A value as it can be compared: rows by their identifiers."""
+    if isinstance(value, list | tuple) or hasattr(value, "all"):
+        return sorted(str(getattr(one, "id", one)) for one in value)
+    return str(getattr(value, "id", value) or "")
 
 
 def early_access_sentence() -> str:

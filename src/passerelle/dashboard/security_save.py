@@ -7,8 +7,14 @@ from django.db import transaction
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.dashboard.connection_form import (
+    ADVANCED_CHOICES,
+    ADVANCED_SWITCHES,
+    ADVANCED_TEXTS,
+)
 from passerelle.dashboard.security_form import SecurityForm
-from passerelle.directory.models import Company, User
+from passerelle.directory.models import Company, Domain, User
+from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
 from passerelle.sso.models import SamlConnection
 
@@ -25,7 +31,27 @@ _COMPANY_FIELDS = (
     "google_client_id",
     "google_hosted_domain",
 )
-_CONNECTION_FIELDS = ("enabled", "name", "idp_entity_id", "target_url", "idp_initiated")
+_CONNECTION_FIELDS = (
+    "enabled",
+    "name",
+    "idp_entity_id",
+    "target_url",
+    "idp_initiated",
+    "metadata_url",
+    "authn_contexts",
+    *ADVANCED_TEXTS,
+    *ADVANCED_SWITCHES,
+    *ADVANCED_CHOICES,
+)
+_SAVED_FIELDS = (
+    *_CONNECTION_FIELDS,
+    "last_success_at",
+    "metadata_due_at",
+    "metadata_problem",
+    "metadata_read_at",
+)
+# After a change of these, nobody has signed in through the connection as it is now.
+_TRUST = ("idp_entity_id", "target_url", "request_binding")
 
 
 @transaction.atomic
@@ -40,6 +66,10 @@ def save_security(form: SecurityForm, *, administrator: User, now: datetime) -> 
         return False
     company.version += 1
     company.save()
+    connection = form.draft.connection
+    if connection is not None:
+        connection.company = company
+        make_key(connection, now=now)
     entry = Entry(EventName.SETTINGS_CHANGED, company.name, changes)
     actor = Actor("user", administrator.email)
     record([entry], company_id=company.id, actor=actor, now=now)
@@ -66,24 +96,44 @@ def _change_connection(form: SecurityForm, now: datetime) -> dict[str, Any]:
     changes: dict[str, Any] = {
         f"saml.{name}": [getattr(before, name), getattr(connection, name)]
         for name in _CONNECTION_FIELDS
-        if is_new or getattr(before, name) != getattr(connection, name)
+        if getattr(before, name) != getattr(connection, name)
     }
     if is_new:
         connection.slug, connection.created_at = free_slug(form.company.slug), now
-    if changes:
-        connection.save()
     kept = {row.id for row in draft.kept}
     gone = [row for row in form.certificates if row.id not in kept]
+    if gone or any(f"saml.{name}" in changes for name in _TRUST):
+        connection.last_success_at = None
+    # Only what the form decides: metadata that is followed may have been noted in the meantime.
+    connection.save(force_insert=is_new, update_fields=None if is_new else _SAVED_FIELDS)
     for row in gone:
         row.delete()
     for certificate in draft.added:
-        certificate_row(connection, certificate).save()
+        new = certificate_row(connection, certificate)
+        new.from_metadata = certificate.fingerprint in draft.from_metadata
+        new.save()
+    vouched = connection.certificates.filter(fingerprint__in=draft.from_metadata)
+    vouched.update(from_metadata=True)
     if gone or draft.added:
         changes["saml.certificates"] = [
             [row.fingerprint for row in form.certificates],
             [row.fingerprint for row in draft.kept] + [one.fingerprint for one in draft.added],
         ]
+    changes |= _change_domains(connection, draft.domains)
     return changes
+
+
+def _change_domains(connection: SamlConnection, wanted: list[Domain] | None) -> dict[str, Any]:
+    """Whose people come straight to this connection."""
+    if wanted is None:
+        return {}
+    before = sorted(connection.domains.values_list("name", flat=True))
+    after = sorted(one.name for one in wanted)
+    if before == after:
+        return {}
+    connection.domains.exclude(name__in=after).update(connection=None)
+    Domain.objects.filter(id__in=[one.id for one in wanted]).update(connection=connection)
+    return {"saml.domains": [before, after]}
 
 
 def free_slug(wanted: str) -> str:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from passerelle.dashboard.views import door, home, language, saml, security, sign_ins
+from passerelle.dashboard.views import door, home, language, metrics, saml, security, sign_ins
 
 urlpatterns = [
     path("", home.home),
@@ -10,6 +10,7 @@ urlpatterns = [
     path("login/<slug:company_slug>/", door.company_door),
     path("logout/", door.logout),
     path("activate/<uuid:user_id>/<str:token>/", door.activate),
+    path("metrics", metrics.metrics),
     path("language/", language.choose),
     path("auth/saml/<slug:slug>/login", saml.login),
     path("auth/saml/<slug:slug>/callback", saml.callback),
@@ -17,6 +18,8 @@ urlpatterns = [
     path("auth/saml/<slug:slug>/metadata", saml.metadata),
     path("auth/saml/<slug:slug>/logout", saml.logout),
     path("settings/security/", security.settings_page),
+    path("settings/security/key/", security.rotate),
+    path("settings/security/metadata/", security.decide_metadata),
     path("settings/sign-ins/", sign_ins.sign_in_list),
     path("settings/sign-ins/<slug:reference>/", sign_ins.sign_in_detail),
     path("settings/sign-ins/<slug:reference>/approve/", sign_ins.approve_newcomer),

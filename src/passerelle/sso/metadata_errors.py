@@ -18,7 +18,16 @@ _SENTENCES = {
     "metadata_no_certificate": gettext_lazy(
         "This metadata holds no usable signing certificate. Received: %(received)s."
     ),
-    "metadata_no_sso_url": gettext_lazy("This metadata holds no sign-in address."),
+    "metadata_no_sso_url": gettext_lazy(
+        "This metadata holds no usable sign-in address. Received: %(received)s."
+    ),
+    "metadata_expired": gettext_lazy(
+        "This metadata has ended. Received: %(received)s. Ask whoever runs the identity provider "
+        "for a current one."
+    ),
+    "metadata_too_long": gettext_lazy(
+        "The entity ID in this metadata is too long. Received: %(received)s."
+    ),
     "certificate_malformed": gettext_lazy(
         "This is not a certificate in PEM form, which starts with -----BEGIN CERTIFICATE-----. "
         "Received: %(received)s."

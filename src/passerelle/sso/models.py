@@ -57,6 +57,8 @@ class SamlConnection(models.Model):
     metadata_problem = models.CharField(max_length=500, blank=True)
     # A change that an administrator has to look at first: metadata as it was fetched.
     metadata_held = models.TextField(blank=True)
+    # The digest of one that was looked at and not wanted.
+    metadata_dismissed = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ["name"]
@@ -90,6 +92,24 @@ class SigningCertificate(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["connection", "fingerprint"], name="certificate_once_in_a_connection"
+            )
+        ]
+
+
+class ExpiryNotice(models.Model):
+    """An announcement that a connection's last certificate is about to expire: made once."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    connection = models.ForeignKey(SamlConnection, on_delete=models.CASCADE, related_name="+")
+    fingerprint = models.CharField(max_length=95)
+    days = models.PositiveSmallIntegerField()
+    sent_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["connection", "fingerprint", "days"], name="expiry_announced_once"
             )
         ]
 

@@ -7,15 +7,26 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
+from passerelle.audit.record import Actor
 from passerelle.dashboard.access import administrators_only
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.dashboard.security_form import SecurityForm, early_access_sentence
+from passerelle.dashboard.security_form import LACKING, SecurityForm, early_access_sentence
 from passerelle.dashboard.security_save import Outdated, free_slug, save_security
 from passerelle.directory.models import Company, Domain
-from passerelle.sso.connections import addresses_for_slug, addresses_of, missing_for_sign_in
-from passerelle.sso.models import SamlConnection
+from passerelle.sso.connection_keys import own_keys, rotate_key
+from passerelle.sso.connections import (
+    addresses_for_slug,
+    addresses_of,
+    is_usable,
+    missing_for_sign_in,
+)
+from passerelle.sso.follow import decide, held_difference
+from passerelle.sso.models import SamlConnection, SignIn
+from passerelle.sso.notices import EXPIRY_NOTICE
+
+NEW = "new"
 
 
 @require_http_methods(["GET", "POST"])
@@ -26,9 +37,10 @@ def settings_page(request: PageRequest) -> HttpResponse:
     connection = _chosen_connection(request, company)
     if request.method == "POST":
         form = SecurityForm(company, connection, now=now, data=request.POST, files=request.FILES)
-        if form.is_valid() and _saved(form, request):
+        form.upload_too_large = getattr(request, "upload_too_large", False)
+        if form.is_valid() and (saved := _saved(form, request)):
             slug = form.draft.connection.slug if form.draft.connection else ""
-            return redirect(f"/settings/security/?connection={slug}&saved=1")
+            return redirect(f"/settings/security/?connection={slug}&saved={saved}")
         return render(request, "security.html", _context(form, request), status=422)
     form = SecurityForm(
         company, connection, now=now, initial=SecurityForm.current(company, connection)
@@ -36,32 +48,65 @@ def settings_page(request: PageRequest) -> HttpResponse:
     return render(request, "security.html", _context(form, request))
 
 
-def _saved(form: SecurityForm, request: PageRequest) -> bool:
+def _saved(form: SecurityForm, request: PageRequest) -> str:
+    """Whether anything `changed` or `nothing` had to be; empty when it could not be saved."""
     assert request.person is not None
     try:
-        save_security(form, administrator=request.person, now=timezone.now())
+        changed = save_security(form, administrator=request.person, now=timezone.now())
     except Outdated:
-        form.add_error(
-            None,
-            _(
-                "Someone else saved these settings while you were editing. Your "
-                "entries are still here: reload the page to see theirs, then save "
-                "again."
-            ),
-        )
-        return False
-    return True
+        form.company.refresh_from_db()
+        form.refuse_as_outdated()
+        return ""
+    return "changed" if changed else "nothing"
 
 
 def _chosen_connection(request: PageRequest, company: Company) -> SamlConnection | None:
-    found = list(company.connections.select_related("company"))
     wanted = request.GET.get("connection")
+    found = list(company.connections.select_related("company"))
+    if wanted == NEW:
+        return None
+    # What works comes first: a draft beside it is opened by whoever looks for it.
+    found.sort(key=lambda one: not is_usable(one))
     return next((one for one in found if one.slug == wanted), found[0] if found else None)
+
+
+@require_POST
+@administrators_only
+def rotate(request: PageRequest) -> HttpResponse:
+    """Make a new key of ours for a connection."""
+    connection = _chosen_connection(request, _company(request))
+    if connection is not None:
+        actor = Actor("user", request.person.email if request.person else "")
+        rotate_key(connection, actor=actor, now=timezone.now())
+    return _back(connection, "key")
+
+
+@require_POST
+@administrators_only
+def decide_metadata(request: PageRequest) -> HttpResponse:
+    """Accept or dismiss a change of the identity provider's metadata."""
+    connection = _chosen_connection(request, _company(request))
+    if connection is not None:
+        actor = Actor("user", request.person.email if request.person else "")
+        accept = request.POST.get("decision") == "accept"
+        decide(connection, accept=accept, actor=actor, now=timezone.now())
+    return _back(connection, "metadata")
+
+
+def _company(request: PageRequest) -> Company:
+    assert request.person is not None
+    return request.person.company
+
+
+def _back(connection: SamlConnection | None, done: str) -> HttpResponse:
+    slug = connection.slug if connection else ""
+    return redirect(f"/settings/security/?connection={slug}&saved={done}")
 
 
 def _context(form: SecurityForm, request: PageRequest) -> dict[str, Any]:
     company, connection = form.company, form.connection
     bound = form.is_bound
+    lacking = missing_for_sign_in(connection, len(form.certificates)) if connection else []
     return {
         "form": form,
         "company": company,
@@ -72,13 +117,50 @@ def _context(form: SecurityForm, request: PageRequest) -> dict[str, Any]:
         "ours": addresses_of(connection)
         if connection
         else addresses_for_slug(free_slug(company.slug)),
-        "lacking": missing_for_sign_in(connection, len(form.certificates)) if connection else [],
+        "lacking": [LACKING[one] for one in lacking],
+        "last_refused": _last_refused(connection),
+        "keys": own_keys(connection, now=form.now) if connection else (),
+        "held": held_difference(connection, now=form.now) if connection else None,
+        "theirs": _theirs(form),
         "domains": _domains_sentence(company),
+        "own_domains": list(company.domains.filter(verified_at__isnull=False).order_by("name")),
+        "chosen_domains": {str(one) for one in form["domains"].value() or []},
         "early_access": early_access_sentence(),
         "contact": settings.PASSERELLE.early_access_contact,
-        "saved": "saved" in request.GET and not bound,
+        "saved": "" if bound else request.GET.get("saved", ""),
         "now": form.now,
+        "soon": form.now + EXPIRY_NOTICE,
     }
+
+
+def _last_refused(connection: SamlConnection | None) -> SignIn | None:
+    """The newest attempt through this connection, if it was refused after the last success."""
+    if connection is None:
+        return None
+    attempts = SignIn.objects.filter(company_id=connection.company_id, connection=connection)
+    newest = attempts.order_by("-time", "-id").first()
+    return newest if newest and newest.outcome == SignIn.Outcome.REFUSED else None
+
+
+def _theirs(form: SecurityForm) -> list[tuple[str, str]] | None:
+    """What is different now, by the identifier of its field, in words."""
+    if form.theirs is None:
+        return None
+    company = form.company
+    rows = {
+        "default_workspace": company.default_workspace,
+        "default_permission_set": company.default_permission_set,
+    }
+    return [
+        (name, str(rows[name] or "–") if name in rows else _shown(value))
+        for name, value in form.theirs.items()
+    ]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return _("on") if value else _("off")
+    return str(value or "–")
 
 
 def _domains_sentence(company: Company) -> str:

@@ -1,0 +1,267 @@
+"""The part of the Security settings form that is about one SAML connection."""
+
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, cast
+
+from django import forms
+from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _
+
+from passerelle import saml
+from passerelle.directory.models import Company, Domain
+from passerelle.sso.connections import is_web_address, missing_for_sign_in
+from passerelle.sso.fetch import FetchError, fetch
+from passerelle.sso.idp_metadata import read_metadata, settings_of
+from passerelle.sso.metadata_errors import metadata_sentence
+from passerelle.sso.models import Binding, SamlConnection, SigningCertificate
+
+
+@dataclass(slots=True)
+class Draft:
+    """The connection as it would be after saving."""
+
+    connection: SamlConnection | None
+    kept: list[SigningCertificate] = field(default_factory=list)
+    added: list[saml.Certificate] = field(default_factory=list)
+    from_metadata: frozenset[str] = frozenset()
+    """The fingerprints that metadata vouches for, where some was read."""
+    domains: list[Domain] | None = None
+    """Whose people come straight here; None leaves that as it is."""
+
+    @property
+    def ends(self) -> list[datetime]:
+        return [row.not_after for row in self.kept] + [one.not_after for one in self.added]
+
+    @property
+    def is_usable(self) -> bool:
+        connection = self.connection
+        return (
+            connection is not None
+            and connection.enabled
+            and not missing_for_sign_in(connection, len(self.ends))
+        )
+
+
+class LineField(forms.CharField):
+    """One line of text: control characters are in no name and no address."""
+
+    def clean(self, value: Any) -> str:
+        text = str(super().clean(value)).strip()
+        if not text.isprintable():
+            raise forms.ValidationError(_("Enter one line, without control characters."))
+        return text
+
+
+def line(max_length: int) -> LineField:
+    return LineField(max_length=max_length, required=False)
+
+
+# What the folded part of the form holds; a form that was sent without it leaves them alone.
+ADVANCED_TEXTS = (
+    "subject_attribute",
+    "email_attribute",
+    "first_name_attribute",
+    "last_name_attribute",
+    "name_id_format",
+    "logout_url",
+    "logout_answer_url",
+)
+ADVANCED_SWITCHES = ("sign_requests", "force_authn", "allow_cbc")
+ADVANCED_CHOICES = ("request_binding", "logout_binding")
+
+
+class ConnectionForm(forms.Form):
+    """Takes a draft of the connection from the fields, and from metadata where some is given."""
+
+    saml_enabled = forms.BooleanField(required=False)
+    name = line(150)
+    metadata_url = line(2048)
+    metadata = forms.CharField(required=False, widget=forms.Textarea)
+    metadata_file = forms.FileField(required=False)
+    idp_entity_id = line(1024)
+    target_url = line(2048)
+    new_certificates = forms.CharField(required=False, widget=forms.Textarea)
+    removed_certificates = forms.MultipleChoiceField(required=False)
+    idp_initiated = forms.BooleanField(required=False)
+
+    advanced = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    request_binding = forms.ChoiceField(choices=Binding.choices, required=False)
+    sign_requests = forms.BooleanField(required=False)
+    force_authn = forms.BooleanField(required=False)
+    authn_contexts = forms.CharField(max_length=1000, required=False, widget=forms.Textarea)
+    name_id_format = line(200)
+    subject_attribute = line(300)
+    email_attribute = line(300)
+    first_name_attribute = line(300)
+    last_name_attribute = line(300)
+    allow_cbc = forms.BooleanField(required=False)
+    logout_url = line(2048)
+    logout_binding = forms.ChoiceField(choices=Binding.choices, required=False)
+    logout_answer_url = line(2048)
+    domains = forms.ModelMultipleChoiceField(Domain.objects.none(), required=False)
+
+    upload_too_large = False
+
+    def __init__(
+        self,
+        company: Company,
+        connection: SamlConnection | None,
+        *,
+        now: datetime,
+        **keywords: Any,
+    ) -> None:
+        super().__init__(**keywords)
+        self.company, self.connection, self.now = company, connection, now
+        self.certificates = list(connection.certificates.all()) if connection else []
+        self._field("removed_certificates").choices = [
+            (row.fingerprint, row.fingerprint) for row in self.certificates
+        ]
+        self._field("domains").queryset = company.domains.filter(verified_at__isnull=False)
+        # A copy: the page goes on showing the connection as it is.
+        self.draft = Draft(copy(connection), list(self.certificates))
+
+    def _field(self, name: str) -> Any:
+        return self.fields[name]
+
+    @classmethod
+    def current_connection(cls, connection: SamlConnection | None) -> dict[str, Any]:
+        """The values as they are, for a form that was not sent yet."""
+        shown = connection or SamlConnection()
+        plain = (*ADVANCED_TEXTS, *ADVANCED_SWITCHES, *ADVANCED_CHOICES)
+        return {
+            "saml_enabled": shown.enabled,
+            "name": shown.name,
+            "metadata_url": shown.metadata_url,
+            "idp_entity_id": shown.idp_entity_id,
+            "target_url": shown.target_url,
+            "idp_initiated": shown.idp_initiated,
+            "authn_contexts": "\n".join(shown.authn_contexts.split()),
+            "domains": [one.id for one in connection.domains.all()] if connection else [],
+            **{name: getattr(shown, name) for name in plain},
+        }
+
+    @property
+    def advanced_errors(self) -> bool:
+        """Whether something in the folded part is wrong: then it is open."""
+        names = (*ADVANCED_TEXTS, *ADVANCED_CHOICES, "authn_contexts", "domains")
+        return self.is_bound and any(name in self.errors for name in names)
+
+    def clean_metadata_file(self) -> bytes:
+        if self.upload_too_large:
+            limit = settings.FILE_UPLOAD_MAX_MEMORY_SIZE // (1024 * 1024)
+            raise forms.ValidationError(
+                _("This file is too large: metadata has at most %(limit)s MB.") % {"limit": limit}
+            )
+        file = cast("UploadedFile[bytes] | None", self.cleaned_data.get("metadata_file"))
+        return file.read() if file else b""
+
+    def clean_logout_url(self) -> str:
+        return self._web_address("logout_url")
+
+    def clean_logout_answer_url(self) -> str:
+        return self._web_address("logout_answer_url")
+
+    def clean_authn_contexts(self) -> str:
+        contexts = str(self.cleaned_data["authn_contexts"]).split()
+        if not all(one.isprintable() for one in contexts):
+            raise forms.ValidationError(_("Enter URIs, one a line."))
+        return " ".join(contexts)
+
+    def _web_address(self, name: str) -> str:
+        typed = str(self.cleaned_data[name])
+        if typed and not is_web_address(typed):
+            raise forms.ValidationError(_("Enter an address that starts with https://"))
+        return typed
+
+    def clean_connection(self, values: dict[str, Any]) -> None:
+        """Take the draft from the cleaned fields; an untouched empty section makes none."""
+        names = ("name", "metadata", "metadata_file", "metadata_url", "idp_entity_id")
+        wanted = (*names, "target_url", "new_certificates")
+        if self.connection is None and not any(values.get(one) for one in wanted):
+            return
+        draft = self.draft
+        draft.connection = draft.connection or SamlConnection(company=self.company)
+        self._take_fields(draft.connection, values)
+        removed = set(values.get("removed_certificates", []))
+        draft.kept = [row for row in self.certificates if row.fingerprint not in removed]
+        self._read_metadata(values)
+        self._add_certificates(values.get("new_certificates", ""))
+        if not draft.connection.name and "name" not in self.errors:
+            self.add_error("name", _("Enter the text of the sign-in button, such as “Acme SSO”."))
+        target = draft.connection.target_url
+        if target and not is_web_address(target) and "target_url" not in self.errors:
+            self.add_error(
+                "target_url",
+                _(
+                    "Enter the address of the identity provider's sign-in service, starting with "
+                    "https://"
+                ),
+            )
+
+    def _take_fields(self, connection: SamlConnection, values: dict[str, Any]) -> None:
+        connection.enabled = values["saml_enabled"]
+        connection.idp_initiated = values["idp_initiated"]
+        for name in ("name", "idp_entity_id", "target_url"):
+            setattr(connection, name, values.get(name, ""))
+        if not values.get("advanced"):
+            return
+        for name in (*ADVANCED_TEXTS, *ADVANCED_SWITCHES):
+            setattr(connection, name, values.get(name, ""))
+        for name in ADVANCED_CHOICES:
+            setattr(connection, name, values.get(name) or Binding.REDIRECT)
+        connection.authn_contexts = values.get("authn_contexts", "")
+        self.draft.domains = list(values.get("domains", []))
+
+    def _read_metadata(self, values: dict[str, Any]) -> None:
+        """Metadata is the provider's own word: it replaces what the fields say."""
+        connection = self.draft.connection
+        assert connection is not None
+        pasted, uploaded = values.get("metadata") or "", values.get("metadata_file") or b""
+        url = values.get("metadata_url", "")
+        is_new_url = bool(url) and url != (self.connection.metadata_url if self.connection else "")
+        if url != connection.metadata_url:
+            connection.metadata_url, connection.metadata_problem = url, ""
+            connection.metadata_due_at = self.now if url else None
+        try:
+            if pasted.strip():
+                self._take_metadata("metadata", pasted.encode())
+            elif uploaded:
+                self._take_metadata("metadata_file", uploaded)
+            elif is_new_url:
+                networks = settings.PASSERELLE.private_networks
+                self._take_metadata("metadata_url", fetch(url, private_networks=networks))
+                connection.metadata_read_at = self.now
+        except FetchError as error:
+            sentence = _("The metadata could not be fetched: %(problem)s.")
+            self.add_error("metadata_url", sentence % {"problem": error})
+
+    def _take_metadata(self, field_name: str, document: bytes) -> None:
+        connection = self.draft.connection
+        assert connection is not None
+        try:
+            read = read_metadata(document, now=self.now)
+        except saml.SAMLError as error:
+            self.add_error(field_name, metadata_sentence(error))
+            return
+        for name, value in settings_of(read).items():
+            setattr(connection, name, value)
+        given = {one.fingerprint: one for one in read.certificates}
+        self.draft.from_metadata = frozenset(given)
+        self.draft.kept = [row for row in self.draft.kept if row.fingerprint in given]
+        known = {row.fingerprint for row in self.draft.kept}
+        self.draft.added = [one for key, one in given.items() if key not in known]
+
+    def _add_certificates(self, text: str) -> None:
+        if not text.strip():
+            return
+        known = {row.fingerprint for row in self.draft.kept}
+        known |= {one.fingerprint for one in self.draft.added}
+        try:
+            found = saml.load_certificates(text)
+        except saml.SAMLError as error:
+            self.add_error("new_certificates", metadata_sentence(error))
+            return
+        self.draft.added += [one for one in found if one.fingerprint not in known]

@@ -1,0 +1,107 @@
+"""Announce certificates that are about to expire, before anybody is locked out."""
+
+import logging
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from passerelle.directory.inserts import insert_or_nothing
+from passerelle.directory.models import User
+from passerelle.identifiers import uuid7
+from passerelle.sso.models import ExpiryNotice, SamlConnection, SigningCertificate
+
+log = logging.getLogger("passerelle")
+
+NOTICE_DAYS = (30, 15, 7, 3, 1)
+EXPIRY_NOTICE = timedelta(days=NOTICE_DAYS[0])
+
+
+def last_certificate(certificates: Iterable[SigningCertificate]) -> SigningCertificate | None:
+    """The certificate that is valid longest: while it is, nobody is locked out."""
+    return max(certificates, key=lambda one: one.not_after, default=None)
+
+
+def notice_days(not_after: datetime, *, now: datetime) -> int | None:
+    """The notice that is due: 30, 15, 7, 3 or 1 days before the end; none while it is far."""
+    left = not_after - now
+    due = [days for days in NOTICE_DAYS if left <= timedelta(days=days)]
+    return min(due) if due else None
+
+
+def send_notices(now: datetime) -> int:
+    """Announce each step once, by log and by e-mail; return how many were announced."""
+    sent = 0
+    connections = SamlConnection.objects.filter(enabled=True).select_related("company")
+    for connection in connections.prefetch_related("certificates"):
+        certificate = last_certificate(connection.certificates.all())
+        if certificate is None:
+            continue
+        days = notice_days(certificate.not_after, now=now)
+        if days is None:
+            continue
+        notice = ExpiryNotice(
+            id=uuid7(),
+            company_id=connection.company_id,
+            connection=connection,
+            fingerprint=certificate.fingerprint,
+            days=days,
+            sent_at=now,
+        )
+        if insert_or_nothing(notice):
+            _announce(connection, certificate, now)
+            sent += 1
+    return sent
+
+
+def _announce(connection: SamlConnection, certificate: SigningCertificate, now: datetime) -> None:
+    end = certificate.not_after
+    state = "expired" if end <= now else "expires"
+    company = connection.company
+    log.warning(
+        "the last certificate of %s/%s %s on %s",
+        company.slug,
+        connection.slug,
+        state,
+        f"{end:%Y-%m-%d}",
+    )
+    administrators = User.objects.filter(
+        company=company, is_administrator=True, status=User.Status.ACTIVE
+    ).values_list("email", flat=True)
+    if settings.PASSERELLE.email_url and administrators:
+        _mail(connection, certificate, list(administrators), expired=end <= now)
+
+
+def settings_address(connection: SamlConnection) -> str:
+    base = settings.PASSERELLE.base_url
+    return f"{base}/settings/security/?connection={connection.slug}"
+
+
+def _mail(
+    connection: SamlConnection, certificate: SigningCertificate, to: list[str], *, expired: bool
+) -> None:
+    """One message to each, in both languages: nobody has told us which they read."""
+    context = {
+        "connection": connection,
+        "company": connection.company,
+        "certificate": certificate,
+        "expired": expired,
+        "address": settings_address(connection),
+    }
+    texts, subjects = [], []
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            lines = render_to_string("expiry_notice.txt", context).strip()
+            subject, _, text = lines.partition("\n")
+            subjects.append(subject)
+            texts.append(text.strip())
+    body = "\n\n————\n\n".join(texts)
+    messages = [EmailMessage(subjects[0], body, None, [one]) for one in to]
+    try:
+        get_connection().send_messages(messages)
+    except OSError as error:
+        # The page, `check` and the log say the same: a mail server that is away stops nothing.
+        log.error("an expiry notice could not be sent by e-mail: %s", error)

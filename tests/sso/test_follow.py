@@ -1,0 +1,192 @@
+"""Metadata that is followed: what is harmless is taken over, the rest waits for a person."""
+
+import base64
+from datetime import timedelta
+
+import pytest
+
+from passerelle.audit.models import AuditEvent
+from passerelle.audit.record import OPERATOR
+from passerelle.sso.connections import trusted_certificates
+from passerelle.sso.follow import decide, follow_all, held_difference
+from passerelle.sso.models import SamlConnection
+from tests.configfile.files import metadata_of
+from tests.world import NOW, idp_of, load_certificate_of, make_company, signing_key
+
+pytestmark = pytest.mark.django_db
+PATH = "/metadata"
+OLD, NEXT = "acme", "next"
+
+
+@pytest.fixture
+def acme(web):
+    connection = make_company().connections.get()
+    connection.metadata_url = web.url(PATH)
+    connection.metadata_due_at = NOW
+    connection.save()
+    return connection
+
+
+def key_of(*names: str) -> bytes:
+    """Acme's metadata with the certificates of these keys."""
+    document = metadata_of("acme", key=signing_key(names[0]))
+    first = base64.b64encode(signing_key(names[0]).certificate_der)
+    start = document.index(b"<md:KeyDescriptor")
+    end = document.index(b"</md:KeyDescriptor>") + len(b"</md:KeyDescriptor>")
+    one = document[start:end]
+    every = b"".join(
+        one.replace(first, base64.b64encode(signing_key(name).certificate_der)) for name in names
+    )
+    return document[:start] + every + document[end:]
+
+
+def published(web, document: bytes) -> None:
+    web.answers[PATH] = (200, document)
+
+
+def now_trusted() -> set[str]:
+    connection = SamlConnection.objects.select_related("company").get(slug="acme")
+    return {one.fingerprint for one in trusted_certificates(connection)}
+
+
+def fingerprint(name: str) -> str:
+    return load_certificate_of(name).fingerprint
+
+
+def again() -> SamlConnection:
+    return SamlConnection.objects.select_related("company").get(slug="acme")
+
+
+def events() -> list[str]:
+    return list(AuditEvent.objects.order_by("id").values_list("event", flat=True))
+
+
+def test_a_rollover_goes_by_itself_and_costs_nobody_a_sign_in(acme, web):
+    published(web, key_of(OLD, NEXT))
+    assert follow_all(NOW) == 1
+    assert now_trusted() == {fingerprint(OLD), fingerprint(NEXT)}
+    published(web, key_of(NEXT))
+    assert follow_all(NOW + timedelta(days=1)) == 1
+    assert now_trusted() == {fingerprint(NEXT)}
+    assert events() == ["connection:metadata_followed"] * 2
+
+
+def test_metadata_that_says_the_same_changes_nothing(acme, web):
+    published(web, key_of(OLD))
+    version = acme.company.version
+    follow_all(NOW)
+    assert events() == []
+    assert again().company.version == version
+    assert again().metadata_read_at == NOW
+
+
+def test_it_is_asked_once_a_day_or_as_it_says(acme, web):
+    published(web, key_of(OLD))
+    follow_all(NOW)
+    assert again().metadata_due_at == NOW + timedelta(days=1)
+    assert follow_all(NOW + timedelta(hours=23)) == 0
+    document = key_of(OLD).replace(
+        b"<md:EntityDescriptor ", b'<md:EntityDescriptor cacheDuration="PT2H" '
+    )
+    published(web, document)
+    follow_all(NOW + timedelta(days=1))
+    assert again().metadata_due_at == NOW + timedelta(days=1, hours=2)
+    assert len(web.asked) == 2
+
+
+HELD = {
+    "another entity ID": lambda: key_of(OLD).replace(
+        idp_of("acme").encode(), b"https://new.acme.example/metadata"
+    ),
+    "another address": lambda: key_of(OLD).replace(
+        b"https://idp.acme.example/sso", b"https://evil.example/sso"
+    ),
+    "no key in common": lambda: key_of(NEXT),
+}
+
+
+@pytest.mark.parametrize("change", HELD.values(), ids=HELD)
+def test_what_could_hand_the_door_to_somebody_else_waits_for_a_person(acme, web, change):
+    before = (again().idp_entity_id, again().target_url, now_trusted())
+    published(web, change())
+    follow_all(NOW)
+    assert (again().idp_entity_id, again().target_url, now_trusted()) == before
+    assert held_difference(again(), now=NOW).needs_a_person
+    follow_all(NOW + timedelta(days=1))
+    assert events() == ["connection:metadata_held"]
+
+
+def test_an_administrator_accepts_what_was_held(acme, web):
+    acme.certificates.update(from_metadata=True)
+    published(web, HELD["no key in common"]())
+    follow_all(NOW)
+    decide(again(), accept=True, actor=OPERATOR, now=NOW)
+    assert now_trusted() == {fingerprint(NEXT)}
+    assert again().metadata_held == ""
+    assert events()[-1] == "connection:metadata_accepted"
+    follow_all(NOW + timedelta(days=1))
+    assert events()[-1] == "connection:metadata_accepted"
+
+
+def test_a_certificate_that_was_added_by_hand_stays_whatever_metadata_says(acme, web):
+    published(web, HELD["no key in common"]())
+    follow_all(NOW)
+    decide(again(), accept=True, actor=OPERATOR, now=NOW)
+    assert now_trusted() == {fingerprint(OLD), fingerprint(NEXT)}
+
+
+def test_what_was_dismissed_is_not_asked_again_until_it_changes(acme, web):
+    published(web, HELD["another address"]())
+    follow_all(NOW)
+    decide(again(), accept=False, actor=OPERATOR, now=NOW)
+    follow_all(NOW + timedelta(days=1))
+    assert again().metadata_held == ""
+    published(web, HELD["no key in common"]())
+    follow_all(NOW + timedelta(days=2))
+    assert again().metadata_held
+    assert events() == [
+        "connection:metadata_held",
+        "connection:metadata_dismissed",
+        "connection:metadata_held",
+    ]
+
+
+PROBLEMS = {
+    "nothing there": (404, b"", "received 404"),
+    "no metadata": (200, b"<html/>", "metadata_malformed"),
+    "metadata that ended": (
+        200,
+        b'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"/>',
+        "metadata_no_idp",
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "body", "problem"), PROBLEMS.values(), ids=PROBLEMS)
+def test_metadata_that_cannot_be_read_changes_nothing_and_is_tried_again_soon(
+    acme, web, status, body, problem
+):
+    web.answers[PATH] = (status, body)
+    follow_all(NOW)
+    assert problem in again().metadata_problem
+    assert again().metadata_due_at == NOW + timedelta(hours=1)
+    assert now_trusted() == {fingerprint(OLD)}
+    published(web, key_of(OLD))
+    follow_all(NOW + timedelta(hours=1))
+    assert again().metadata_problem == ""
+
+
+def test_metadata_that_has_ended_is_not_used(acme, web):
+    ended = key_of(OLD, NEXT).replace(
+        b"<md:EntityDescriptor ", b'<md:EntityDescriptor validUntil="2030-01-01T00:00:00Z" '
+    )
+    published(web, ended)
+    follow_all(NOW)
+    assert "metadata_expired" in again().metadata_problem
+    assert now_trusted() == {fingerprint(OLD)}
+
+
+def test_replicas_do_not_all_ask_at_once(acme, web):
+    published(web, key_of(OLD))
+    SamlConnection.objects.update(metadata_due_at=NOW + timedelta(minutes=5))
+    assert follow_all(NOW) == 0
