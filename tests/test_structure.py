@@ -11,7 +11,11 @@ from tests.world import make_administrator, make_company, make_user
 
 SOURCE = Path(passerelle.__file__).parent
 SETTINGS_PAGES = ["/settings/security/", "/settings/sign-ins/", "/settings/sign-ins/AAA-AAA/"]
-SETTINGS_ACTIONS = ["/settings/sign-ins/AAA-AAA/approve/"]
+SETTINGS_ACTIONS = [
+    "/settings/sign-ins/AAA-AAA/approve/",
+    "/settings/security/key/",
+    "/settings/security/metadata/",
+]
 
 
 def test_no_file_is_longer_than_four_hundred_lines():

@@ -127,3 +127,41 @@ def test_check_names_settings_that_are_not_enforced(acme):
     findings = {one["check"]: one for one in json.loads(done.stdout)["checks"] if not one["passed"]}
     assert done.returncode == 1
     assert "two_factor = required is kept, not enforced" in findings["security"]["detail"]
+
+
+CONNECTION = """
+  [[companies.saml]]
+  slug = "acme"
+  name = "Acme SSO"
+"""
+
+
+@pytest.fixture
+def connected(acme):
+    with (acme.folder / "acme.toml").open("a", encoding="utf-8") as file:
+        file.write(CONNECTION)
+    assert acme.run("apply", "acme.toml").returncode == 0
+    return acme
+
+
+def test_a_key_is_rotated_and_both_are_listed_while_they_overlap(connected):
+    done = connected.run("keys", "rotate", "acme")
+    assert b"is published at http://127.0.0.1:8000/auth/saml/acme/metadata" in done.stdout
+    keys = json.loads(connected.run("keys", "list", "--json").stdout)
+    assert [bool(key["retires_at"]) for key in keys] == [False, True]
+    assert b"PRIVATE" not in connected.run("export").stdout
+    assert "CONNECTION" in refused(connected.run("keys", "rotate", "nobody"))
+
+
+def test_a_preview_of_junk_is_a_refusal_and_a_wrong_connection_is_wrong_use(connected):
+    (connected.folder / "response").write_text("junk")
+    done = connected.run("preview", "response", "--connection", "acme", "--json")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["reason"] == "malformed_message"
+    done = connected.run("preview", "response", "--connection", "acme")
+    assert done.stdout.startswith(b"nobody would be refused: malformed_message")
+    assert "--connection" in refused(connected.run("preview", "response", "--connection", "x"))
+    assert "--at" in refused(
+        connected.run("preview", "response", "--connection", "acme", "--at", "soon")
+    )
+    assert "No such file" in refused(connected.run("preview", "none", "--connection", "acme"))

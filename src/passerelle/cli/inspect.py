@@ -14,7 +14,6 @@ from typing import Any, TypeVar
 from passerelle import saml
 from passerelle.cli.errors import UsageError
 from passerelle.saml.certificate import PrivateKey, load_private_key
-from passerelle.saml.checks import check_of_reason
 from passerelle.saml.errors import MessageError
 from passerelle.saml.xml import parse_instant
 
@@ -108,7 +107,7 @@ def _run_batch(path: str) -> int:
     """Judge each line; a line that cannot be read gets an error, the rest goes on."""
     read_all = True
     # Not splitlines(): a JSON string may hold what only Unicode takes for the end of a line.
-    for line in _read_file(path).split(b"\n"):
+    for line in read_file(path).split(b"\n"):
         if not line.strip():
             continue
         name = None
@@ -168,18 +167,16 @@ def judge_case(case: Case, *, now: datetime) -> saml.Judgement:
         sp_entity_id=case.sp_entity_id,
         acs_url=case.acs_url,
         request_id=case.request_id,
-        now=_instant(case.at) if case.at else now,
+        now=read_instant(case.at) if case.at else now,
         clock_skew=_skew(case.clock_skew),
         allow_sha1=case.allow_sha1,
         decryption_keys=tuple(_private_key(path) for path in case.sp_keys),
         allow_cbc=case.allow_cbc,
     )
     try:
-        message = saml.decode_response(_read_file(case.response_file))
+        message = saml.decode_response(read_file(case.response_file))
     except MessageError as error:
-        check = check_of_reason(error.reason, "message")
-        failed = saml.Check(check, False, error.expected, error.received, error.reason)
-        return saml.Judgement(checks=[failed])
+        return saml.Judgement(checks=[saml.Check.failed("message", error)])
     return saml.judge(message, expected)
 
 
@@ -199,17 +196,17 @@ def _trusted(case: Case) -> tuple[str, tuple[saml.Certificate, ...]]:
 
 @cache
 def _metadata(path: str, entity_id: str | None) -> saml.IdPMetadata:
-    return _usable(path, lambda: saml.read_idp_metadata(_read_file(path), entity_id=entity_id))
+    return _usable(path, lambda: saml.read_idp_metadata(read_file(path), entity_id=entity_id))
 
 
 @cache
 def _certificates(path: str) -> tuple[saml.Certificate, ...]:
-    return _usable(path, lambda: saml.load_certificates(_read_file(path)))
+    return _usable(path, lambda: saml.load_certificates(read_file(path)))
 
 
 @cache
 def _private_key(path: str) -> PrivateKey:
-    return _usable(path, lambda: load_private_key(_read_file(path)))
+    return _usable(path, lambda: load_private_key(read_file(path)))
 
 
 def _usable(path: str, read: Callable[[], T]) -> T:
@@ -219,14 +216,14 @@ def _usable(path: str, read: Callable[[], T]) -> T:
         raise UsageError(_printable(f"{path}: {error}")) from error
 
 
-def _read_file(path: str) -> bytes:
+def read_file(path: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _instant(text: str) -> datetime:
+def read_instant(text: str) -> datetime:
     try:
         return parse_instant(text, "--at")
     except MessageError as error:

@@ -21,6 +21,8 @@ COMMANDS = (
     "sign-ins",
     "admin",
     "inspect",
+    "preview",
+    "keys",
     "check",
     "audit",
 )

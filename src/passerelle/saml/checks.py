@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from passerelle.saml.assertion import Assertion, BearerConfirmation
 from passerelle.saml.certificate import Certificate, PrivateKey
-from passerelle.saml.errors import shortened
+from passerelle.saml.errors import DecryptionError, MessageError, shortened
 from passerelle.saml.xml import written
 
 
@@ -73,6 +73,14 @@ class Check(NamedTuple):
     received: str | None = None
     reason: str | None = None
     values: Mapping[str, str] = MappingProxyType({})
+
+    @classmethod
+    def failed(cls, otherwise: str, error: MessageError) -> "Check":
+        """The check that a failure while reading belongs to, `otherwise` where it names none."""
+        check = check_of_reason(error.reason, otherwise)
+        if isinstance(error, DecryptionError):
+            check = "decryption"
+        return cls(check, False, error.expected, error.received, error.reason, dict(error.values))
 
 
 def check_version(received: Received, expected: Expected) -> Check | None:

@@ -10,7 +10,7 @@ from passerelle.saml import checks, xml
 from passerelle.saml.assertion import Assertion, read_assertion, read_issuer
 from passerelle.saml.certificate import Certificate
 from passerelle.saml.checks import Check, Envelope, Expected, Received
-from passerelle.saml.errors import DecryptionError, MessageError
+from passerelle.saml.errors import MessageError
 from passerelle.saml.names import (
     ASSERTION_NS,
     SAML1_PROTOCOL_NS,
@@ -118,11 +118,7 @@ def _made(made: list[Check], name: str, step: Callable[[], T]) -> T | None:
     try:
         result = step()
     except MessageError as error:
-        name = checks.check_of_reason(error.reason, name)
-        name = "decryption" if isinstance(error, DecryptionError) else name
-        made.append(
-            Check(name, False, error.expected, error.received, error.reason, dict(error.values))
-        )
+        made.append(Check.failed(name, error))
         return None
     if isinstance(result, SignedParts):
         made.extend(result.checks)

@@ -16,7 +16,7 @@ from django.db import transaction
 
 from passerelle import saml
 from passerelle.directory.inserts import insert_or_nothing
-from passerelle.saml.checks import Check, check_of_reason
+from passerelle.saml.checks import Check
 from passerelle.saml.errors import MessageError
 from passerelle.sso.connection_keys import own_keys, signing_key
 from passerelle.sso.connections import (
@@ -119,7 +119,7 @@ def accept_response(
     if unreadable:
         judgement = saml.Judgement(checks=[unreadable])
     else:
-        judgement = saml.judge(message, _expected(connection, request_id, request, now))
+        judgement = saml.judge(message, expected_of(connection, request_id, request, now))
     trace.checks = [stored(check) for check in judgement.checks]
     trace.verified = judgement.verified is not None
     if judgement.verified and (name_id := judgement.verified.name_id):
@@ -142,8 +142,7 @@ def _open_message(field: str) -> tuple[bytes, str | None, Check | None]:
         message = saml.decode_response(field)
         return message, saml.peek(message).in_response_to, None
     except MessageError as error:
-        check = check_of_reason(error.reason, "message")
-        return b"", None, Check(check, False, error.expected, error.received, error.reason)
+        return b"", None, Check.failed("message", error)
 
 
 def _who_is_asked(slug: str, request_id: str | None) -> tuple[SamlConnection, AuthnRequest | None]:
@@ -160,7 +159,7 @@ def refuse_message(
 ) -> SignIn:
     """Keep the trace of a message that could not even be taken out of its form."""
     trace = Trace(connection=connection, now=now, address=address)
-    reason = trace.failed(Check("message", False, error.expected, error.received, error.reason))
+    reason = trace.failed(Check.failed("message", error))
     return keep(trace, outcome="refused", reason=reason)
 
 
@@ -178,7 +177,7 @@ def _refuse_if_unusable(connection: SamlConnection, address: str | None, now: da
     raise Refused(keep(trace, outcome="refused", reason=reason))
 
 
-def _expected(
+def expected_of(
     connection: SamlConnection,
     request_id: str | None,
     request: AuthnRequest | None,
