@@ -13,6 +13,7 @@ SOURCE = Path(passerelle.__file__).parent
 SETTINGS_PAGES = ["/settings/security/", "/settings/sign-ins/", "/settings/sign-ins/AAA-AAA/"]
 SETTINGS_ACTIONS = [
     "/settings/sign-ins/AAA-AAA/approve/",
+    "/settings/sign-ins/AAA-AAA/certificate/",
     "/settings/security/key/",
     "/settings/security/metadata/",
 ]

@@ -7,6 +7,7 @@ import pytest
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import User
 from passerelle.practice_idp.people import Person
+from passerelle.saml import load_certificate
 from passerelle.sso.models import SignIn
 from tests.browsing import Browser, reference_in
 from tests.world import GRACE, make_administrator, make_company
@@ -93,7 +94,7 @@ def test_the_list_asks_the_database_as_little_for_many_as_for_few(
 ):
     for number in range(5):
         Browser().sign_in(acme, Person(f"u-{number}", f"p{number}@acme.example", "P", "Example"))
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         alice.get(PAGE)
 
 
@@ -135,7 +136,7 @@ def test_a_newcomer_who_has_to_be_approved_waits_and_is_approved_from_the_page(a
     alice.post(f"{PAGE}{reference}/approve/")
     assert AuditEvent.objects.filter(event="user:approved").count() == 1
     assert Browser().sign_in(acme).status_code == 302
-    assert "does not wait any more" in alice.get(f"{PAGE}{reference}/").content.decode()
+    assert "can sign in now" in alice.get(f"{PAGE}{reference}/").content.decode()
 
 
 def test_another_companys_administrator_cannot_approve(acme):
@@ -161,6 +162,68 @@ def test_approving_an_attempt_approves_who_made_it_whatever_address_it_brought(a
     statuses = dict(User.objects.values_list("email", "status"))
     assert statuses["grace@acme.example"] == "active"
     assert statuses["bob@acme.example"] == "pending"
+
+
+def test_who_waits_stands_above_the_list(acme, alice):
+    acme.company.newcomers = "approve"
+    acme.company.version += 1
+    acme.company.save()
+    reference = reference_in(Browser().sign_in(acme))
+    Browser().sign_in(acme)
+    page = alice.get(PAGE).content.decode()
+    assert "1 person waits for your decision" in page
+    alice.post(f"{PAGE}{reference}/approve/")
+    assert "waits for your decision" not in alice.get(PAGE).content.decode()
+
+
+@pytest.mark.parametrize("typed", [str.lower, lambda text: text.replace("-", " "), str.swapcase])
+def test_a_dictated_reference_is_found(acme, alice, typed):
+    reference = reference_in(Browser().sign_in(acme, fault="expired"))
+    page = alice.get(PAGE, {"q": typed(reference)}).content.decode()
+    assert f"/settings/sign-ins/{reference}/" in page
+
+
+def test_a_known_person_without_an_address_is_named_by_the_account(acme, alice):
+    Browser().sign_in(acme)
+    Browser().sign_in(acme, fault="no_email")
+    row = SignIn.objects.order_by("-time").first()
+    assert row.email is None
+    assert "grace@acme.example signed in" in alice.get(f"{PAGE}{row.reference}/").content.decode()
+    assert "nothing was verified" not in alice.get(PAGE).content.decode()
+
+
+def test_an_unknown_certificate_is_accepted_after_its_fingerprint_was_compared(acme, alice):
+    reference = reference_in(Browser().sign_in(acme, fault="stranger"))
+    row = SignIn.objects.get()
+    offered = load_certificate(row.offered_certificate)
+    page = alice.get(f"{PAGE}{reference}/").content.decode()
+    assert offered.fingerprint in page
+    action = f"{PAGE}{reference}/certificate/"
+    answer = alice.post(action, follow=True)
+    assert "Tick the box first" in answer.content.decode()
+    assert acme.certificates.count() == 1
+    answer = alice.post(action, {"fingerprint": offered.fingerprint}, follow=True)
+    assert "The certificate is trusted now." in answer.content.decode()
+    assert acme.certificates.count() == 2
+    assert AuditEvent.objects.filter(event="connection:certificate_accepted").count() == 1
+    assert "Accept this certificate" not in alice.get(f"{PAGE}{reference}/").content.decode()
+
+
+def test_another_companys_administrator_cannot_accept_a_certificate(acme):
+    reference = reference_in(Browser().sign_in(acme, fault="stranger"))
+    offered = load_certificate(SignIn.objects.get().offered_certificate)
+    mallory = Browser().enter(make_administrator(make_company("globex")))
+    answer = mallory.post(f"{PAGE}{reference}/certificate/", {"fingerprint": offered.fingerprint})
+    assert answer.status_code == 404
+    assert acme.certificates.count() == 1
+
+
+def test_the_cure_is_told_in_the_words_of_the_identity_providers_console(acme, alice):
+    acme.idp_entity_id = "http://www.okta.com/exk1"
+    acme.save()
+    reference = reference_in(Browser().sign_in(acme, fault="audience"))
+    page = alice.get(f"{PAGE}{reference}/").content.decode()
+    assert "Audience URI (SP Entity ID)" in page
 
 
 def test_a_decision_that_was_made_stays_made(acme, alice):

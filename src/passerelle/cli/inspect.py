@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from passerelle import saml
 from passerelle.cli.errors import UsageError
 from passerelle.saml.certificate import PrivateKey, load_private_key
+from passerelle.saml.consoles import Console, console_of
 from passerelle.saml.errors import MessageError
 from passerelle.saml.xml import parse_instant
 
@@ -240,6 +241,7 @@ def judgement_as_json(judgement: saml.Judgement) -> dict[str, Any]:
     """The document of `--json`; of a refused response nothing of its content is shown."""
     assertion = judgement.assertion if judgement.accepted else None
     name_id = assertion and assertion.name_id
+    console = console_of(judgement.claimed_issuer)
     return {
         "accepted": judgement.accepted,
         "reason": judgement.reason,
@@ -247,12 +249,12 @@ def judgement_as_json(judgement: saml.Judgement) -> dict[str, Any]:
         "name_id_format": name_id.format if name_id else None,
         "session_index": assertion.session_index if assertion else None,
         "attributes": {k: list(v) for k, v in assertion.attributes.items()} if assertion else {},
-        "checks": [check_as_json(check) for check in judgement.checks],
+        "checks": [check_as_json(check, console) for check in judgement.checks],
     }
 
 
-def check_as_json(check: saml.Check) -> dict[str, Any]:
-    detail, fix = saml.explain(check)
+def check_as_json(check: saml.Check, console: Console | None) -> dict[str, Any]:
+    detail, fix = saml.explain(check, console)
     return {
         "check": check.check,
         "passed": check.passed,
@@ -267,8 +269,9 @@ def judgement_as_text(judgement: saml.Judgement) -> str:
     """The same for people: a line a check, and what to do about the first that failed."""
     verdict = "accepted" if judgement.accepted else f"rejected: {judgement.reason}"
     lines: list[str] = [verdict, ""]
+    console = console_of(judgement.claimed_issuer)
     for check in judgement.checks:
-        detail, fix = saml.explain(check)
+        detail, fix = saml.explain(check, console)
         lines.append(f"  {'ok  ' if check.passed else 'FAIL'} {check.check}: {detail}")
         if not check.passed:
             lines += [f"       expected: {check.expected}", f"       received: {check.received}"]

@@ -51,21 +51,22 @@ def as_json(row: Any) -> dict[str, Any]:
         "reason": row.reason or None,
         "email": row.email,
         "count": row.count,
-        "checks": [_check(check) for check in row.checks],
+        "checks": [_check(check, row.connection) for check in row.checks],
     }
 
 
-def _check(check: dict[str, Any]) -> dict[str, Any]:
+def _check(check: dict[str, Any], connection: Any) -> dict[str, Any]:
     """A check with its sentences in English, as `inspect` has them."""
+    from passerelle.saml.consoles import console_of
     from passerelle.saml.explain import filled
     from passerelle.sso.explain import explain_stored
 
-    explained = explain_stored(check)
+    explained = explain_stored(check, console_of(connection and connection.idp_entity_id))
     return {
         "check": check["check"],
         "passed": check["passed"],
         "expected": check["expected"],
         "received": check["received"],
         "detail": filled(explained.detail, explained.values),
-        "fix": explained.fix,
+        "fix": explained.fix and filled(explained.fix, explained.values),
     }

@@ -15,9 +15,16 @@ class Marked:
         return bool(self.before or self.differs or self.after)
 
 
-def mark_difference(expected: str | None, received: str | None) -> tuple[Marked, Marked]:
-    """Both values, with the part marked in which they differ; nothing when they are the same."""
+def mark_difference(
+    expected: str | None, received: str | None, *, prose: bool = False
+) -> tuple[Marked, Marked]:
+    """Both values, with the part marked in which they differ; nothing when they are the same.
+
+    Nothing is marked in `prose`: there letters that happen to be alike mean nothing.
+    """
     one, other = expected or "", received or ""
+    if prose:
+        return Marked(one, "", ""), Marked(other, "", "")
     start = _alike(one, other)
     rest = min(len(one), len(other)) - start
     end = min(_alike(one[::-1], other[::-1]), rest)

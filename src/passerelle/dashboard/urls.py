@@ -23,4 +23,5 @@ urlpatterns = [
     path("settings/sign-ins/", sign_ins.sign_in_list),
     path("settings/sign-ins/<slug:reference>/", sign_ins.sign_in_detail),
     path("settings/sign-ins/<slug:reference>/approve/", sign_ins.approve_newcomer),
+    path("settings/sign-ins/<slug:reference>/certificate/", sign_ins.accept_certificate),
 ]

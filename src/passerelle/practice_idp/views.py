@@ -73,7 +73,9 @@ def directory(request: HttpRequest) -> HttpResponse:
     try:
         asked = _read_request(request.GET.get("SAMLRequest"), request.GET.get("RelayState", ""))
     except (MessageError, ValueError, zlib.error, binascii.Error):
-        return HttpResponseBadRequest(_("This is not a SAML request."), content_type="text/plain")
+        return HttpResponseBadRequest(
+            _("This is not a SAML request."), content_type="text/plain; charset=utf-8"
+        )
     context = {"people": PEOPLE, "faults": _fault_choices(), "asked": asked}
     return render(request, "practice_idp/directory.html", context)
 
@@ -105,11 +107,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     person = _person(request)
     acs_url = request.POST.get("acs_url", "")
     # It serves this installation only, whatever a form says.
-    if person is None or _origin(acs_url) != settings.PASSERELLE.base_url:
-        return HttpResponseBadRequest(_("Choose a person first."), content_type="text/plain")
+    readable = all(str(value).isprintable() for value in request.POST.values())
+    if person is None or not readable or _origin(acs_url) != settings.PASSERELLE.base_url:
+        return _choose_again(request)
     fault = find_fault(request.POST.get("fault", ""))
-    if not all(str(value).isprintable() for value in request.POST.values()):
-        return HttpResponseBadRequest(_("Choose a person first."), content_type="text/plain")
     issue = Issue(
         idp_entity_id=entity_id(),
         audience=request.POST.get("audience", ""),
@@ -132,6 +133,23 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "relay_state": request.POST.get("relay_state", ""),
     }
     return render(request, "practice_idp/post.html", context)
+
+
+def _choose_again(request: HttpRequest) -> HttpResponse:
+    """The same page once more, with what is missing."""
+    asked = Request(
+        id=request.POST.get("request_id", ""),
+        acs_url=request.POST.get("acs_url", ""),
+        audience=request.POST.get("audience", ""),
+        relay_state=request.POST.get("relay_state", ""),
+    )
+    context = {
+        "people": PEOPLE,
+        "faults": _fault_choices(),
+        "asked": asked,
+        "problem": _("Choose a person above, or enter an e-mail address here."),
+    }
+    return render(request, "practice_idp/directory.html", context, status=400)
 
 
 def _person(request: HttpRequest) -> Person | None:

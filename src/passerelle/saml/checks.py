@@ -73,6 +73,8 @@ class Check(NamedTuple):
     received: str | None = None
     reason: str | None = None
     values: Mapping[str, str] = MappingProxyType({})
+    certificate: Certificate | None = None
+    """The certificate that is not trusted, where that is what failed."""
 
     @classmethod
     def failed(cls, otherwise: str, error: MessageError) -> "Check":
@@ -80,7 +82,9 @@ class Check(NamedTuple):
         check = check_of_reason(error.reason, otherwise)
         if isinstance(error, DecryptionError):
             check = "decryption"
-        return cls(check, False, error.expected, error.received, error.reason, dict(error.values))
+        values = dict(error.values)
+        received, reason = error.received, error.reason
+        return cls(check, False, error.expected, received, reason, values, error.certificate)
 
 
 def check_version(received: Received, expected: Expected) -> Check | None:

@@ -6,6 +6,7 @@ Written once, in English, with `%(name)s` for what varies; pages translate the s
 from collections.abc import Mapping
 
 from passerelle.saml.checks import Check
+from passerelle.saml.consoles import Console, mend_in
 
 
 def gettext_noop(message: str) -> str:
@@ -235,11 +236,16 @@ FAILED: dict[str, tuple[str, str]] = {
 }
 
 
-def explain(check: Check) -> tuple[str, str | None]:
-    """What this check found, in one sentence, and what to change; nothing when it passed."""
+def explain(check: Check, console: Console | None = None) -> tuple[str, str | None]:
+    """What this check found, in one sentence, and what to change; nothing when it passed.
+
+    With a `console`, what to change is said in the words of that identity provider's console.
+    """
     if check.passed:
         return filled(PASSED.get(check.check, ""), check.values), None
     detail, fix = FAILED[check.reason or "malformed_message"]
+    if mended := mend_in(console, check.reason):
+        fix = filled(*mended)
     return filled(detail, check.values), fix
 
 

@@ -32,6 +32,10 @@ class Judgement:
     verified: Assertion | None = None
     """Read from verified bytes, but perhaps refused: for explanations, never for signing in."""
     certificate: Certificate | None = None
+    claimed_issuer: str | None = None
+    """Who the message says it is from, unverified: it only chooses the words of explanations."""
+    stranger: Certificate | None = None
+    """The certificate in the message, not trusted, that its signature was made with."""
 
     @property
     def reason(self) -> str | None:
@@ -94,12 +98,14 @@ def judge(message: bytes, expected: Expected) -> Judgement:
     judgement = Judgement()
     made = judgement.checks
     root = _made(made, "message", lambda: xml.parse(message))
+    judgement.claimed_issuer = None if root is None else root.findtext(saml("Issuer"))
     if root is None or not _made(made, "message_type", lambda: _check_type(root)):
         return judgement
     if not _made(made, "status", lambda: _check_status(root)):
         return judgement
     signed = _made(made, "signature", lambda: verify_parts(root, expected))
     if signed is None:
+        judgement.stranger = made[-1].certificate
         return judgement
     judgement.certificate = signed.assertion.certificate
     envelope = _made(made, "assertion", lambda: _read_envelope(signed.response, root))

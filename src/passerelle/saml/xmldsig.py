@@ -248,13 +248,15 @@ def _signer(
     # KeyInfo is never trusted: it only tells a wrong certificate from a changed message.
     stranger = _embedded(key_info)
     if stranger and _verifies(algorithm, stranger, value, signed):
-        raise MessageError(
+        unknown = MessageError(
             "certificate_unknown",
             expected=trusted,
             received=stranger.fingerprint,
             subject=stranger.subject,
             not_after=stranger.not_after.date().isoformat(),
         )
+        unknown.certificate = stranger
+        raise unknown
     raise MessageError(
         "signature_invalid",
         expected=f"a signature by {trusted}",

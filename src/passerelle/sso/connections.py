@@ -6,8 +6,14 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
+from django.db import transaction
+from django.db.models import F
 
 from passerelle import saml
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.inserts import insert_or_nothing
+from passerelle.directory.models import Company
 from passerelle.memory import Remembered
 from passerelle.sso.models import SamlConnection, SigningCertificate
 
@@ -134,6 +140,20 @@ def is_web_address(url: str) -> bool:
         )
     except ValueError:
         return False
+
+
+@transaction.atomic
+def trust_certificate(
+    connection: SamlConnection, certificate: saml.Certificate, *, actor: Actor, now: datetime
+) -> None:
+    """Trust one more certificate; those that are trusted already stay."""
+    new = certificate_row(connection, certificate)
+    if insert_or_nothing(new):
+        company = Company.objects.filter(id=connection.company_id)
+        company.update(version=F("version") + 1)
+        details = {"fingerprint": certificate.fingerprint, "subject": certificate.subject[:300]}
+        entry = Entry(EventName.CERTIFICATE_ACCEPTED, connection.name, details)
+        record([entry], company_id=connection.company_id, actor=actor, now=now)
 
 
 def certificate_row(

@@ -5,6 +5,7 @@ from typing import Any
 
 from passerelle import saml
 from passerelle.provisioning.describe import REFUSED as REFUSED_BY_PROVISIONING
+from passerelle.saml.consoles import Console, mend_in
 from passerelle.saml.explain import CHECK_NAMES as SAML_CHECK_NAMES
 from passerelle.saml.explain import FAILED as FAILED_SAML
 from passerelle.saml.explain import PASSED as SAML_PASSED
@@ -205,11 +206,14 @@ class Explained:
     values: dict[str, str]
 
 
-def explain_stored(check: dict[str, Any]) -> Explained:
-    """Explain a check as a trace keeps it."""
+def explain_stored(check: dict[str, Any], console: Console | None = None) -> Explained:
+    """Explain a check as a trace keeps it, in the words of the identity provider's console."""
     reason, name = check.get("reason") or "", check["check"]
     detail, fix = (PASSED.get(name, ""), None) if check["passed"] else EXPLAINED[reason]
     values = {**check.get("values", {}), "received": check.get("received") or "?"}
+    if not check["passed"] and (mended := mend_in(console, reason)):
+        fix, more = mended
+        values = {**values, **more}
     return Explained(
         name=CHECK_NAMES.get(name, name),
         passed=check["passed"],

@@ -122,6 +122,7 @@ def accept_response(
         judgement = saml.judge(message, expected_of(connection, request_id, request, now))
     trace.checks = [stored(check) for check in judgement.checks]
     trace.verified = judgement.verified is not None
+    trace.offered_certificate = judgement.stranger.pem if judgement.stranger else ""
     if judgement.verified and (name_id := judgement.verified.name_id):
         profile = profile_of(judgement.verified, name_id, connection)
         trace.email = profile.email.shown if profile.email else profile.email_received

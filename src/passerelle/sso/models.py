@@ -199,6 +199,8 @@ class SignIn(models.Model):
     reason = models.CharField(max_length=50, blank=True)
     email = models.CharField(max_length=300, null=True)  # noqa: DJ001 - null: nothing verified
     checks = models.JSONField(default=list)
+    # The certificate that signed and is not trusted (PEM), for whoever decides to trust it.
+    offered_certificate = models.TextField(blank=True)
     steps = models.JSONField(default=list)
     notes = models.JSONField(default=list)
     address = models.GenericIPAddressField(null=True)

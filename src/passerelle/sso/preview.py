@@ -10,6 +10,7 @@ from passerelle.provisioning import Plan, Refusal, plan
 from passerelle.provisioning.describe import NOTES, describe_step
 from passerelle.provisioning.model import Give, Withdraw
 from passerelle.saml.checks import Check
+from passerelle.saml.consoles import console_of
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
 from passerelle.sso.explain import explain_stored, stored
@@ -49,7 +50,7 @@ def preview_response(connection: SamlConnection, sent: bytes, *, now: datetime) 
         "steps": _steps(decision, connection),
         "grants": _grants(decision, connection),
         "notes": _notes(decision),
-        "checks": [_explained(one) for one in checks],
+        "checks": [_explained(one, connection) for one in checks],
     }
 
 
@@ -92,13 +93,13 @@ def _notes(decision: Plan | Refusal | None) -> list[str]:
     return [filled(NOTES[note.slug], {"value": note.value}) for note in decision.notes]
 
 
-def _explained(check: Check) -> dict[str, Any]:
-    explained = explain_stored(stored(check))
+def _explained(check: Check, connection: SamlConnection) -> dict[str, Any]:
+    explained = explain_stored(stored(check), console_of(connection.idp_entity_id))
     return {
         "check": check.check,
         "passed": check.passed,
         "expected": check.expected,
         "received": check.received,
         "detail": filled(explained.detail, explained.values),
-        "fix": explained.fix,
+        "fix": explained.fix and filled(explained.fix, explained.values),
     }

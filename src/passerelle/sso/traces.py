@@ -49,6 +49,7 @@ class Trace:
     """Whether an identity provider of the company stands behind it: strangers' are only counted."""
     checks: list[dict[str, Any]] = field(default_factory=list)
     email: str | None = None
+    offered_certificate: str = ""
     steps: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -71,6 +72,7 @@ def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None =
         reason=reason,
         email=trace.email and trace.email[:300],
         checks=trace.checks,
+        offered_certificate=trace.offered_certificate,
         steps=trace.steps,
         notes=trace.notes,
         address=trace.address,

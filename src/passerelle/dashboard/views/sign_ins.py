@@ -13,6 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
+from passerelle import saml
 from passerelle.audit.record import Actor
 from passerelle.dashboard.access import administrators_only
 from passerelle.dashboard.differences import mark_difference
@@ -20,7 +21,9 @@ from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.actions import approve
 from passerelle.directory.models import Company, User
 from passerelle.provisioning.describe import NOTES
+from passerelle.saml.consoles import console_of
 from passerelle.saml.explain import filled
+from passerelle.sso.connections import trust_certificate
 from passerelle.sso.explain import EXPLAINED, PHRASES, Explained, explain_stored
 from passerelle.sso.models import SignIn
 
@@ -38,14 +41,31 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
     if before:
         time, identifier = before
         found = found.filter(Q(time__lt=time) | Q(time=time, id__lt=identifier))
-    rows = list(found.select_related("connection").order_by("-time", "-id")[: PAGE + 1])
+    rows = list(found.select_related("connection", "user").order_by("-time", "-id")[: PAGE + 1])
     more = ""
     if len(rows) > PAGE:
         last = rows[PAGE - 1]
         cursor = f"{last.time.isoformat()}_{last.id}"
         more = "?" + urlencode({**{k: v for k, v in filters.items() if v}, "before": cursor})
-    context = {"rows": rows[:PAGE], "more": more, **filters, "is_filtered": any(filters.values())}
+    context = {
+        "rows": rows[:PAGE],
+        "more": more,
+        "waiting": _all_waiting(request.person.company),
+        **filters,
+        "is_filtered": any(filters.values()),
+    }
     return render(request, "sign_ins.html", context)
+
+
+def _all_waiting(company: Company) -> list[SignIn]:
+    """The newest attempt of each newcomer who waits for a decision."""
+    attempts = SignIn.objects.filter(
+        company=company, reason="approval_pending", user__status=User.Status.PENDING
+    )
+    newest: dict[object, SignIn] = {}
+    for row in attempts.select_related("user").order_by("-time", "-id")[:200]:
+        newest.setdefault(row.user_id, row)
+    return list(newest.values())
 
 
 def _typed(text: str) -> str:
@@ -58,9 +78,15 @@ def _filtered(found: QuerySet[SignIn], filters: dict[str, str]) -> QuerySet[Sign
         found = found.filter(outcome=filters["outcome"])
     if text := filters["q"][:100]:
         found = found.filter(
-            Q(reference=text.upper()) | Q(email__icontains=text) | Q(reason=text.lower())
+            Q(reference=_reference(text)) | Q(email__icontains=text) | Q(reason=text.lower())
         )
     return found
+
+
+def _reference(text: str) -> str:
+    """A reference however it was dictated: `uyza5u`, `UYZ A5U`, `UYZ-A5U`."""
+    letters = "".join(one for one in text.upper() if one.isalnum())
+    return f"{letters[:3]}-{letters[3:]}"
 
 
 def _cursor(text: str) -> tuple[datetime, UUID] | None:
@@ -76,7 +102,7 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
 
 
 def _find(company: Company, reference: str) -> SignIn:
-    found = SignIn.objects.filter(company=company, reference=reference)
+    found = SignIn.objects.filter(company=company, reference=_reference(reference))
     row = found.select_related("connection", "user").order_by("-time", "-id").first()
     if row is None:
         raise Http404
@@ -89,7 +115,18 @@ def sign_in_detail(request: PageRequest, reference: str) -> HttpResponse:
     """One attempt with each check; a reference that occurs twice shows the newest."""
     assert request.person is not None
     row = _find(request.person.company, reference)
-    return render(request, "sign_in.html", {**_detail(row), "waiting": _waiting(row)})
+    context = {**_detail(row), "waiting": _waiting(row), "offered": _offered(row)}
+    return render(request, "sign_in.html", {**context, "done": request.GET.get("done", "")})
+
+
+def _offered(row: SignIn) -> saml.Certificate | None:
+    """The certificate that this attempt was signed with, while its connection does not trust it."""
+    connection = row.connection
+    if not row.offered_certificate or connection is None:
+        return None
+    certificate = saml.load_certificate(row.offered_certificate)
+    trusted = connection.certificates.filter(fingerprint=certificate.fingerprint)
+    return None if trusted.exists() else certificate
 
 
 def _waiting(row: SignIn) -> User | None:
@@ -107,15 +144,36 @@ def approve_newcomer(request: PageRequest, reference: str) -> HttpResponse:
     user = _waiting(row)
     if user is not None:
         approve(user, actor=Actor("user", request.person.email), now=timezone.now())
-    return redirect(f"/settings/sign-ins/{row.reference}/?approved=1")
+    return redirect(f"/settings/sign-ins/{row.reference}/?done=approved")
+
+
+@require_POST
+@administrators_only
+def accept_certificate(request: PageRequest, reference: str) -> HttpResponse:
+    """Trust the certificate that this attempt was signed with, besides those trusted already."""
+    assert request.person is not None
+    row = _find(request.person.company, reference)
+    certificate = _offered(row)
+    # The fingerprint that was looked at and confirmed, and no other.
+    if certificate is None or row.connection is None:
+        return redirect(f"/settings/sign-ins/{row.reference}/")
+    if request.POST.get("fingerprint") != certificate.fingerprint:
+        return redirect(f"/settings/sign-ins/{row.reference}/?done=unconfirmed")
+    actor = Actor("user", request.person.email)
+    trust_certificate(row.connection, certificate, actor=actor, now=timezone.now())
+    return redirect(f"/settings/sign-ins/{row.reference}/?done=trusted")
 
 
 def _detail(row: SignIn) -> dict[str, Any]:
-    lines = [_line(explain_stored(check)) for check in row.checks]
+    console = console_of(row.connection.idp_entity_id) if row.connection else None
+    lines = [_line(explain_stored(check, console)) for check in row.checks]
     failed = next((line for line in lines if not line["passed"]), None)
     return {
         "row": row,
-        "lines": lines,
+        "who": row.user.email if row.user and row.outcome != SignIn.Outcome.REFUSED else row.email,
+        # What failed comes first; the rest is there to be unfolded.
+        "lines": [line for line in lines if not line["passed"]],
+        "passed": [line for line in lines if line["passed"]],
         "cause": failed and failed["detail"],
         "cure": failed and failed["fix"],
         "known_reason": row.reason in EXPLAINED,
@@ -140,7 +198,8 @@ def _value(value: str | None) -> str | None:
 
 def _line(explained: Explained) -> dict[str, Any]:
     expected, received = _value(explained.expected), _value(explained.received)
-    marked_expected, marked_received = mark_difference(expected, received)
+    phrases = explained.expected in PHRASES or explained.received in PHRASES
+    marked_expected, marked_received = mark_difference(expected, received, prose=phrases)
     return {
         "name": _(explained.name),
         "passed": explained.passed,
@@ -148,5 +207,5 @@ def _line(explained: Explained) -> dict[str, Any]:
         "expected": marked_expected,
         "received": marked_received,
         "detail": filled(_(explained.detail), explained.values) if explained.detail else "",
-        "fix": _(explained.fix) if explained.fix else "",
+        "fix": filled(_(explained.fix), explained.values) if explained.fix else "",
     }

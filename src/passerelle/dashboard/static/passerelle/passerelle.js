@@ -40,6 +40,7 @@ if (form) {
           : count === 0 ? status.dataset.kept
             : status.dataset.many.replace("{count}", count);
     bar.querySelector("[data-discard]").hidden = !dirty;
+    bar.toggleAttribute("data-dirty", dirty);
     return dirty;
   };
   form.addEventListener("input", update);

@@ -1,0 +1,223 @@
+"""The consoles of common identity providers: what each calls the settings that matter here.
+
+An explanation that says "set the audience" helps an expert; one that says which field on which page
+of Okta helps everybody. The labels are the consoles' own words, in English as they ship.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+
+def gettext_noop(message: str) -> str:
+    """Mark a sentence for the translators' catalogue."""
+    return message
+
+
+_ = gettext_noop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """Where a setting is found: a page, and the label on it."""
+
+    console: str
+    page: str
+    acs_url: str
+    audience: str
+    certificate: str
+    name_id: str
+    attributes: str
+    signing: str
+    encryption: str
+    assignment: str
+
+
+CONSOLES: dict[str, Console] = {
+    "okta": Console(
+        console="Okta",
+        page="Applications > (application) > General > SAML Settings",
+        acs_url="Single sign-on URL",
+        audience="Audience URI (SP Entity ID)",
+        certificate="Sign On > SAML Signing Certificates",
+        name_id="Name ID format",
+        attributes="Attribute Statements",
+        signing="Show Advanced Settings > Assertion Signature",
+        encryption="Show Advanced Settings > Assertion Encryption",
+        assignment="Assignments",
+    ),
+    "entra": Console(
+        console="Microsoft Entra ID",
+        page="Enterprise applications > (application) > Single sign-on",
+        acs_url="Reply URL (Assertion Consumer Service URL)",
+        audience="Identifier (Entity ID)",
+        certificate="SAML Certificates",
+        name_id="Attributes & Claims > Unique User Identifier (Name ID)",
+        attributes="Attributes & Claims",
+        signing="SAML Certificates > Edit > Signing Option",
+        encryption="Token encryption",
+        assignment="Users and groups",
+    ),
+    "google": Console(
+        console="Google Workspace",
+        page="Apps > Web and mobile apps > (app) > Service provider details",
+        acs_url="ACS URL",
+        audience="Entity ID",
+        certificate="Download metadata > Certificate",
+        name_id="Name ID format",
+        attributes="SAML attribute mapping",
+        signing="Signed response",
+        encryption="Service provider details",
+        assignment="User access",
+    ),
+    "adfs": Console(
+        console="AD FS",
+        page="AD FS Management > Relying Party Trusts > (trust) > Properties",
+        acs_url="Endpoints",
+        audience="Identifiers > Relying party identifiers",
+        certificate="AD FS > Service > Certificates > Token-signing",
+        name_id="Edit Claim Issuance Policy > Name ID",
+        attributes="Edit Claim Issuance Policy",
+        signing="Set-AdfsRelyingPartyTrust -SamlResponseSignature",
+        encryption="Encryption",
+        assignment="Edit Access Control Policy",
+    ),
+    "keycloak": Console(
+        console="Keycloak",
+        page="Clients > (client) > Settings",
+        acs_url="Master SAML Processing URL",
+        audience="Client ID",
+        certificate="Realm settings > Keys > RS256 > Certificate",
+        name_id="Name ID format",
+        attributes="Client scopes > (client)-dedicated > Mappers",
+        signing="Sign assertions",
+        encryption="Keys > Encrypt assertions",
+        assignment="Users",
+    ),
+    "onelogin": Console(
+        console="OneLogin",
+        page="Applications > (application) > Configuration",
+        acs_url="ACS (Consumer) URL",
+        audience="Audience (EntityID)",
+        certificate="SSO > X.509 Certificate",
+        name_id="SAML nameID format",
+        attributes="Parameters",
+        signing="SAML signature element",
+        encryption="Encrypt assertion",
+        assignment="Access",
+    ),
+    "ping": Console(
+        console="PingOne",
+        page="Applications > (application) > Configuration",
+        acs_url="ACS URLs",
+        audience="Entity ID",
+        certificate="Signing Key > Download Signing Certificate",
+        name_id="Subject NameID Format",
+        attributes="Attribute Mappings",
+        signing="Sign Assertion",
+        encryption="Enable Encryption",
+        assignment="Access",
+    ),
+    "jumpcloud": Console(
+        console="JumpCloud",
+        page="SSO Applications > (application) > SSO",
+        acs_url="ACS URLs",
+        audience="SP Entity ID",
+        certificate="IdP Certificate",
+        name_id="SAMLSubject NameID Format",
+        attributes="Attributes",
+        signing="Sign Assertion",
+        encryption="Encrypt Assertion",
+        assignment="User Groups",
+    ),
+    "simplesamlphp": Console(
+        console="SimpleSAMLphp",
+        page="metadata/saml20-sp-remote.php",
+        acs_url="AssertionConsumerService",
+        audience="$metadata['…'], the key of the entry",
+        certificate="metadata/saml20-idp-hosted.php > certificate",
+        name_id="NameIDFormat",
+        attributes="authproc",
+        signing="saml20.sign.assertion",
+        encryption="assertion.encryption",
+        assignment="authproc",
+    ),
+}
+
+# Parts of entity IDs, as these products make them by themselves.
+_MARKS = (
+    ("www.okta.com/", "okta"),
+    (".okta.com/", "okta"),
+    (".oktapreview.com/", "okta"),
+    ("sts.windows.net/", "entra"),
+    ("login.microsoftonline.com/", "entra"),
+    ("accounts.google.com/o/saml2", "google"),
+    ("/adfs/services/trust", "adfs"),
+    ("/realms/", "keycloak"),
+    (".onelogin.com/", "onelogin"),
+    ("auth.pingone.", "ping"),
+    ("pingidentity.com", "ping"),
+    ("jumpcloud", "jumpcloud"),
+    ("/saml2/idp/metadata.php", "simplesamlphp"),
+    ("/simplesaml/", "simplesamlphp"),
+)
+
+
+def console_of(*entity_ids: str | None) -> Console | None:
+    """The console of an identity provider, told by its entity ID; the first that is known."""
+    for entity_id in entity_ids:
+        for mark, slug in _MARKS:
+            if entity_id and mark in entity_id:
+                return CONSOLES[slug]
+    return None
+
+
+_COMPARE_CERTIFICATES = _(
+    "In %(console)s, look at the certificate under “%(certificate)s”. If it is the one that was "
+    "received, add it to this connection; if it is one that the connection has, something between "
+    "it and us changes the message."
+)
+_SET_ACS_URL = _(
+    "In %(console)s, open “%(page)s” and set “%(acs_url)s” to the expected value, to the letter."
+)
+_CHOOSE_NAME_ID = _(
+    "In %(console)s, open “%(page)s” and choose under “%(name_id)s” a persistent identifier or the "
+    "e-mail address."
+)
+_SEND_EMAIL = _(
+    "In %(console)s, open “%(page)s” and let “%(attributes)s” send the person's e-mail address as "
+    "“email”."
+)
+IN_CONSOLE: dict[str, str] = {
+    "audience_mismatch": _(
+        "In %(console)s, open “%(page)s” and set “%(audience)s” to the expected value, to the "
+        "letter."
+    ),
+    "destination_mismatch": _SET_ACS_URL,
+    "recipient_mismatch": _SET_ACS_URL,
+    "signature_missing": _("In %(console)s, open “%(page)s” and switch signing on: “%(signing)s”."),
+    "certificate_unknown": _COMPARE_CERTIFICATES,
+    "signature_invalid": _COMPARE_CERTIFICATES,
+    "decryption_failed": _(
+        "In %(console)s, open “%(page)s” and give it our certificate, which stands in our "
+        "metadata, under “%(encryption)s”; or switch encryption off there."
+    ),
+    "status_not_success": _(
+        "In %(console)s, see whether the person may use the application: “%(assignment)s”."
+    ),
+    "name_id_missing": _CHOOSE_NAME_ID,
+    "subject_unstable": _CHOOSE_NAME_ID,
+    "subject_too_long": _CHOOSE_NAME_ID,
+    "email_missing": _SEND_EMAIL,
+    "email_invalid": _SEND_EMAIL,
+    "message_too_large": _(
+        "In %(console)s, open “%(page)s” and send fewer groups: “%(attributes)s”."
+    ),
+}
+"""How to mend it there, for the reasons for which a console has a field."""
+
+
+def mend_in(console: Console | None, reason: str | None) -> tuple[str, Mapping[str, str]] | None:
+    """The sentence for this console and its values, where there is one."""
+    if console is None or reason not in IN_CONSOLE:
+        return None
+    return IN_CONSOLE[reason or ""], asdict(console)
