@@ -13,6 +13,8 @@ class Answer(TypedDict, total=False):
     sign_assertion: bool
     encrypt: bool
     encrypt_name_id: bool
+    validate_requests: bool
+    validate_logout: bool
     signature_algorithm: Algorithm
     name_id: NameID
 
@@ -22,6 +24,8 @@ DEFAULT: Answer = {
     "sign_assertion": True,
     "encrypt": False,
     "encrypt_name_id": False,
+    "validate_requests": False,
+    "validate_logout": False,
     "signature_algorithm": "rsa-sha256",
     "name_id": "email",
 }
@@ -61,6 +65,9 @@ def settings(answer: Answer) -> dict[str, object]:
         "saml20.sign.assertion": chosen["sign_assertion"],
         "assertion.encryption": chosen["encrypt"],
         "nameid.encryption": chosen["encrypt_name_id"],
+        # Whether our requests and logout messages must be signed.
+        "validate.authnrequest": chosen["validate_requests"],
+        "validate.logout": chosen["validate_logout"],
         "signature.algorithm": _ALGORITHMS[chosen["signature_algorithm"]],
         "NameIDFormat": _FORMATS[chosen["name_id"]],
         "authproc": {"10": _FILTERS[chosen["name_id"]]},

@@ -249,7 +249,7 @@ def test_an_unknown_connection_is_an_address_where_nothing_is(acme):
 
 
 def test_the_callback_takes_a_post_and_finish_a_get_only(acme):
-    assert Browser().get(CALLBACK).status_code == 405
+    assert Browser().get(CALLBACK)["Location"] == "/login/acme/"
     assert Browser().post("/auth/saml/acme/finish", {"code": "x"}).status_code == 405
 
 

@@ -18,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from passerelle import saml
 from passerelle.dashboard.cookies import YEAR, delete_cookie, replace_session, set_cookie
@@ -87,10 +87,13 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 @csrf_exempt
-@require_POST
+@require_http_methods(["GET", "POST"])
 @known_connections_only
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """The assertion consumer service: verify, park, and go on same-site."""
+    if request.method == "GET":
+        # Somebody who came back here, or switched the language of a refusal: nothing was sent.
+        return redirect(f"/login/{find_connection(slug).company.slug}/")
     now, address = timezone.now(), client_address(request)
     try:
         field, relay_state = _posted(request)
