@@ -153,7 +153,8 @@ def _choose_again(request: HttpRequest) -> HttpResponse:
 
 
 def _person(request: HttpRequest) -> Person | None:
-    chosen = request.POST.get("person", "")
+    # Enter in a field presses no person's button: then it is the one that was typed.
+    chosen = request.POST.get("person", "new")
     if chosen != "new":
         return find_person(chosen)
     email = request.POST.get("email", "").strip()[:300]
