@@ -58,6 +58,24 @@ def commands() -> str:
     return "\n".join(lines)
 
 
+def attacks() -> str:
+    """Every attack of the corpus, and the reason that it has to be refused for."""
+    from importlib import import_module
+
+    from tests.saml.attacks import MODULES
+
+    lines = ["# Attacks on responses", ""]
+    lines += ["Each is a test: the message is built, attacked, and has to be refused for exactly"]
+    lines += ["the reason beside it.", ""]
+    for name in MODULES:
+        module = import_module(f"tests.saml.attacks.{name}")
+        lines += [f"## {(module.__doc__ or '').splitlines()[0]}", ""]
+        lines += [f"`tests/saml/attacks/{name}.py`", "", "| attack | reason |", "|---|---|"]
+        lines += [f"| {one.name.replace('|', '/')} | `{one.reason}` |" for one in module.ATTACKS]
+        lines.append("")
+    return "\n".join(lines)
+
+
 def _help(command: list[str]) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "passerelle", *command, "--help"],
@@ -69,7 +87,12 @@ def _help(command: list[str]) -> str:
     return done.stdout.strip()
 
 
-PAGES = {"reasons.md": reasons, "environment.md": environment, "commands.md": commands}
+PAGES = {
+    "reasons.md": reasons,
+    "environment.md": environment,
+    "commands.md": commands,
+    "attacks.md": attacks,
+}
 
 
 def main() -> None:

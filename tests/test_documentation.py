@@ -1,13 +1,18 @@
 """Documentation that fails the build when the code has moved on."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from passerelle.cli.main import COMMANDS
-from passerelle.practice_idp.faults import FAULTS
+from passerelle.practice_idp.faults import FAULTS, respond
+from passerelle.practice_idp.issue import Issue, make_signing_key, write_idp_metadata
+from passerelle.practice_idp.people import PEOPLE
 from passerelle.provisioning.describe import REFUSED
+from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import FAILED
 from passerelle.sso.explain import EXPLAINED, FLOW, PASSWORD
 from tests.documentation import PAGES, REFERENCE
@@ -71,3 +76,36 @@ def test_every_environment_variable_has_its_sentence():
 def test_decision_records_stay_short():
     for record in (Path(ROOT) / "docs" / "adr").glob("*.md"):
         assert len(record.read_text().splitlines()) <= 60
+
+
+def test_every_test_that_the_threat_model_names_is_there():
+    named = re.findall(r"`(tests/[\w/]+\.py)`", (ROOT / "docs/threat-model.md").read_text())
+    assert len(named) > 20
+    assert [one for one in named if not (ROOT / one).is_file()] == []
+
+
+def test_the_example_of_the_library_signs_somebody_in():
+    page = (ROOT / "docs/saml-library.md").read_text()
+    [example] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    scope: dict[str, Any] = {}
+    exec(compile(example, "docs/saml-library.md", "exec"), scope)
+    key = make_signing_key(name="idp", now=datetime.now(UTC))
+    metadata = write_idp_metadata(
+        entity_id="https://idp.example",
+        sso_url="https://idp.example/sso",
+        certificate_der=key.certificate_der,
+    )
+    issue = Issue(
+        idp_entity_id="https://idp.example",
+        audience="https://sp.example/metadata",
+        acs_url="https://sp.example/acs",
+        person=PEOPLE[0],
+        now=datetime.now(UTC),
+        response_id="_r",
+        assertion_id="_a",
+        in_response_to="_1",
+    )
+    sent = respond(issue, key, None)
+    assert scope["who_signed_in"](sent, metadata, "_1") == PEOPLE[0].subject
+    with pytest.raises(MessageError):
+        scope["who_signed_in"](sent, metadata, "_2")

@@ -1,26 +1,14 @@
 """Every check and every reason owns an attack; a rule without one is not proven."""
 
+from importlib import import_module
+
 from passerelle.saml.checks import CHECKS
 from passerelle.saml.explain import CHECK_NAMES, FAILED
 
-from . import (
-    test_claims,
-    test_content,
-    test_encryption,
-    test_parser,
-    test_signature,
-    test_signing_key,
-    test_wrapping,
-)
+from . import MODULES
 
-ATTACKS = (
-    *test_claims.ATTACKS,
-    *test_content.ATTACKS,
-    *test_encryption.ATTACKS,
-    *test_parser.ATTACKS,
-    *test_signature.ATTACKS,
-    *test_signing_key.ATTACKS,
-    *test_wrapping.ATTACKS,
+ATTACKS = tuple(
+    attack for name in MODULES for attack in import_module(f".{name}", __package__).ATTACKS
 )
 
 
@@ -36,5 +24,15 @@ def test_every_check_function_refuses_an_attack():
     assert failed == set(CHECK_NAMES)
 
 
+def test_every_check_owns_an_attack_that_nothing_else_refuses():
+    """Taken away, that attack would be let in, or be told to be something else."""
+    alone = {
+        failed[0]
+        for attack in ATTACKS
+        if len(failed := [c.check for c in attack.judged().checks if not c.passed]) == 1
+    }
+    assert alone == set(CHECK_NAMES)
+
+
 def test_there_are_many_attacks():
-    assert len(ATTACKS) >= 250
+    assert len(ATTACKS) >= 450
