@@ -13,7 +13,7 @@ QUICK := tests/saml tests/provisioning tests/directory tests/sso tests/audit tes
 # What touches a database runs again on PostgreSQL.
 DATABASE := tests/directory tests/sso tests/audit tests/configfile tests/dashboard tests/cli
 
-.PHONY: help demo test setup check quick bench translations
+.PHONY: help demo test setup check quick fuzz bench translations
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,11 @@ test: .venv/.dev ## everything, with the real servers and the real browser
 
 quick: .venv/.dev ## unit tests only
 	$(RUN) pytest -n 2 $(QUICK)
+
+SECONDS ?= 600
+fuzz: .venv/.dev ## mutate signed messages for SECONDS, guided by coverage; keeps what it finds
+	tests/servers/install
+	SECONDS=$(SECONDS) $(RUN) tests.fuzz.run
 
 check: .venv/.dev ## format, lint, types, import contracts, migrations, translations
 	$(BIN)/ruff format --check $(SOURCES)

@@ -1,0 +1,76 @@
+"""A short run of the fuzzing, the same each time; `make fuzz` goes on for longer.
+
+Signatures by ECDSA and ciphertexts are made anew in each run, all else comes from the numbers.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from . import findings, mutations, oracles, seeds
+
+MESSAGES = 800
+"""In each of eight parts, which run beside each other."""
+OTHERS = 1500
+
+
+def hold(oracle: Callable[[bytes], object], content: bytes) -> object:
+    """Hold an input against an oracle, and keep it where the oracle does not hold."""
+    try:
+        return oracle(content)
+    except oracles.OracleError as error:
+        pytest.fail(f"{error}\n{findings.how_to_replay(findings.kept(content))}")
+
+
+def some(inputs: Sequence[bytes], number: int) -> tuple[bytes, random.Random]:
+    chance = random.Random(number)
+    return chance.choice(inputs), chance
+
+
+@pytest.mark.parametrize("content", seeds.everything(), ids=lambda content: str(len(content)))
+def test_every_oracle_holds_for_what_is_not_changed(content):
+    hold(oracles.examine, content)
+
+
+@pytest.mark.parametrize("part", range(8))
+def test_a_changed_message_is_refused_for_a_reason_or_says_what_was_signed(part):
+    reasons = Counter[str | None]()
+    for number in range(part * MESSAGES, (part + 1) * MESSAGES):
+        message, chance = some(seeds.messages(), number)
+        changed = mutations.mutated(message, chance, seeds.messages())
+        judgement = hold(oracles.examine_message, changed)
+        reasons[judgement.reason] += 1
+    # Of moves that leave nothing accepted, or nothing readable, there would be little to learn.
+    assert reasons[None] > MESSAGES * 0.05
+    assert reasons["malformed_message"] < MESSAGES * 0.6
+    assert len(reasons) >= 8
+
+
+def test_changed_metadata_is_read_or_refused():
+    for number in range(OTHERS):
+        document, chance = some(seeds.metadata(), number)
+        changed = mutations.mutated(document, chance, seeds.metadata())
+        hold(oracles.metadata_is_read_or_refused, changed)
+
+
+def test_changed_certificates_are_read_or_refused():
+    for number in range(OTHERS):
+        content, chance = some(seeds.certificates(), number)
+        hold(oracles.certificates_are_read_or_refused, mutations.changed_bytes(content, chance))
+
+
+def test_changed_form_fields_are_decoded_or_refused():
+    for number in range(OTHERS):
+        field, chance = some(seeds.form_fields(), number)
+        hold(oracles.form_field_is_decoded_or_refused, mutations.changed_bytes(field, chance))
+
+
+def test_a_number_gives_the_same_moves_each_time():
+    message = seeds.messages()[0]
+    first, again = (
+        [mutations.mutated(message, random.Random(number), [message]) for number in range(50)]
+        for _ in range(2)
+    )
+    assert sum(one == other for one, other in zip(first, again, strict=True)) >= 40
