@@ -234,7 +234,10 @@ def changed_bytes(content: bytes, chance: random.Random) -> bytes:
     for _ in range(chance.choice((1, 1, 2, 4))):
         at = chance.randrange(len(changed) + 1)
         to = min(len(changed), at + chance.choice((1, 1, 2, 16, 200)))
-        match chance.randrange(5):
+        match chance.randrange(5) if chance.random() < 0.99 else -1:
+            case -1:
+                piece = changed[at:to] * (MAX_BYTES // max(1, to - at))
+                changed[at:at] = piece[: max(0, MAX_BYTES - len(changed))]
             case 0:
                 changed[at:to] = bytes(one ^ chance.randrange(256) for one in changed[at:to])
             case 1:

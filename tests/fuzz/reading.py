@@ -122,7 +122,7 @@ def _taken_part(element: etree._Element, place: str) -> SignedPart | None:
         signature.remove(key_info)
     # No signature of an element covers the text behind it, on which signxml stumbles.
     element.tail = None
-    document = etree.tostring(element.getroottree())
+    document = etree.tostring(element.getroottree(), encoding="utf-8")
     reference = _the(signature, f"{DS}SignedInfo/{DS}Reference")
     assert reference.get("URI") == f"#{element.get('ID')}", "what is signed is another element"
     _take_out(signature)
@@ -154,7 +154,7 @@ def opened(canonical: bytes) -> bytes:
             parent = holder.getparent()
             assert parent is not None
             parent.replace(holder, decrypted(holder, f"{SAML}{name}"))
-    return etree.tostring(root)
+    return etree.tostring(root, encoding="utf-8")
 
 
 def decrypted(holder: etree._Element, name: str) -> etree._Element:

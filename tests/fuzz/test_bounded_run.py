@@ -11,7 +11,7 @@ import pytest
 
 from . import findings, mutations, oracles, seeds
 
-MESSAGES = 800
+MESSAGES = 1000
 """In each of eight parts, which run beside each other."""
 OTHERS = 1500
 
