@@ -67,6 +67,33 @@ def test_changed_form_fields_are_decoded_or_refused():
         hold(oracles.form_field_is_decoded_or_refused, mutations.changed_bytes(field, chance))
 
 
+REPEATED = (*mutations.PIECES, *(start for start, _end in mutations.WRAPPERS), "&#120;x", "<x a='")
+GROWN = 256 * 1024
+
+
+@pytest.mark.parametrize("piece", REPEATED, ids=lambda piece: piece[:40].encode().hex())
+def test_a_piece_that_is_repeated_takes_time_in_step_with_its_number(piece):
+    message = seeds.messages()[0].decode()
+    place = message.index("<samlp:Status>")
+    grown = message[:place] + piece * (GROWN // len(piece)) + message[place:]
+    hold(oracles.judge_ends_in_a_known_reason, grown.encode())
+
+
+@pytest.mark.parametrize("attribute", mutations.ATTRIBUTES, ids=str.strip)
+def test_attributes_that_are_repeated_take_time_in_step_with_their_number(attribute):
+    message = seeds.messages()[0].decode()
+    tags = f"<x{attribute}/>" * (GROWN // (len(attribute) + 4))
+    grown = message.replace("<samlp:Status>", f"{tags}<samlp:Status>", 1)
+    hold(oracles.judge_ends_in_a_known_reason, grown.encode())
+
+
+@pytest.mark.parametrize("line", ["-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----"])
+def test_lines_around_certificates_that_are_repeated_take_time_in_step(line):
+    for piece in (line, f"{line}A", f"{line}\n"):
+        content = (piece * (GROWN // len(piece))).encode()
+        hold(oracles.certificates_are_read_or_refused, content)
+
+
 def test_a_number_gives_the_same_moves_each_time():
     message = seeds.messages()[0]
     first, again = (
