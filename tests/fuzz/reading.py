@@ -103,6 +103,8 @@ def tree_of(message: bytes) -> etree._Element:
     """The message as a tree with its comments, whatever encoding it declares."""
     text = message.decode(ENCODINGS.get(message[:2], "utf-8-sig")).strip(" \t\r\n")
     text = re.sub(r"\A<\?xml\s.*?\?>", "", text, flags=re.DOTALL)
+    # Python's own parser is the stricter one about prefixes that are not declared.
+    ElementTree.fromstring(text)
     return etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False))
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from . import findings, mutations, oracles, seeds
+from . import findings, mutations, oracles, pieces, seeds
 
 MESSAGES = 1000
 """In each of eight parts, which run beside each other."""
@@ -67,7 +67,7 @@ def test_changed_form_fields_are_decoded_or_refused():
         hold(oracles.form_field_is_decoded_or_refused, mutations.changed_bytes(field, chance))
 
 
-REPEATED = (*mutations.PIECES, *(start for start, _end in mutations.WRAPPERS), "&#120;x", "<x a='")
+REPEATED = (*pieces.PIECES, *(start for start, _end in pieces.WRAPPERS), "&#120;x", "<x a='")
 GROWN = 256 * 1024
 
 
@@ -79,7 +79,7 @@ def test_a_piece_that_is_repeated_takes_time_in_step_with_its_number(piece):
     hold(oracles.judge_ends_in_a_known_reason, grown.encode())
 
 
-@pytest.mark.parametrize("attribute", mutations.ATTRIBUTES, ids=str.strip)
+@pytest.mark.parametrize("attribute", pieces.ATTRIBUTES, ids=str.strip)
 def test_attributes_that_are_repeated_take_time_in_step_with_their_number(attribute):
     message = seeds.messages()[0].decode()
     tags = f"<x{attribute}/>" * (GROWN // (len(attribute) + 4))
