@@ -96,7 +96,7 @@ def test_a_refusal_without_a_reason(monkeypatch):
 
 
 def test_an_address_that_is_a_script(monkeypatch):
-    monkeypatch.setattr(metadata, "_sso_url", lambda *_: "javascript:alert(1)")
+    monkeypatch.setattr(metadata, "_location", lambda *_: "javascript:alert(1)")
     noticed("no addresses", oracles.metadata_is_read_or_refused, seeds.metadata()[0])
 
 

@@ -116,6 +116,7 @@ CASES: dict[str, tuple[dict[str, Any], str | None]] = {
         },
         "signature_invalid",
     ),
+    "processing instructions": (extensions(filled("<?x?>")), "malformed_message"),
     "comments": (extensions(filled("x<!---->")), None),
     "CDATA": (extensions(filled("<![CDATA[x]]>")), None),
     "character references": (extensions(filled("&#10;")), None),

@@ -1,7 +1,6 @@
 """Certificates of identity providers: the keys in them are what a connection trusts."""
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
 from passerelle.saml.errors import CertificateError
+from passerelle.saml.xml import decode_base64
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
@@ -86,8 +86,8 @@ def _der_of(source: str | bytes) -> bytes:
     if block is None and "-----BEGIN" in text:
         raise _malformed(text.strip().splitlines()[0][:60])
     try:
-        return base64.b64decode("".join((block[1] if block else text).split()), validate=True)
-    except (binascii.Error, ValueError):
+        return decode_base64(block[1] if block else text)
+    except ValueError:
         raise _malformed("text that is not base64") from None
 
 

@@ -118,6 +118,8 @@ def _cipher_value(encrypted: etree._Element) -> bytes:
 
 def _base64(element: etree._Element) -> bytes:
     try:
+        if len(element):
+            raise ValueError
         return xml.decode_base64(element.text or "")
     except ValueError:
         name = xml.local_name(element.tag)

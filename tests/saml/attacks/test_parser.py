@@ -156,6 +156,15 @@ JUNK = (
 LIMITS = (
     junk("too large", b"<a>" + b"x" * MAX_BYTES + b"</a>", "message_too_large"),
     junk("deep", b"<a>" * 5000 + b"</a>" * 5000),
+    inside(
+        "a prefix of nothing, before a warning about another name",
+        '<p:x/><x xmlns="relative"/><samlp:Status>',
+    ),
+    inside(
+        "one attribute twice under two prefixes, before a warning about another name",
+        '<x xmlns:p="urn:x" xmlns:q="urn:x" p:b="1" q:b="2"/><x xmlns="relative"/><samlp:Status>',
+    ),
+    inside("a hundred thousand processing instructions", "<?x?>" * 100_000 + "<samlp:Status>"),
     inside("65 deep", "<x>" * 64 + "</x>" * 64 + "<samlp:Status>"),
     inside("5,000 deep in a message", "<x>" * 5000 + "</x>" * 5000 + "<samlp:Status>"),
     inside("65 attributes on an element", "<x " + wide('a{}="" ', 65) + "/><samlp:Status>"),

@@ -195,6 +195,11 @@ SIGNATURES = (
         "signature_invalid",
     ),
     signature(
+        "a SignatureValue with white space that XML does not know",
+        lambda text: text.replace("<ds:SignatureValue>", "<ds:SignatureValue>\u2028"),
+        "signature_invalid",
+    ),
+    signature(
         "a SignatureValue with a letter that is not base64",
         lambda text: text.replace("<ds:SignatureValue>", "<ds:SignatureValue>*"),
         "signature_invalid",
