@@ -110,7 +110,7 @@ def test_cbc_without_a_signature_around_it_is_accepted_only_where_that_is_allowe
     assert sign_ins_of(service)[0]["reason"] == "algorithm_forbidden"
     configuration = (service.state / "passerelle.toml").read_text()
     service.apply(configuration.replace('name = "Acme SSO"', 'name = "Acme SSO"\nallow_cbc = true'))
-    visitor, done = sp_initiated(service, simplesamlphp, "grace", encrypt=True)
+    _, done = sp_initiated(service, simplesamlphp, "grace", encrypt=True)
     assert (done.status, done.location) == (302, "/?hello")
 
 
@@ -121,8 +121,8 @@ def test_it_validates_the_requests_that_we_sign(service, simplesamlphp):
     )
     _, done = sp_initiated(service, simplesamlphp, "grace", validate_requests=True)
     assert done.status == 302
+    service.apply(configuration)
     with pytest.raises(ServerError):
-        service.apply(configuration)
         sp_initiated(service, simplesamlphp, "grace", validate_requests=True)
 
 
