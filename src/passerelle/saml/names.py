@@ -1,5 +1,7 @@
 """Names of the SAML 2.0 and XML Signature vocabularies, as the standards spell them."""
 
+from functools import cache
+
 PROTOCOL_NS = "urn:oasis:names:tc:SAML:2.0:protocol"
 ASSERTION_NS = "urn:oasis:names:tc:SAML:2.0:assertion"
 METADATA_NS = "urn:oasis:names:tc:SAML:2.0:metadata"
@@ -24,21 +26,26 @@ NAME_ID_TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 NAME_ID_UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 
 
+@cache
 def samlp(name: str) -> str:
     return f"{{{PROTOCOL_NS}}}{name}"
 
 
+@cache
 def saml(name: str) -> str:
     return f"{{{ASSERTION_NS}}}{name}"
 
 
+@cache
 def md(name: str) -> str:
     return f"{{{METADATA_NS}}}{name}"
 
 
+@cache
 def ds(name: str) -> str:
     return f"{{{DSIG_NS}}}{name}"
 
 
+@cache
 def xenc(name: str) -> str:
     return f"{{{XENC_NS}}}{name}"

@@ -98,7 +98,7 @@ def judge(message: bytes, expected: Expected) -> Judgement:
     judgement = Judgement()
     made = judgement.checks
     root = _made(made, "message", lambda: xml.parse(message))
-    judgement.claimed_issuer = None if root is None else root.findtext(saml("Issuer"))
+    judgement.claimed_issuer = None if root is None else _claimed_issuer(root)
     if root is None or not _made(made, "message_type", lambda: _check_type(root)):
         return judgement
     if not _made(made, "status", lambda: _check_status(root)):
@@ -117,6 +117,10 @@ def judge(message: bytes, expected: Expected) -> Judgement:
     received = Received(envelope, assertion)
     made.extend(check for make in checks.CHECKS if (check := make(received, expected)))
     return judgement
+
+
+def _claimed_issuer(root: etree._Element) -> str | None:
+    return next((one.text for one in root.iterchildren(saml("Issuer"))), None)
 
 
 def _made(made: list[Check], name: str, step: Callable[[], T]) -> T | None:

@@ -34,6 +34,15 @@ MAX_ATTRIBUTES = 64
 WHITE_SPACE = " \t\r\n"
 """What XML calls white space; Python's own notion is wider."""
 
+# The first of all descendants: other ways of asking take quadratic time, or worse.
+_FORBIDDEN = {
+    "boolean(/descendant::processing-instruction()[1])": "no processing instruction",
+    f"boolean({'/*' * (MAX_DEPTH + 1)})": f"at most {MAX_DEPTH} elements in one another",
+    f"boolean(/descendant::*/@*[{MAX_ATTRIBUTES + 1}])": (
+        f"at most {MAX_ATTRIBUTES} attributes on an element"
+    ),
+}
+_IDS = "/descendant::*[@*]/@*[translate(local-name(), 'id', 'ID') = 'ID']"
 _NO_WHITE_SPACE = str.maketrans("", "", WHITE_SPACE)
 _ENCODING_MARKS = (
     (b"\xff\xfe", "utf-16"),
@@ -64,13 +73,9 @@ def parse(document: bytes) -> etree._Element:
         raise MessageError("doctype_forbidden", expected="no DOCTYPE", received="a DOCTYPE")
     _bound_namespaces(text)
     root = _parse(text.encode())
-    # The first of all descendants: any other way of asking takes quadratic time, or worse.
-    if xpath("boolean(/descendant::processing-instruction()[1])")(root):
-        raise _malformed("no processing instruction", "a processing instruction")
-    if xpath(f"boolean({'/*' * (MAX_DEPTH + 1)})")(root):
-        raise _malformed(f"at most {MAX_DEPTH} elements in one another", "more")
-    if xpath(f"boolean(/descendant::*/@*[{MAX_ATTRIBUTES + 1}])")(root):
-        raise _malformed(f"at most {MAX_ATTRIBUTES} attributes on an element", "more")
+    for condition, expected in _FORBIDDEN.items():
+        if xpath(condition)(root):
+            raise _malformed(expected, "something else")
     return root
 
 
@@ -179,8 +184,7 @@ def xpath(expression: str) -> etree.XPath:
 
 def ids(root: etree._Element) -> list[str]:
     """The values of all attributes that some reader might take for an ID."""
-    named = "translate(local-name(), 'id', 'ID') = 'ID'"
-    return cast(list[str], xpath(f"/descendant::*[@*]/@*[{named}]")(root))
+    return cast(list[str], xpath(_IDS)(root))
 
 
 def canonical(element: etree._Element, inclusive_prefixes: Iterable[str] = ()) -> bytes:
