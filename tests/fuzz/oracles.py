@@ -79,7 +79,13 @@ def accepted_says_what_was_hashed(
 ) -> list[reading.SignedPart]:
     """What the product read is what stands in the bytes of which the digest is signed."""
     claims = reading.claims_of(judgement.assertion)
-    found = _raising_only((), "reading", lambda: reading.read(message))
+    try:
+        found = _raising_only((), "reading", lambda: reading.read(message))
+    except OracleError:
+        # expat knows the letters of names of XML 1.0's fourth edition, libxml2 those of the fifth.
+        if reading.names_a_letter_beyond_ascii(message):
+            return []
+        raise
     assert found is not None
     if not found.contents:
         raise OracleError("accepted: no signature covers the assertion")

@@ -238,3 +238,10 @@ def _recipients(assertion: ElementTree.Element) -> Iterator[str | None]:
         data = one.find(f"{SAML}SubjectConfirmationData")
         if one.get("Method") == BEARER and data is not None:
             yield data.get("Recipient")
+
+
+def names_a_letter_beyond_ascii(message: bytes) -> bool:
+    """Whether a tag holds a letter that not every parser takes for part of a name."""
+    encoding = next((one for mark, one in ENCODINGS.items() if message.startswith(mark)), "utf-8")
+    text = message.decode(encoding, "replace")
+    return re.search(r"<[^>]*[^\x00-\x7f][^>]*>", text) is not None
