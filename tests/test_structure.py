@@ -10,12 +10,29 @@ from tests.browsing import Browser, reference_in
 from tests.world import make_administrator, make_company, make_user
 
 SOURCE = Path(passerelle.__file__).parent
-SETTINGS_PAGES = ["/settings/security/", "/settings/sign-ins/", "/settings/sign-ins/AAA-AAA/"]
+NOBODY = "00000000-0000-7000-8000-000000000000"
+SETTINGS_PAGES = [
+    "/settings/security/",
+    "/settings/sign-ins/",
+    "/settings/sign-ins/AAA-AAA/",
+    "/settings/users/",
+    "/settings/users/invite/",
+    f"/settings/users/{NOBODY}/",
+    f"/settings/users/{NOBODY}/change/remove/",
+    "/settings/workspaces/",
+    f"/settings/workspaces/{NOBODY}/",
+    "/settings/permissions/",
+    f"/settings/permissions/{NOBODY}/",
+    "/settings/audit/",
+    "/settings/audit/audit.csv",
+    "/settings/audit/audit.jsonl",
+]
 SETTINGS_ACTIONS = [
     "/settings/sign-ins/AAA-AAA/approve/",
     "/settings/sign-ins/AAA-AAA/certificate/",
     "/settings/security/key/",
     "/settings/security/metadata/",
+    f"/settings/users/{NOBODY}/promote/",
 ]
 
 

@@ -1,24 +1,46 @@
 """Who may see a page. Every administration view is wrapped by `administrators_only`."""
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils import timezone
 
+from passerelle.audit.record import Actor
 from passerelle.dashboard.middleware import PageRequest
+from passerelle.directory.models import Company
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
+
+
+class By(TypedDict):
+    """By whom and when something is done: what every verb wants to know."""
+
+    actor: Actor
+    now: datetime
+
+
+def company_of(request: PageRequest) -> Company:
+    """The company of whoever asks: all that a page of administration may touch."""
+    assert request.person is not None
+    return request.person.company
+
+
+def by(request: PageRequest) -> By:
+    assert request.person is not None
+    return By(actor=Actor("user", request.person.email), now=timezone.now())
 
 
 def signed_in_only(view: View) -> View:
     """Lead strangers to the sign-in page, and back here afterwards."""
 
     @wraps(view)
-    def guarded(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.person is None:
             return redirect("/login/?" + urlencode({"next": request.get_full_path()}))
         return view(request, *args, **kwargs)
@@ -30,7 +52,7 @@ def administrators_only(view: View) -> View:
     """Only an administrator may, and only of their own company: there is no other to choose."""
 
     @wraps(view)
-    def guarded(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         assert request.person is not None
         if not request.person.is_administrator:
             raise PermissionDenied

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from passerelle.dashboard.views import door, home, language, metrics, saml, security, sign_ins
+from passerelle.dashboard.views import (
+    audit,
+    door,
+    home,
+    language,
+    metrics,
+    permission_sets,
+    saml,
+    security,
+    sign_ins,
+    users,
+    workspaces,
+)
 
 urlpatterns = [
     path("", home.home),
@@ -20,6 +32,18 @@ urlpatterns = [
     path("settings/security/", security.settings_page),
     path("settings/security/key/", security.rotate),
     path("settings/security/metadata/", security.decide_metadata),
+    path("settings/users/", users.user_list),
+    path("settings/users/invite/", users.invite),
+    path("settings/users/<uuid:user_id>/", users.user_page),
+    path("settings/users/<uuid:user_id>/change/<slug:verb>/", users.change),
+    path("settings/users/<uuid:user_id>/<slug:verb>/", users.act),
+    path("settings/workspaces/", workspaces.workspace_list),
+    path("settings/workspaces/<uuid:row_id>/", workspaces.workspace_page),
+    path("settings/permissions/", permission_sets.permission_set_list),
+    path("settings/permissions/<uuid:row_id>/", permission_sets.permission_set_page),
+    path("settings/audit/", audit.audit_log),
+    path("settings/audit/audit.csv", audit.audit_download, {"kind": "csv"}),
+    path("settings/audit/audit.jsonl", audit.audit_download, {"kind": "jsonl"}),
     path("settings/sign-ins/", sign_ins.sign_in_list),
     path("settings/sign-ins/<slug:reference>/", sign_ins.sign_in_detail),
     path("settings/sign-ins/<slug:reference>/approve/", sign_ins.approve_newcomer),

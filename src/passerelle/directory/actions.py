@@ -6,8 +6,16 @@ from django.db import transaction
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.inserts import insert_or_nothing
 from passerelle.directory.marks import mark_of_email, mark_of_identity
-from passerelle.directory.models import Company, Tombstone, User
+from passerelle.directory.models import (
+    Company,
+    Membership,
+    PermissionSet,
+    Tombstone,
+    User,
+    Workspace,
+)
 from passerelle.identifiers import uuid7
 from passerelle.provisioning import EmailAddress
 
@@ -95,6 +103,97 @@ def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
     entry = Entry(EventName.USER_REMOVED, user.email, {"tombstone": tombstone})
     record([entry], company_id=user.company_id, actor=actor, now=now)
     user.delete()
+
+
+@transaction.atomic
+def invite(
+    company: Company, address: EmailAddress, *, is_administrator: bool, actor: Actor, now: datetime
+) -> User | None:
+    """Make an account that waits for its activation; None where the address has one already."""
+    user = User(
+        id=uuid7(),
+        company=company,
+        status=User.Status.INVITED,
+        provisioned_by=User.Origin.INVITATION,
+        is_administrator=is_administrator,
+        created_at=now,
+        password="!",
+    )
+    user.set_email(address)
+    if not insert_or_nothing(user):
+        return None
+    _forget_removal(company, address)
+    details = {"is_administrator": is_administrator}
+    entry = Entry(EventName.USER_INVITED, user.email, details)
+    record([entry], company_id=company.id, actor=actor, now=now)
+    return user
+
+
+@transaction.atomic
+def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -> None:
+    """Let a user administer the company, or no longer. Raises LastAdministrator."""
+    if user.is_administrator == value:
+        return
+    if not value:
+        _refuse_last_administrator(user)
+    user.is_administrator = value
+    user.save(update_fields=["is_administrator"])
+    details = {"is_administrator": [not value, value]}
+    entry = Entry(EventName.ADMINISTRATOR_CHANGED, user.email, details)
+    record([entry], company_id=user.company_id, actor=actor, now=now)
+
+
+@transaction.atomic
+def end_sessions(user: User, *, actor: Actor, now: datetime) -> int:
+    """Sign a user out everywhere; return how many sessions that were."""
+    ended, _ = user.sessions.all().delete()
+    if ended:
+        entry = Entry(EventName.SESSIONS_ENDED, user.email, {"sessions": ended})
+        record([entry], company_id=user.company_id, actor=actor, now=now)
+    return ended
+
+
+@transaction.atomic
+def give_by_hand(
+    user: User,
+    workspace: Workspace,
+    permission_set: PermissionSet,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> bool:
+    """Give a membership by hand; false where the user has it by hand already."""
+    row = Membership(
+        id=uuid7(),
+        company_id=user.company_id,
+        user=user,
+        workspace=workspace,
+        permission_set=permission_set,
+        source=Membership.Source.HAND,
+        why=actor.name[:500],
+        granted_at=now,
+    )
+    if not insert_or_nothing(row):
+        return False
+    _record_membership(EventName.MEMBERSHIP_GIVEN, row, actor, now)
+    return True
+
+
+@transaction.atomic
+def withdraw_membership(row: Membership, *, actor: Actor, now: datetime) -> None:
+    """Take a membership away, wherever it came from; a rule may give it again."""
+    _record_membership(EventName.MEMBERSHIP_WITHDRAWN, row, actor, now)
+    row.delete()
+
+
+def _record_membership(event: EventName, row: Membership, actor: Actor, now: datetime) -> None:
+    details = {
+        "workspace": row.workspace.name,
+        "permission_set": row.permission_set.name,
+        "source": row.source,
+    }
+    entry = Entry(event, row.user.email, details)
+    record([entry], company_id=row.company_id, actor=actor, now=now)
 
 
 def _forget_removal(company: Company, address: EmailAddress) -> None:

@@ -1,0 +1,127 @@
+"""Settings > Audit: who changed what, from what to what."""
+
+import csv
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from passerelle.audit.events import EventName
+from passerelle.audit.models import AuditEvent
+from passerelle.dashboard.access import administrators_only
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.paging import identifier, page_of, typed
+
+CHUNK = 500
+
+
+@require_GET
+@administrators_only
+def audit_log(request: PageRequest) -> HttpResponse:
+    """Newest first, in pages; the filters stay in the address."""
+    filters = _filters(request)
+    found = _filtered(request, filters).order_by("-id")
+    if after := request.GET.get("after", ""):
+        found = found.filter(id__lt=identifier(after))
+    page = page_of(found, filters, lambda event: str(event.id))
+    context = {
+        "page": page,
+        "shown": [(event, list(_details(event))) for event in page.rows],
+        **filters,
+        "is_filtered": any(filters.values()),
+        "names": [name.value for name in EventName],
+        "sealed": _sealed(request),
+    }
+    return render(request, "audit.html", context)
+
+
+def _filters(request: PageRequest) -> dict[str, str]:
+    return {name: typed(request.GET.get(name, "")) for name in ("event", "actor", "target")}
+
+
+def _filtered(request: PageRequest, filters: dict[str, str]) -> "QuerySet[AuditEvent]":
+    assert request.person is not None
+    found = AuditEvent.objects.filter(company=request.person.company)
+    if filters["event"]:
+        found = found.filter(event=filters["event"])
+    for name in ("actor", "target"):
+        if filters[name]:
+            found = found.filter(**{f"{name}__icontains": filters[name]})
+    return found
+
+
+def _sealed(request: PageRequest) -> AuditEvent | None:
+    """The newest event that is sealed into the chain: up to there `audit verify` can prove it."""
+    assert request.person is not None
+    sealed = AuditEvent.objects.filter(company=request.person.company, sequence__isnull=False)
+    return sealed.order_by("-sequence").first()
+
+
+def _details(event: AuditEvent) -> Iterator[tuple[str, str, str]]:
+    """Each detail with what it was before and after; before is empty where it is no change."""
+    for name, value in event.details.items():
+        if isinstance(value, list) and len(value) == 2 and name not in ("changes",):
+            yield name, _shown(value[0]), _shown(value[1])
+        else:
+            yield name, "", _shown(value)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, str):
+        return value or "–"
+    return "–" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+@require_GET
+@administrators_only
+def audit_download(request: PageRequest, kind: str) -> StreamingHttpResponse:
+    """All of it that fits the filters, oldest first, as CSV or JSON lines, streamed."""
+    found = _filtered(request, _filters(request)).order_by("id")
+    write = _csv if kind == "csv" else _json_lines
+    types = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
+    response = StreamingHttpResponse(write(found), content_type=types[kind])
+    response.headers["Content-Disposition"] = f'attachment; filename="audit.{kind}"'
+    return response
+
+
+def _row(event: AuditEvent) -> dict[str, Any]:
+    return {
+        "time": event.time.isoformat(),
+        "event": event.event,
+        "actor": event.actor,
+        "target": event.target,
+        "details": event.details,
+        "sequence": event.sequence,
+    }
+
+
+def _json_lines(found: "QuerySet[AuditEvent]") -> Iterator[str]:
+    for event in found.iterator(chunk_size=CHUNK):
+        yield json.dumps(_row(event), ensure_ascii=False) + "\n"
+
+
+def _csv(found: "QuerySet[AuditEvent]") -> Iterator[str]:
+    writer = csv.writer(_Echo())
+    yield writer.writerow(["time", "event", "actor", "target", "details", "sequence"])
+    for event in found.iterator(chunk_size=CHUNK):
+        row = _row(event)
+        row["details"] = json.dumps(row["details"], ensure_ascii=False)
+        yield writer.writerow([_harmless(value) for value in row.values()])
+
+
+def _harmless(value: Any) -> Any:
+    """A spreadsheet takes some beginnings for a formula: then it is told that it is text."""
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return value
+
+
+class _Echo:
+    """Gives back what is written: csv.writer wants a file."""
+
+    def write(self, line: str) -> str:
+        return line

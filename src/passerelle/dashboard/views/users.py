@@ -1,0 +1,250 @@
+"""Settings > Users: who has an account, with which rights, and where each comes from."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from passerelle.audit.models import AuditEvent
+from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.paging import identifier, page_of, typed
+from passerelle.directory import actions
+from passerelle.directory.models import Membership, User
+from passerelle.provisioning import parse_email
+from passerelle.sso.passwords import activation_path, may_activate
+
+RECENT = 20
+
+
+@require_GET
+@administrators_only
+def user_list(request: PageRequest) -> HttpResponse:
+    """By e-mail address, in pages; the filters stay in the address."""
+    company = company_of(request)
+    names = ("q", "status", "origin", "workspace", "permission_set")
+    filters = {name: typed(request.GET.get(name, "")) for name in names}
+    found = company.users.order_by("email_key")
+    if filters["status"] in User.Status.values:
+        found = found.filter(status=filters["status"])
+    if filters["origin"] in User.Origin.values:
+        found = found.filter(provisioned_by=filters["origin"])
+    for name in ("workspace", "permission_set"):
+        if filters[name]:
+            of_it = Membership.objects.filter(company=company, **{name: identifier(filters[name])})
+            found = found.filter(id__in=of_it.values("user_id"))
+    if filters["q"]:
+        found = found.filter(_searched(filters["q"]))
+    if after := typed(request.GET.get("after", "")):
+        found = found.filter(email_key__gt=after)
+    page = page_of(found, filters, lambda user: user.email_key)
+    context = {
+        "page": page,
+        **filters,
+        "is_filtered": any(filters.values()),
+        "statuses": STATUSES,
+        "origins": ORIGINS,
+        "workspaces": company.workspaces.all(),
+        "permission_sets": company.permission_sets.all(),
+        "shown": [
+            (user, STATUSES[user.status], ORIGINS[user.provisioned_by]) for user in page.rows
+        ],
+    }
+    return render(request, "users.html", context)
+
+
+def _searched(text: str) -> Q:
+    return (
+        Q(email_key__contains=text.casefold())
+        | Q(first_name__icontains=text)
+        | Q(last_name__icontains=text)
+    )
+
+
+@require_http_methods(["GET", "POST"])
+@administrators_only
+def invite(request: PageRequest) -> HttpResponse:
+    """An account that waits; its link is shown once, to be handed over."""
+    company = company_of(request)
+    context: dict[str, Any] = {"typed": "", "problem": ""}
+    if request.method == "POST":
+        context["typed"] = request.POST.get("email", "")
+        context["is_administrator"] = "is_administrator" in request.POST
+        address = parse_email(context["typed"])
+        if address is None:
+            context["problem"] = _("Enter an e-mail address, such as ada@acme.example.")
+            return render(request, "invite.html", context, status=422)
+        user = actions.invite(
+            company,
+            address,
+            is_administrator=context["is_administrator"],
+            **by(request),
+        )
+        if user is not None:
+            return redirect(f"/settings/users/{user.id}/?done=invited")
+        context["problem"] = _("This address has an account here already.")
+        return render(request, "invite.html", context, status=422)
+    return render(request, "invite.html", context)
+
+
+@require_GET
+@administrators_only
+def user_page(request: PageRequest, user_id: UUID) -> HttpResponse:
+    user = _user(request, user_id)
+    return render(request, "user.html", _user_context(request, user, request.GET.get("done", "")))
+
+
+def _user_context(request: PageRequest, user: User, done: str, problem: str = "") -> dict[str, Any]:
+    company = company_of(request)
+    memberships = user.memberships.select_related("workspace", "permission_set")
+    events = AuditEvent.objects.filter(company=company, target=user.email)
+    link = activation_path(user) if user.status == User.Status.INVITED else ""
+    return {
+        "user": user,
+        "status": STATUSES[user.status],
+        "origin": ORIGINS[user.provisioned_by],
+        "memberships": [
+            (one, SOURCES[one.source])
+            for one in memberships.order_by("workspace__name", "permission_set__name")
+        ],
+        "identities": user.identities.select_related("connection"),
+        "sessions": user.sessions.filter(expires_at__gt=timezone.now()).select_related(
+            "connection"
+        ),
+        "sign_ins": user.sign_ins.select_related("connection").order_by("-time", "-id")[:RECENT],
+        "events": events.order_by("-id")[:RECENT],
+        "workspaces": company.workspaces.all(),
+        "permission_sets": company.permission_sets.all(),
+        "link": request.build_absolute_uri(link) if link and may_activate(user) else "",
+        "is_self": request.person is not None and request.person.id == user.id,
+        "done": DONE.get(done, ""),
+        "problem": problem,
+    }
+
+
+@require_http_methods(["GET", "POST"])
+@administrators_only
+def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
+    """Ask first, on a page of its own that says what will be lost; then do it."""
+    user = _user(request, user_id)
+    if verb not in ASKED:
+        raise Http404
+    if request.method == "GET":
+        sentences = {"suspend": SUSPEND, "remove": REMOVE, "demote": DEMOTE}
+        context = {
+            "user": user,
+            "verb": verb,
+            "question": _(ASKED[verb]) % {"email": user.email},
+            "what": _(sentences[verb]),
+            "memberships": user.memberships.count(),
+            "sessions": user.sessions.count(),
+        }
+        return render(request, "user_change.html", context)
+    try:
+        if verb == "suspend":
+            actions.suspend(user, **by(request))
+        elif verb == "demote":
+            actions.set_administrator(user, False, **by(request))
+        else:
+            actions.remove(user, tombstone="may_return" not in request.POST, **by(request))
+            return redirect("/settings/users/?done=removed")
+    except actions.LastAdministrator:
+        problem = _("This is the last active administrator: make somebody else one first.")
+        return render(request, "user.html", _user_context(request, user, "", problem), status=422)
+    return redirect(f"/settings/users/{user.id}/?done={verb}")
+
+
+@require_POST
+@administrators_only
+def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
+    """What can be undone at once is done at once."""
+    user = _user(request, user_id)
+    if verb == "reinstate" and user.status == User.Status.SUSPENDED:
+        actions.reinstate(user, **by(request))
+    elif verb == "approve":
+        actions.approve(user, **by(request))
+    elif verb == "promote":
+        actions.set_administrator(user, True, **by(request))
+    elif verb == "sign-out":
+        actions.end_sessions(user, **by(request))
+    elif verb == "give":
+        return _give(request, user)
+    elif verb == "withdraw":
+        row = user.memberships.filter(id=identifier(request.POST.get("membership", ""))).first()
+        if row is not None:
+            actions.withdraw_membership(row, **by(request))
+    else:
+        raise Http404
+    return redirect(f"/settings/users/{user.id}/?done={verb}")
+
+
+def _give(request: PageRequest, user: User) -> HttpResponse:
+    company = company_of(request)
+    workspace = company.workspaces.filter(id=identifier(request.POST.get("workspace", ""))).first()
+    chosen = identifier(request.POST.get("permission_set", ""))
+    permission_set = company.permission_sets.filter(id=chosen).first()
+    if workspace is None or permission_set is None:
+        problem = _("Select a workspace and a permission set.")
+        return render(request, "user.html", _user_context(request, user, "", problem), status=422)
+    actions.give_by_hand(user, workspace, permission_set, **by(request))
+    return redirect(f"/settings/users/{user.id}/?done=give")
+
+
+def _user(request: PageRequest, user_id: UUID) -> User:
+    """A user of the asker's own company; there are no others."""
+    user = company_of(request).users.select_related("company").filter(id=user_id).first()
+    if user is None:
+        raise Http404
+    return user
+
+
+STATUSES = {
+    "invited": gettext_lazy("Invited"),
+    "pending": gettext_lazy("Waits for approval"),
+    "active": gettext_lazy("Active"),
+    "suspended": gettext_lazy("Suspended"),
+}
+ORIGINS = {
+    "invitation": gettext_lazy("Invitation"),
+    "jit": gettext_lazy("First sign-in"),
+    "scim": gettext_lazy("SCIM"),
+    "operator": gettext_lazy("Operator"),
+}
+SOURCES = {
+    "hand": gettext_lazy("given by hand"),
+    "default": gettext_lazy("default for newcomers"),
+    "rule": gettext_lazy("rule"),
+    "scim": gettext_lazy("SCIM"),
+    "invitation": gettext_lazy("invitation"),
+}
+DONE = {
+    "invited": gettext_lazy("The account waits for its activation. Hand the link below over."),
+    "suspend": gettext_lazy("The account is suspended, and its sessions have ended."),
+    "demote": gettext_lazy("This person is no administrator any more."),
+    "reinstate": gettext_lazy("The account is active again."),
+    "approve": gettext_lazy("The account is approved."),
+    "promote": gettext_lazy("This person is an administrator now."),
+    "sign-out": gettext_lazy("Every session of this person has ended."),
+    "give": gettext_lazy("The right was given."),
+    "withdraw": gettext_lazy("The right was withdrawn."),
+}
+ASKED = {
+    "suspend": gettext_noop("Suspend %(email)s?"),
+    "remove": gettext_noop("Remove %(email)s?"),
+    "demote": gettext_noop("Take administration away from %(email)s?"),
+}
+SUSPEND = gettext_noop(
+    "They are signed out at once and cannot sign in again until somebody reinstates them. Their "
+    "rights are kept."
+)
+REMOVE = gettext_noop(
+    "The account, its rights, its identities and its sessions are deleted. That cannot be undone. "
+    "The audit log keeps what happened."
+)
+DEMOTE = gettext_noop("They keep their account and their rights in workspaces.")

@@ -1,0 +1,76 @@
+"""Settings > Audit: who changed what, found, read and taken away."""
+
+import csv
+import json
+
+import pytest
+
+from passerelle.audit.chain import seal
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Actor, Entry, record
+from tests.browsing import Browser
+from tests.world import NOW, make_administrator, make_company
+
+pytestmark = pytest.mark.django_db
+PAGE = "/settings/audit/"
+
+
+@pytest.fixture
+def acme():
+    return make_company()
+
+
+@pytest.fixture
+def alice(acme) -> Browser:
+    return Browser().enter(make_administrator(acme))
+
+
+def happen(company, target="Acme", **details):
+    entry = Entry(EventName.SETTINGS_CHANGED, target, details)
+    record([entry], company_id=company.id, actor=Actor("user", "alice@acme.example"), now=NOW)
+
+
+def streamed(answer) -> str:
+    return b"".join(answer.streaming_content).decode()
+
+
+def test_an_empty_log_says_what_will_appear(alice):
+    assert "Every change of an account" in alice.get(PAGE).content.decode()
+
+
+def test_changes_are_shown_from_what_to_what_and_how_far_they_are_sealed(acme, alice):
+    happen(acme, name=["Old", "New"], target_url=[None, "https://x.example"])
+    page = alice.get(PAGE).content.decode()
+    assert "Old → New" in page
+    assert "– → https://x.example" in page
+    assert "Sealed" not in page
+    seal()
+    assert "Sealed" in alice.get(PAGE).content.decode()
+
+
+def test_events_are_filtered_and_paged(acme, alice):
+    for number in range(60):
+        happen(acme, target=f"target {number}")
+    first = alice.get(PAGE)
+    assert len(first.context["shown"]) == 50
+    assert len(alice.get(PAGE + first.context["page"].more).context["shown"]) == 10
+    assert len(alice.get(PAGE, {"target": "target 7"}).context["shown"]) == 1
+    assert len(alice.get(PAGE, {"actor": "ALICE"}).context["shown"]) == 50
+    assert "No event fits" in alice.get(PAGE, {"event": "user:removed"}).content.decode()
+
+
+def test_it_is_taken_away_as_csv_and_json_lines(acme, alice):
+    happen(acme, target="=cmd()", name=["é", "ü"])
+    rows = list(csv.reader(streamed(alice.get(f"{PAGE}audit.csv")).splitlines()))
+    assert rows[1][3] == "'=cmd()"
+    [line] = streamed(alice.get(f"{PAGE}audit.jsonl")).splitlines()
+    assert json.loads(line)["details"] == {"name": ["é", "ü"]}
+
+
+@pytest.mark.parametrize("path", ["", "audit.csv", "audit.jsonl"])
+def test_another_companys_events_are_not_there(acme, path):
+    happen(acme, target="secret of Acme")
+    mallory = Browser().enter(make_administrator(make_company("globex")))
+    answer = mallory.get(PAGE + path)
+    text = streamed(answer) if path else answer.content.decode()
+    assert "secret of Acme" not in text
