@@ -70,7 +70,10 @@ bench: .venv/.bench ## the benchmarks, side by side with the peers; writes bench
 	$(LOCKED) -r requirements-dev.lock
 	@touch $@
 
-.venv/.bench: .venv/.dev requirements-bench.lock
+.venv/.bench: .venv/.dev requirements-bench.lock benchmarks/packages.txt \
+  benchmarks/peers/package-lock.json
 	tests/servers/install
+	benchmarks/install
 	$(LOCKED) -r requirements-bench.lock
+	cd benchmarks/peers && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@
