@@ -195,6 +195,53 @@ def test_the_administrator_sets_automatic_provisioning(tab, demo, language, widt
     expect(page.get_by_role("switch", name=words["toggle"])).to_be_checked()
 
 
+def test_somebody_is_invited_gets_a_right_and_leaves(tab, demo, language, width):
+    page, name = tab.page, f"{language}-{width}"
+    email = f"guest-{name}@globex.example"
+    enter_as_administrator(page, demo, WORDS[language])
+    page.goto(demo.base_url + "/settings/users/")
+    look(page, f"users-{name}")
+    page.locator("a[href='/settings/users/invite/']").click()
+    look(page, f"invite-{name}")
+    page.locator("#email").fill(email)
+    page.locator("main form button").click()
+    link = page.locator("#link").input_value()
+    page.locator("summary").first.click()
+    page.locator("#workspace").select_option(label="Production")
+    page.locator("#permission_set").select_option(label="Analyst")
+    page.locator("form[action$='/give/'] button").click()
+    expect(page.locator("form[action$='/withdraw/']")).to_have_count(1)
+    look(page, f"user-{name}")
+    page.locator("a[href$='/change/remove/']").click()
+    look(page, f"user-remove-{name}")
+    page.locator("main form button").click()
+    expect(page.locator(".notice.good")).to_be_visible()
+    assert email not in [one["email"] for one in demo.json("users")]
+    page.goto(f"{demo.base_url}/settings/audit/?target={email}")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    look(page, f"audit-{name}")
+    page.goto(link)
+    assert page.locator("#password").count() == 0
+
+
+def test_an_edit_of_a_permission_set_says_whom_it_changes_before_it_is_saved(
+    tab, demo, language, width
+):
+    page, name = tab.page, f"{language}-{width}"
+    enter_as_administrator(page, demo, WORDS[language])
+    page.goto(demo.base_url + "/settings/workspaces/")
+    look(page, f"workspaces-{name}")
+    page.get_by_role("link", name="Production").click()
+    look(page, f"workspace-{name}")
+    page.goto(demo.base_url + "/settings/permissions/")
+    look(page, f"permission-sets-{name}")
+    page.get_by_role("link", name="Analyst").click()
+    page.locator("main form input[type=checkbox]:not(:checked)").first.check()
+    page.locator("main form button").first.click()
+    expect(page.locator(".notice.care li")).to_have_count(1)
+    look(page, f"permission-set-{name}")
+
+
 def test_pages_off_the_main_way_are_as_easy_to_use(tab, demo, language, width):
     page = tab.page
     for name, path in {
