@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers.chromium import Chromium
+from tests.servers.https import LOOPBACK, HttpsServer, https_server
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.simplesamlphp import SimpleSAMLphp
 
@@ -25,3 +26,12 @@ def simplesamlphp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleSA
 def chromium() -> Iterator[Chromium]:
     with Chromium.start() as running:
         yield running
+
+
+@pytest.fixture
+def web(tmp_path, settings, monkeypatch) -> Iterator[HttpsServer]:
+    """An identity provider's web server, reachable although it is on loopback."""
+    settings.PASSERELLE = settings.PASSERELLE.model_copy(update={"private_networks": LOOPBACK})
+    with https_server(tmp_path) as server:
+        monkeypatch.setenv("SSL_CERT_FILE", str(server.certificate))
+        yield server

@@ -13,7 +13,9 @@ from passerelle.audit.models import AuditEvent
 from passerelle.config.env import PREFIX, Environment
 from passerelle.directory.models import Company
 from passerelle.directory.walls import missing_walls
+from passerelle.sso.connection_keys import lost_keys
 from passerelle.sso.connections import missing_for_sign_in
+from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
 
@@ -47,6 +49,7 @@ def diagnose(*, now: datetime, deploy: bool) -> list[Finding]:
     checks: tuple[Callable[[datetime], Iterator[Finding]], ...] = (
         _clock,
         _connections,
+        _keys,
         _policies,
         _walls,
         _not_obeyed,
@@ -115,6 +118,20 @@ def _database() -> Finding:
     return Finding("database", True, f"{connection.vendor}, up to date")
 
 
+def _keys(now: datetime) -> Iterator[Finding]:
+    lost = sorted({row.connection.slug for row in lost_keys(now=now)})
+    if lost:
+        yield Finding(
+            "keys",
+            False,
+            f"our own keys of {', '.join(lost)} were sealed with another secret key",
+            "Bring the secret key back, or make new ones with `passerelle keys rotate`, and let "
+            "the identity providers read our metadata again.",
+        )
+    else:
+        yield Finding("keys", True, "our own keys can be read")
+
+
 def _clock(now: datetime) -> Iterator[Finding]:
     """Compare with the database server's clock, and with the newest trace."""
     fix = "Set the clock by NTP: assertions are valid for minutes only."
@@ -150,7 +167,8 @@ def _connections(now: datetime) -> Iterator[Finding]:
             yield Finding(
                 "metadata",
                 False,
-                f"{name}: {one.metadata_url} could not be read: {one.metadata_problem}",
+                f"{name}: {one.metadata_url} could not be read. "
+                f"{noted_sentence(one.metadata_problem)}",
                 "Correct the address, or ask whoever runs the identity provider.",
             )
         if one.metadata_held:

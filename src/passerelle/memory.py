@@ -18,6 +18,9 @@ class Remembered(Generic[K, V]):
         self._limit = limit
         self._values: dict[K, tuple[int, V]] = {}
 
+    def forget(self, key: K) -> None:
+        self._values.pop(key, None)
+
     def get(self, key: K, version: int, read: Callable[[], V]) -> V:
         known = self._values.get(key)
         if known is not None and known[0] == version:

@@ -114,7 +114,7 @@ def test_every_change_is_one_line(operator):
         "~ acme: security.session_minutes: 1440 → 60",
         "5 changes",
     ]
-    assert Company.objects.get().version == 4
+    assert Company.objects.get().version == 3
 
 
 def test_a_certificate_that_is_added_is_counted_not_printed(operator):

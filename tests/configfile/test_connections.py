@@ -2,11 +2,14 @@
 
 import pytest
 
+from passerelle.audit.record import OPERATOR
 from passerelle.directory.models import Domain
+from passerelle.saml import load_certificate
 from passerelle.sso.connections import certificate_row
+from passerelle.sso.follow import decide, follow_all, held_difference
 from passerelle.sso.models import ConnectionKey, SamlConnection
 from tests.configfile.files import metadata_of
-from tests.world import load_certificate_of
+from tests.world import NOW, load_certificate_of, signing_key
 
 pytestmark = pytest.mark.django_db
 FILE = """
@@ -98,6 +101,68 @@ def test_certificates_that_were_learnt_from_followed_metadata_stay(operator):
     assert row.certificates.count() == 2
     operator.apply(file())
     assert row.certificates.count() == 1
+
+
+def followed(web, document: bytes) -> SamlConnection:
+    """The connection after its metadata was read, and accepted where that had to be asked."""
+    web.answers["/metadata"] = (200, document)
+    SamlConnection.objects.update(metadata_due_at=NOW)
+    follow_all(NOW)
+    if held := held_difference(connection(), now=NOW):
+        decide(connection(), accept=True, shown=held.digest, actor=OPERATOR, now=NOW)
+    return connection()
+
+
+def test_a_file_does_not_undo_what_metadata_has_replaced_since(operator, web):
+    text = file(f'metadata_url = "{web.url("/metadata")}"')
+    operator.apply(text)
+    moved = metadata_of("acme").replace(b"acme.example/sso", b"acme.example/moved")
+    assert followed(web, with_services(moved, signed=True)).target_url.endswith("/moved")
+    assert operator.apply(text) == ["0 changes"]
+    row = connection()
+    assert row.target_url.endswith("/moved")
+    assert row.sign_requests
+
+
+def test_what_a_file_says_itself_stays_whatever_metadata_says(operator, web):
+    text = file(f'sign_requests = true\n  metadata_url = "{web.url("/metadata")}"')
+    operator.apply(text)
+    for document in (metadata_of("acme"), with_services(metadata_of("acme"))):
+        assert followed(web, document).sign_requests
+        assert operator.apply(text) == ["0 changes"]
+
+
+def test_an_address_of_metadata_is_enough(operator, web):
+    text = file(f'metadata_url = "{web.url("/metadata")}"').replace(
+        'metadata_file = "idp-metadata.xml"', ""
+    )
+    operator.apply(text)
+    row = followed(web, metadata_of("acme"))
+    assert (row.target_url, row.certificates.count()) == ("https://idp.acme.example/sso", 1)
+    assert operator.apply(text) == ["0 changes"]
+
+
+def test_certificates_that_metadata_withdrew_are_not_brought_back(operator, web):
+    text = file(f'metadata_url = "{web.url("/metadata")}"')
+    operator.apply(text)
+    followed(web, metadata_of("acme"))
+    followed(web, metadata_of("acme", key=signing_key("next")))
+    assert operator.apply(text) == ["0 changes"]
+    [certificate] = connection().certificates.all()
+    assert certificate.fingerprint == load_certificate_of("next").fingerprint
+
+
+def test_a_file_can_say_that_there_is_no_logout(operator):
+    operator.write("idp-metadata.xml", with_services(metadata_of("acme")))
+    operator.apply(file('logout_url = ""\n  logout_answer_url = ""'))
+    assert connection().logout_url == ""
+
+
+def test_too_many_certificates_are_refused(operator):
+    many = [signing_key(f"many-{number}").certificate_der for number in range(21)]
+    pems = "\n".join(load_certificate(one).pem for one in many)
+    operator.write("many.pem", pems.encode())
+    assert "at most 20 certificates" in operator.refused(file('certificates = ["many.pem"]'))
 
 
 WRONG = {

@@ -1,5 +1,6 @@
 """Settings > Security settings: what the page allows, what it refuses, and what it says."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -315,11 +316,14 @@ def test_a_stranger_is_led_to_the_sign_in_page_and_back(acme):
 def test_another_company_cannot_reach_the_workspace_or_the_connection(acme):
     globex = make_company("globex")
     mallory = Browser().enter(make_administrator(globex))
-    answer = mallory.post(
-        PAGE + "?connection=acme", fields_of(globex, default_workspace=acme.default_workspace_id)
-    )
+    answer = mallory.post(PAGE, fields_of(globex, default_workspace=acme.default_workspace_id))
     assert "default_workspace" in errors_in(answer)
-    mallory.post(PAGE + "?connection=acme", fields_of(globex, name="Mallory was here"))
+    for path in ("", "key/", "metadata/"):
+        answer = mallory.post(
+            f"{PAGE}{path}?connection=acme", fields_of(globex, name="Mallory was here")
+        )
+        assert answer.status_code == 404
+    assert acme.connections.get().keys.count() == 0
     assert acme.connections.get().name == "Acme SSO"
 
 
@@ -524,5 +528,12 @@ def test_held_metadata_is_shown_with_its_differences_and_decided(acme, alice):
     SamlConnection.objects.update(metadata_held=document.decode())
     page = alice.get(PAGE).content.decode()
     assert "https://moved.acme.example/sso" in page
-    alice.post(f"{PAGE}metadata/?connection=acme", {"decision": "accept"})
+    at, shown = (
+        f"{PAGE}metadata/?connection=acme",
+        re.search(r'name="shown" value="(\w+)"', page)[1],
+    )
+    unseen = alice.post(at, {"decision": "accept", "shown": "another"}, follow=True)
+    assert "has changed again in the meantime" in unseen.content.decode()
+    assert acme.connections.get().target_url == "https://idp.acme.example/sso"
+    alice.post(at, {"decision": "accept", "shown": shown})
     assert acme.connections.get().target_url == "https://moved.acme.example/sso"

@@ -4,7 +4,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+LOOPBACK = ("127.0.0.0/8", "::1")
+
 
 @dataclass
 class HttpsServer:
@@ -26,6 +28,8 @@ class HttpsServer:
     port: int = 0
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     slow: dict[str, float] = field(default_factory=dict)
+    drips: dict[str, float] = field(default_factory=dict)
+    """Seconds between the letters of a header that never ends."""
     asked: list[str] = field(default_factory=list)
 
     @property
@@ -47,6 +51,13 @@ def https_server(folder: Path) -> Iterator[HttpsServer]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             server.asked.append(self.path)
+            if self.path in server.drips:
+                with suppress(OSError):
+                    self.wfile.write(b"HTTP/1.0 200 OK\r\nX: ")
+                    for _ in range(400):
+                        time.sleep(server.drips[self.path])
+                        self.wfile.write(b"x")
+                return
             status, body = server.answers.get(self.path, (404, b""))
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))

@@ -10,9 +10,10 @@ from lxml import etree
 from passerelle import saml
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
+from passerelle.diagnosis import diagnose
 from passerelle.saml import xmldsig
 from passerelle.sso.connection_keys import OVERLAP, make_key, own_keys, rotate_key, signing_key
-from passerelle.sso.models import ConnectionKey
+from passerelle.sso.models import ConnectionKey, SignIn
 from passerelle.sso.sealed import CannotUnseal, seal, unseal
 from tests.browsing import Browser
 from tests.world import NOW, make_company
@@ -103,3 +104,31 @@ def test_a_certificate_of_ours_can_be_loaded_like_anybodys(acme):
     pem = ConnectionKey.objects.filter(connection=acme).values_list("certificate_pem", flat=True)
     signing_key(acme, now=NOW)
     assert saml.load_certificate(pem.get()).subject == "CN=Passerelle acme"
+
+
+def test_with_another_secret_key_people_still_come_in_and_the_operator_is_told(acme, settings):
+    signing_key(acme, now=NOW)
+    acme.sign_requests = True
+    acme.save()
+    settings.SECRET_KEY = "another one, which is long enough too"
+    acme.company.version += 1
+    acme.company.save()
+    acme.refresh_from_db()
+    assert own_keys(acme, now=NOW) == ()
+    metadata = Browser().get("/auth/saml/acme/metadata")
+    assert metadata.status_code == 200
+    assert b"KeyDescriptor" not in metadata.content
+    assert Browser().get("/auth/saml/acme/login").status_code == 403
+    assert SignIn.objects.get().checks[-1]["received"] == "a key of ours that cannot be read"
+    [finding] = [one for one in diagnose(now=NOW, deploy=False) if one.check == "keys"]
+    assert (finding.passed, "acme" in finding.detail) == (False, True)
+    rotate_key(acme, actor=OPERATOR, now=NOW)
+    [key] = own_keys(acme, now=NOW)
+    assert signing_key(acme, now=NOW) == key
+    assert Browser().get("/auth/saml/acme/login").status_code == 302
+
+
+def test_only_a_few_keys_are_in_use_at_once(acme):
+    for day in range(8):
+        rotate_key(acme, actor=OPERATOR, now=NOW + timedelta(hours=day))
+    assert len(own_keys(acme, now=NOW + timedelta(hours=9))) == 4

@@ -61,6 +61,18 @@ def events() -> list[str]:
     return list(AuditEvent.objects.order_by("id").values_list("event", flat=True))
 
 
+def decided(*, accept: bool) -> bool:
+    """An administrator looks at what is held, and decides at once."""
+    row = again()
+    shown = held_difference(row, now=NOW).digest
+    return decide(row, accept=accept, shown=shown, actor=OPERATOR, now=NOW)
+
+
+def dressed(document: bytes, name: str) -> bytes:
+    """The same metadata under another ID, as identity providers that write it anew send it."""
+    return document.replace(b"<md:EntityDescriptor ", f'<md:EntityDescriptor ID="{name}" '.encode())
+
+
 def test_a_rollover_goes_by_itself_and_costs_nobody_a_sign_in(acme, web):
     published(web, key_of(OLD, NEXT))
     assert follow_all(NOW) == 1
@@ -120,7 +132,7 @@ def test_an_administrator_accepts_what_was_held(acme, web):
     acme.certificates.update(from_metadata=True)
     published(web, HELD["no key in common"]())
     follow_all(NOW)
-    decide(again(), accept=True, actor=OPERATOR, now=NOW)
+    assert decided(accept=True)
     assert now_trusted() == {fingerprint(NEXT)}
     assert again().metadata_held == ""
     assert events()[-1] == "connection:metadata_accepted"
@@ -131,14 +143,14 @@ def test_an_administrator_accepts_what_was_held(acme, web):
 def test_a_certificate_that_was_added_by_hand_stays_whatever_metadata_says(acme, web):
     published(web, HELD["no key in common"]())
     follow_all(NOW)
-    decide(again(), accept=True, actor=OPERATOR, now=NOW)
+    assert decided(accept=True)
     assert now_trusted() == {fingerprint(OLD), fingerprint(NEXT)}
 
 
 def test_what_was_dismissed_is_not_asked_again_until_it_changes(acme, web):
     published(web, HELD["another address"]())
     follow_all(NOW)
-    decide(again(), accept=False, actor=OPERATOR, now=NOW)
+    assert decided(accept=False)
     follow_all(NOW + timedelta(days=1))
     assert again().metadata_held == ""
     published(web, HELD["no key in common"]())
@@ -152,7 +164,7 @@ def test_what_was_dismissed_is_not_asked_again_until_it_changes(acme, web):
 
 
 PROBLEMS = {
-    "nothing there": (404, b"", "received 404"),
+    "nothing there": (404, b"", "fetch_status 404"),
     "no metadata": (200, b"<html/>", "metadata_malformed"),
     "metadata that ended": (
         200,
@@ -190,3 +202,75 @@ def test_replicas_do_not_all_ask_at_once(acme, web):
     published(web, key_of(OLD))
     SamlConnection.objects.update(metadata_due_at=NOW + timedelta(minutes=5))
     assert follow_all(NOW) == 0
+
+
+def test_a_dismissed_change_stays_dismissed_however_its_document_is_dressed(acme, web):
+    for day in range(3):
+        published(web, dressed(HELD["another address"](), f"_{day}"))
+        follow_all(NOW + timedelta(days=day))
+        if day == 0:
+            assert decided(accept=False)
+    assert events() == ["connection:metadata_held", "connection:metadata_dismissed"]
+
+
+def test_only_what_was_looked_at_is_accepted(acme, web):
+    published(web, HELD["no key in common"]())
+    follow_all(NOW)
+    seen = held_difference(again(), now=NOW).digest
+    published(web, HELD["another address"]())
+    follow_all(NOW + timedelta(days=1))
+    assert not decide(again(), accept=True, shown=seen, actor=OPERATOR, now=NOW)
+    assert again().target_url == "https://idp.acme.example/sso"
+    assert again().metadata_held
+
+
+def test_what_a_person_has_set_otherwise_stays_and_holds_nothing_up(acme, web):
+    acme.sign_requests, acme.logout_url = True, "https://idp.acme.example/leave"
+    acme.save()
+    published(web, key_of(OLD, NEXT))
+    follow_all(NOW)
+    assert now_trusted() == {fingerprint(OLD), fingerprint(NEXT)}
+    row = again()
+    assert (row.sign_requests, row.logout_url) == (True, "https://idp.acme.example/leave")
+    assert not row.metadata_held
+
+
+def test_a_certificate_that_a_person_removed_does_not_come_back_by_itself(acme, web):
+    published(web, key_of(OLD, NEXT))
+    follow_all(NOW)
+    row = again()
+    row.certificates.get(fingerprint=fingerprint(NEXT)).delete()
+    row.refuse_certificates([fingerprint(NEXT)])
+    row.save()
+    row.company.version += 1
+    row.company.save()
+    follow_all(NOW + timedelta(days=1))
+    assert now_trusted() == {fingerprint(OLD)}
+
+
+def test_nothing_is_taken_from_an_address_that_was_removed_meanwhile(acme, web, monkeypatch):
+    def slow(url, **_how):
+        SamlConnection.objects.update(metadata_url="")
+        return key_of(OLD, NEXT)
+
+    monkeypatch.setattr("passerelle.sso.follow.fetch", slow)
+    follow_all(NOW)
+    assert now_trusted() == {fingerprint(OLD)}
+
+
+def test_with_another_address_nothing_of_the_old_one_waits_any_more(acme, web):
+    published(web, HELD["another address"]())
+    follow_all(NOW)
+    row = again()
+    row.follow_metadata("https://idp.acme.example/other", now=NOW)
+    assert (row.metadata_held, row.metadata_said, row.metadata_due_at) == ("", {}, NOW)
+
+
+def test_a_connection_that_trusts_nobody_yet_takes_what_its_address_says(acme, web):
+    acme.certificates.all().delete()
+    acme.idp_entity_id = acme.target_url = ""
+    acme.save()
+    published(web, key_of(OLD))
+    follow_all(NOW)
+    assert now_trusted() == {fingerprint(OLD)}
+    assert again().idp_entity_id == idp_of("acme")

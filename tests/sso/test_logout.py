@@ -91,7 +91,7 @@ def test_signing_out_goes_by_post_where_the_identity_provider_wants_that(acme):
     assert form.get("action") == SLO
     trusted = (signing_key(acme, now=datetime.now(UTC)).certificate,)
     assert saml.read_post(form.xpath("input/@value")[0], trusted)
-    assert "form-action https://idp.acme.example;" in answer["Content-Security-Policy"]
+    assert "form-action https: http:;" in answer["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("url", ["", SLO])
@@ -201,3 +201,26 @@ def test_another_companys_provider_signs_nobody_out_here(acme):
 
 def test_an_unknown_connection_has_no_logout():
     assert Browser().get("/auth/saml/nobody/logout").status_code == 404
+
+
+def test_a_request_that_is_sent_again_ends_nothing_that_began_after_it(acme):
+    signed_in(acme)
+    Session.objects.update(created_at=datetime.now(UTC) + timedelta(minutes=4))
+    sent_by_redirect(acme)
+    assert Session.objects.exists()
+
+
+def test_a_relay_state_that_nobody_signed_is_not_answered(acme):
+    message, signer = asked(acme)
+    address = saml.redirect_url(
+        addresses_of(acme).logout_url, message, relay_state="ours", signer=signer
+    )
+    query = f"{urlsplit(address).query}&Relay%53tate=https://evil.example/"
+    assert Browser().get(f"{PATH}?{query}").status_code == 400
+
+
+def test_a_message_that_is_too_large_or_comes_too_often_is_told_so(acme, monkeypatch):
+    monkeypatch.setattr("passerelle.dashboard.views.saml.MAX_FAILURES", 1)
+    huge = Browser().post(PATH, {"SAMLRequest": "x" * 3_000_000})
+    assert huge.status_code == 413
+    assert Browser().post(PATH, {"SAMLRequest": "x"}).status_code == 429

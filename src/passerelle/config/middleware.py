@@ -52,6 +52,9 @@ class CanonicalAddressMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         ours = settings.PASSERELLE
+        if request.path == "/metrics":
+            # Asked for by address and from nearby; who may read it is decided there.
+            return self.get_response(request)
         if ours.has_tls and not _came_by_tls(request):
             return HttpResponsePermanentRedirect(ours.base_url + request.get_full_path())
         asked = request.META.get("HTTP_HOST", "")

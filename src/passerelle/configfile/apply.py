@@ -17,6 +17,7 @@ from passerelle.configfile.settings import (
     CONNECTION_CHOICES,
     CONNECTION_TEXTS,
     company_settings,
+    connection_settings,
 )
 from passerelle.directory.models import (
     Company,
@@ -123,7 +124,7 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
         company.save(force_insert=True)
         lines.append(f"+ company {slug}")
     before, after = company_settings(company), desired.settings()
-    _keep_followed_certificates(company, after)
+    _keep_what_was_followed(company, after)
     desired.refuse_unless_provisioning_possible(was_on=company.automatic_user_provisioning)
     _refuse_foreign_connections(file, index, company)
     changes = changes_between(before, after)
@@ -136,18 +137,30 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
     return lines
 
 
-def _keep_followed_certificates(company: Company, after: dict[str, Any]) -> None:
-    """What a connection has learnt from metadata that it follows is newer than the file."""
+def _keep_what_was_followed(company: Company, after: dict[str, Any]) -> None:
+    """What a connection has learnt from metadata that it follows is newer than the file.
+
+    A value that metadata has replaced stays replaced, and a certificate that it withdrew stays
+    away; whatever else the file says, it means.
+    """
     followed = {one["slug"]: one for one in after["saml"] if one["metadata_url"]}
     rows = company.connections.filter(slug__in=followed).prefetch_related("certificates")
     for row in rows:
+        wanted = followed[row.slug]
+        if row.metadata_url != wanted["metadata_url"]:
+            continue
+        current = connection_settings(row)
+        current_names = [one for one in row.metadata_said if one.removeprefix("idp_") in current]
+        for name, replaced in row.metadata_replaced.items():
+            key = name.removeprefix("idp_")
+            older = [one or None for one in replaced]
+            if name in current_names and (wanted[key] or None) in older:
+                wanted[key] = current[key]
         learnt = {one.fingerprint: one.pem for one in row.certificates.all() if one.from_metadata}
-        written = {
-            saml.load_certificate(pem).fingerprint: pem
-            for pem in followed[row.slug]["certificates"]
-        }
-        merged = learnt | written
-        followed[row.slug]["certificates"] = [merged[key] for key in sorted(merged)]
+        withdrawn = row.metadata_replaced.get("certificates", [])
+        written = {saml.load_certificate(pem).fingerprint: pem for pem in wanted["certificates"]}
+        merged = learnt | {key: pem for key, pem in written.items() if key not in withdrawn}
+        wanted["certificates"] = [merged[key] for key in sorted(merged)]
 
 
 def _refuse_foreign_connections(file: ConfigurationFile, index: int, company: Company) -> None:
@@ -196,8 +209,7 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
     row.idp_entity_id, row.target_url = wanted["entity_id"] or "", wanted["target_url"] or ""
     row.sp_entity_id = wanted["sp_entity_id"] or ""
     row.idp_initiated = wanted["idp_initiated"]
-    if row.metadata_url != (wanted["metadata_url"] or ""):
-        row.metadata_due_at = now if wanted["metadata_url"] else None
+    row.follow_metadata(wanted["metadata_url"] or "", now=now)
     for name in CONNECTION_TEXTS:
         setattr(row, name, wanted[name] or "")
     for name in CONNECTION_CHOICES:

@@ -10,7 +10,7 @@ from passerelle.configfile.document import Company, ConfigurationFile, Saml
 from passerelle.configfile.positions import Place
 from passerelle.configfile.settings import CONNECTION_CHOICES, CONNECTION_TEXTS
 from passerelle.sso.connections import EXPIRED_CERTIFICATE, company_lacks_for_provisioning
-from passerelle.sso.idp_metadata import read_metadata, settings_of
+from passerelle.sso.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
 from passerelle.sso.models import SamlConnection
 
 T = TypeVar("T")
@@ -138,6 +138,10 @@ class Desired:
         for position, source in enumerate(table.certificates):
             found += self._certificates(source, (*place, "certificates", position))
         unique = {one.fingerprint: one for one in found}
+        if len(unique) > MAX_CERTIFICATES:
+            raise self.file.wrong(
+                (*place, "certificates"), f"expected at most {MAX_CERTIFICATES} certificates"
+            )
         ends = [one.not_after for one in unique.values()]
         connection = SamlConnection(name=table.name, enabled=table.enabled, **settings)
         self.connections.append((connection, ends))

@@ -125,10 +125,10 @@ class Saml(Table):
     # What metadata says, unless the file does.
     request_binding: Literal["redirect", "post"] | None = None
     sign_requests: bool | None = None
-    logout_url: Url | None = None
+    logout_url: Url | Literal[""] | None = None
     logout_binding: Literal["redirect", "post"] | None = None
-    logout_answer_url: Url | None = None
-    metadata_url: Annotated[str, AfterValidator(followed_address)] | None = None
+    logout_answer_url: Url | Literal[""] | None = None
+    metadata_url: Annotated[str, AfterValidator(followed_address)] | Literal[""] | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> "Saml":

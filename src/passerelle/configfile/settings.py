@@ -45,7 +45,7 @@ def company_settings(company: Company) -> dict[str, Any]:
             for one in company.domains.order_by("name").select_related("connection")
         ],
         "saml": [
-            _connection(one)
+            connection_settings(one)
             for one in company.connections.order_by("slug").prefetch_related("certificates")
         ],
         "provisioning": _provisioning(company),
@@ -67,7 +67,8 @@ def company_settings(company: Company) -> dict[str, Any]:
     }
 
 
-def _connection(connection: SamlConnection) -> dict[str, Any]:
+def connection_settings(connection: SamlConnection) -> dict[str, Any]:
+    """One connection, as the file would say it."""
     certificates = sorted(connection.certificates.all(), key=lambda one: one.fingerprint)
     return {
         "slug": connection.slug,

@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 
 from passerelle import saml
 from passerelle.directory.models import Company, Domain
+from passerelle.saml.errors import MetadataError
 from passerelle.sso.connections import is_web_address, missing_for_sign_in
 from passerelle.sso.fetch import FetchError, fetch
-from passerelle.sso.idp_metadata import read_metadata, settings_of
+from passerelle.sso.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
 from passerelle.sso.metadata_errors import metadata_sentence
 from passerelle.sso.models import Binding, SamlConnection, SigningCertificate
 
@@ -158,6 +159,12 @@ class ConnectionForm(forms.Form):
         file = cast("UploadedFile[bytes] | None", self.cleaned_data.get("metadata_file"))
         return file.read() if file else b""
 
+    def clean_metadata_url(self) -> str:
+        typed = str(self.cleaned_data["metadata_url"])
+        if typed and not typed.startswith("https://"):
+            raise forms.ValidationError(_("Enter an address that starts with https://"))
+        return self._web_address("metadata_url")
+
     def clean_logout_url(self) -> str:
         return self._web_address("logout_url")
 
@@ -166,8 +173,10 @@ class ConnectionForm(forms.Form):
 
     def clean_authn_contexts(self) -> str:
         contexts = str(self.cleaned_data["authn_contexts"]).split()
-        if not all(one.isprintable() for one in contexts):
-            raise forms.ValidationError(_("Enter URIs, one a line."))
+        if len(contexts) > 10 or not all(one.isprintable() and len(one) <= 90 for one in contexts):
+            raise forms.ValidationError(
+                _("Enter at most 10 URIs, one a line, each of at most 90 characters.")
+            )
         return " ".join(contexts)
 
     def _web_address(self, name: str) -> str:
@@ -222,9 +231,7 @@ class ConnectionForm(forms.Form):
         pasted, uploaded = values.get("metadata") or "", values.get("metadata_file") or b""
         url = values.get("metadata_url", "")
         is_new_url = bool(url) and url != (self.connection.metadata_url if self.connection else "")
-        if url != connection.metadata_url:
-            connection.metadata_url, connection.metadata_problem = url, ""
-            connection.metadata_due_at = self.now if url else None
+        connection.follow_metadata(url, now=self.now)
         try:
             if pasted.strip():
                 self._take_metadata("metadata", pasted.encode())
@@ -235,8 +242,7 @@ class ConnectionForm(forms.Form):
                 self._take_metadata("metadata_url", fetch(url, private_networks=networks))
                 connection.metadata_read_at = self.now
         except FetchError as error:
-            sentence = _("The metadata could not be fetched: %(problem)s.")
-            self.add_error("metadata_url", sentence % {"problem": error})
+            self.add_error("metadata_url", metadata_sentence(error))
 
     def _take_metadata(self, field_name: str, document: bytes) -> None:
         connection = self.draft.connection
@@ -246,8 +252,11 @@ class ConnectionForm(forms.Form):
         except saml.SAMLError as error:
             self.add_error(field_name, metadata_sentence(error))
             return
-        for name, value in settings_of(read).items():
+        said = settings_of(read)
+        for name, value in said.items():
             setattr(connection, name, value)
+        if connection.metadata_url:
+            connection.metadata_said = said
         given = {one.fingerprint: one for one in read.certificates}
         self.draft.from_metadata = frozenset(given)
         self.draft.kept = [row for row in self.draft.kept if row.fingerprint in given]
@@ -265,3 +274,6 @@ class ConnectionForm(forms.Form):
             self.add_error("new_certificates", metadata_sentence(error))
             return
         self.draft.added += [one for one in found if one.fingerprint not in known]
+        if len(self.draft.ends) > MAX_CERTIFICATES:
+            many = MetadataError("certificates_many", received=str(len(self.draft.ends)))
+            self.add_error("new_certificates", metadata_sentence(many))

@@ -26,6 +26,36 @@ LACKING: dict[str, Promise | str] = {
 }
 
 
+LABELS: dict[str, Promise] = {
+    "saml_enabled": gettext_lazy("SAML SSO is on"),
+    "name": gettext_lazy("SAML name"),
+    "metadata_url": gettext_lazy("Address of the metadata"),
+    "idp_entity_id": gettext_lazy("IdP entity ID"),
+    "target_url": gettext_lazy("Target URL"),
+    "idp_initiated": gettext_lazy("Accept sign-ins that start at the identity provider"),
+    "request_binding": gettext_lazy("How requests travel"),
+    "sign_requests": gettext_lazy("Sign requests"),
+    "force_authn": gettext_lazy("Ask people to authenticate again at each sign-in"),
+    "authn_contexts": gettext_lazy("Ways of authentication (URIs, one a line)"),
+    "name_id_format": gettext_lazy("NameID format"),
+    "subject_attribute": gettext_lazy("Attribute that identifies a person"),
+    "email_attribute": gettext_lazy("E-mail attribute"),
+    "first_name_attribute": gettext_lazy("First name attribute"),
+    "last_name_attribute": gettext_lazy("Last name attribute"),
+    "allow_cbc": gettext_lazy("Accept AES-CBC where no signature covers what is encrypted"),
+    "logout_url": gettext_lazy("Logout address"),
+    "logout_binding": gettext_lazy("How logout messages travel"),
+    "logout_answer_url": gettext_lazy("Address for logout answers"),
+    "domains": gettext_lazy("E-mail domains that lead straight here"),
+    "automatic_user_provisioning": gettext_lazy("Automatic user provisioning"),
+    "default_workspace": gettext_lazy("Default workspace"),
+    "default_permission_set": gettext_lazy("Default permission set"),
+    "google_sso_enabled": gettext_lazy("Google SSO"),
+    "google_client_id": gettext_lazy("Client ID"),
+    "google_hosted_domain": gettext_lazy("Google Workspace domain"),
+}
+
+
 class OwnChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
     """A choice among the company's own rows; anything else is the same mistake."""
 
@@ -212,11 +242,8 @@ class SecurityForm(ConnectionForm):
             parts.MISSING_ENTITY_ID: "idp_entity_id",
             parts.MISSING_TARGET_URL: "target_url",
         }
-        return (
-            changed.get(lacking, "automatic_user_provisioning")
-            if was_on
-            else ("automatic_user_provisioning")
-        )
+        toggle = "automatic_user_provisioning"
+        return changed.get(lacking, toggle) if was_on else toggle
 
     def _condition(self, names: str, was_on: bool) -> str:
         if was_on:
@@ -231,7 +258,7 @@ def _plain(value: Any) -> Any:
     """A value as it can be compared: rows by their identifiers."""
     if isinstance(value, list | tuple) or hasattr(value, "all"):
         return sorted(str(getattr(one, "id", one)) for one in value)
-    return str(getattr(value, "id", value) or "")
+    return " ".join(str(getattr(value, "id", value) or "").split())
 
 
 def early_access_sentence() -> str:

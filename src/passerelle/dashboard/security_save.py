@@ -16,7 +16,7 @@ from passerelle.dashboard.security_form import SecurityForm
 from passerelle.directory.models import Company, Domain, User
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
-from passerelle.sso.models import SamlConnection
+from passerelle.sso.models import FOLLOWING, SamlConnection
 
 
 class Outdated(Exception):  # noqa: N818 - reads as what is the matter
@@ -42,13 +42,6 @@ _CONNECTION_FIELDS = (
     *ADVANCED_TEXTS,
     *ADVANCED_SWITCHES,
     *ADVANCED_CHOICES,
-)
-_SAVED_FIELDS = (
-    *_CONNECTION_FIELDS,
-    "last_success_at",
-    "metadata_due_at",
-    "metadata_problem",
-    "metadata_read_at",
 )
 # After a change of these, nobody has signed in through the connection as it is now.
 _TRUST = ("idp_entity_id", "target_url", "request_binding")
@@ -105,7 +98,13 @@ def _change_connection(form: SecurityForm, now: datetime) -> dict[str, Any]:
     if gone or any(f"saml.{name}" in changes for name in _TRUST):
         connection.last_success_at = None
     # Only what the form decides: metadata that is followed may have been noted in the meantime.
-    connection.save(force_insert=is_new, update_fields=None if is_new else _SAVED_FIELDS)
+    written = [*_CONNECTION_FIELDS, "last_success_at"]
+    if gone and connection.metadata_url and not draft.from_metadata:
+        connection.refuse_certificates([row.fingerprint for row in gone])
+        written.append("metadata_replaced")
+    if draft.from_metadata or before.metadata_url != connection.metadata_url:
+        written += FOLLOWING
+    connection.save(force_insert=is_new, update_fields=None if is_new else written)
     for row in gone:
         row.delete()
     for certificate in draft.added:
@@ -139,7 +138,7 @@ def _change_domains(connection: SamlConnection, wanted: list[Domain] | None) -> 
 def free_slug(wanted: str) -> str:
     """The wanted slug, with a number behind it where it is taken."""
     taken = set(
-        SamlConnection.objects.filter(slug__startswith=wanted).values_list("slug", flat=True)
+        SamlConnection.objects.filter(slug__startswith=wanted[:58]).values_list("slug", flat=True)
     )
     numbered = (f"{wanted[:58]}-{number}" for number in range(2, len(taken) + 3))
     return wanted if wanted not in taken else next(one for one in numbered if one not in taken)

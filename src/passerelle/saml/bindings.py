@@ -98,7 +98,8 @@ def _parameters(query: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in query.split("&"):
         name, _, value = part.partition("=")
-        if name in found or len(value) > MAX_PARAMETER:
+        # A name in another spelling is the same to whoever decodes it, and is signed by nobody.
+        if name in found or len(value) > MAX_PARAMETER or unquote_plus(name) != name:
             raise _unreadable("each parameter once, and not longer than an address", name)
         found[name] = value
     return found

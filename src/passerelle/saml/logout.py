@@ -28,6 +28,7 @@ class LogoutRequest:
     """Who is to be signed out: of these sessions, or of all where none is named."""
 
     id: str
+    issued_at: datetime
     name_id: NameID
     session_indexes: tuple[str, ...]
 
@@ -108,15 +109,16 @@ def read_logout_request(
         raise MessageError("issuer_mismatch", expected=idp_entity_id, received=issuer)
     if (sent_to := root.get("Destination")) != destination:
         raise MessageError("destination_mismatch", expected=destination, received=sent_to or "none")
-    _check_times(root, now, clock_skew)
+    issued_at = _check_times(root, now, clock_skew)
     name_id = read_name_id(root, keys)
     if name_id is None:
         raise MessageError("name_id_missing", expected="a NameID", received="none")
     indexes = tuple(xml.text_of(one) for one in xml.children(root, samlp("SessionIndex")))
-    return LogoutRequest(xml.required_attribute(root, "ID"), name_id, indexes)
+    return LogoutRequest(xml.required_attribute(root, "ID"), issued_at, name_id, indexes)
 
 
-def _check_times(root: etree._Element, now: datetime, skew: timedelta) -> None:
+def _check_times(root: etree._Element, now: datetime, skew: timedelta) -> datetime:
+    """When it was issued, where that is neither too long ago nor still to come."""
     issued_at = xml.instant(root, "IssueInstant")
     if issued_at is None:
         raise MessageError("malformed_message", expected="an IssueInstant", received="none")
@@ -126,6 +128,7 @@ def _check_times(root: etree._Element, now: datetime, skew: timedelta) -> None:
     # Differences of times, never sums: an end in the year 9999 has nothing after it.
     if now - issued_at >= LIFETIME + skew or (end is not None and now - end >= skew):
         _refuse_time("expired", now, end or issued_at, skew)
+    return issued_at
 
 
 def _refuse_time(reason: str, now: datetime, limit: datetime, skew: timedelta) -> None:

@@ -126,6 +126,7 @@ def _read(entity: etree._Element) -> IdPMetadata:
             expected="a SingleSignOnService with HTTP-Redirect or HTTP-POST",
             received="none",
         )
+    by_redirect = _location(roles[0], "SingleLogoutService", BINDING_REDIRECT)
     return IdPMetadata(
         entity_id=xml.required_attribute(entity, "entityID"),
         redirect_url=redirect,
@@ -134,12 +135,14 @@ def _read(entity: etree._Element) -> IdPMetadata:
         valid_until=_earliest_end(entity),
         cache_duration=_cache_duration(entity),
         wants_signed_requests=roles[0].get("WantAuthnRequestsSigned") in ("true", "1"),
-        logout_redirect_url=_location(roles[0], "SingleLogoutService", BINDING_REDIRECT),
+        logout_redirect_url=by_redirect,
         logout_post_url=_location(roles[0], "SingleLogoutService", BINDING_POST),
         logout_answer_url=_location(
-            roles[0], "SingleLogoutService", BINDING_REDIRECT, "ResponseLocation"
-        )
-        or _location(roles[0], "SingleLogoutService", BINDING_POST, "ResponseLocation"),
+            roles[0],
+            "SingleLogoutService",
+            BINDING_REDIRECT if by_redirect else BINDING_POST,
+            "ResponseLocation",
+        ),
     )
 
 

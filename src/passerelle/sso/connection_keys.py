@@ -1,5 +1,6 @@
 """Our private keys of a connection: made, sealed, rotated with overlap."""
 
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -16,9 +17,14 @@ from passerelle.audit.record import Actor, Entry, record
 from passerelle.identifiers import uuid7
 from passerelle.memory import Remembered
 from passerelle.saml.certificate import PrivateKey, load_private_key, self_signed
+from passerelle.sso.connections import locked
 from passerelle.sso.models import ConnectionKey, SamlConnection
-from passerelle.sso.sealed import seal, unseal
+from passerelle.sso.sealed import CannotUnseal, seal, unseal
 
+log = logging.getLogger("passerelle")
+
+MAX_KEYS = 4
+"""In use at once: each is tried on what is encrypted."""
 VALIDITY = timedelta(days=3650)
 """Of the certificate: identity providers want dates, trust is in the key."""
 OVERLAP = timedelta(days=14)
@@ -43,26 +49,44 @@ _keys: Remembered[UUID, tuple[OwnKey, ...]] = Remembered()
 
 
 def own_keys(connection: SamlConnection, *, now: datetime) -> tuple[OwnKey, ...]:
-    """The keys that did not retire, the newest first. Raises CannotUnseal."""
+    """The keys that did not retire and can be read, the newest first."""
 
     def read() -> tuple[OwnKey, ...]:
-        return tuple(_unsealed(row) for row in connection.keys.all())
+        rows = connection.keys.exclude(retires_at__lte=now)
+        return tuple(key for row in rows if (key := _unsealed(row)))
 
     found = _keys.get(connection.id, connection.company.version, read)
+    if not found:
+        # Another worker may be making the first one.
+        _keys.forget(connection.id)
     return tuple(one for one in found if one.retires_at is None or one.retires_at > now)
 
 
-def signing_key(connection: SamlConnection, *, now: datetime) -> OwnKey:
-    """The key that signs now, made where there is none yet."""
+def signing_key(connection: SamlConnection, *, now: datetime) -> OwnKey | None:
+    """The key that signs now, made where there is none yet; None where none can be read.
+
+    Another one is not made by itself then: whoever moved the secret key may bring it back.
+    """
     keys = own_keys(connection, now=now)
     if not keys:
         make_key(connection, now=now)
         keys = own_keys(connection, now=now)
-    return next((one for one in keys if one.signs_from <= now), keys[-1])
+    signing = [one for one in keys if one.signs_from <= now]
+    return next(iter(signing or keys[-1:]), None)
 
 
-def _unsealed(row: ConnectionKey) -> OwnKey:
-    pem = unseal(row.sealed_private_key, purpose=_purpose(row))
+def lost_keys(*, now: datetime) -> list[ConnectionKey]:
+    """Keys in use that cannot be read any more: sealed with another secret key."""
+    in_use = ConnectionKey.objects.exclude(retires_at__lte=now).select_related("connection")
+    return [row for row in in_use if _unsealed(row) is None]
+
+
+def _unsealed(row: ConnectionKey) -> OwnKey | None:
+    try:
+        pem = unseal(row.sealed_private_key, purpose=_purpose(row))
+    except CannotUnseal:
+        log.error("the key %s cannot be read: was the secret key changed?", row.fingerprint)
+        return None
     certificate = saml.load_certificate(row.certificate_pem)
     return OwnKey(load_private_key(pem), certificate, row.signs_from, row.retires_at)
 
@@ -74,25 +98,28 @@ def _purpose(row: ConnectionKey) -> str:
 @transaction.atomic
 def make_key(connection: SamlConnection, *, now: datetime) -> None:
     """Make the first key, which signs at once; nothing where somebody was quicker."""
-    locked = SamlConnection.objects.select_for_update().get(id=connection.id)
-    if not locked.keys.exists():
+    if not locked(connection).keys.exists():
         _insert(connection, now=now, signs_from=now)
-        _raise_version(connection)
-    connection.company.refresh_from_db(fields=["version"])
+        # Nobody's settings change by it: forms that are open stay valid.
+        _keys.forget(connection.id)
 
 
 @transaction.atomic
 def rotate_key(connection: SamlConnection, *, actor: Actor, now: datetime) -> None:
-    """Make a new key beside the old ones, which then retire in their time.
+    """Make a new key beside the old ones, which then retire in their time, or at once if lost.
 
     The new key is published, and decrypts, at once. It signs once identity providers had time to
     read it; the old key decrypts until they have changed over.
     """
-    locked = SamlConnection.objects.select_for_update().get(id=connection.id)
-    old = locked.keys.filter(retires_at=None)
-    signs_from = now + OVERLAP if old.exists() else now
-    old.update(retires_at=now + 2 * OVERLAP)
+    keys = locked(connection).keys
+    old = list(keys.filter(retires_at=None))
+    readable = [row.id for row in old if _unsealed(row)]
+    signs_from = now + OVERLAP if readable else now
+    keys.filter(retires_at=None).exclude(id__in=readable).update(retires_at=now)
+    keys.filter(id__in=readable).update(retires_at=now + 2 * OVERLAP)
     new = _insert(connection, now=now, signs_from=signs_from)
+    for row in keys.exclude(retires_at__lte=now)[MAX_KEYS:]:
+        keys.filter(id=row.id).update(retires_at=now)
     _raise_version(connection)
     details = {"fingerprint": new.fingerprint, "signs_from": signs_from.isoformat()}
     entry = Entry(EventName.KEY_ROTATED, connection.name, details)

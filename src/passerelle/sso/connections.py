@@ -70,6 +70,15 @@ def find_connection(slug: str) -> SamlConnection:
     return found
 
 
+def locked(connection: SamlConnection) -> SamlConnection:
+    """The connection as it is now, for this transaction alone.
+
+    The company's row is locked first, as by whoever saves the settings: one order, no deadlock.
+    """
+    Company.objects.select_for_update().get(id=connection.company_id)
+    return SamlConnection.objects.select_related("company").get(id=connection.id)
+
+
 MISSING_NAME = "name"
 MISSING_ENTITY_ID = "idp_entity_id"
 MISSING_TARGET_URL = "target_url"

@@ -147,6 +147,7 @@ PHRASES = frozenset(
     {
         _("none"),
         _("neither"),
+        _("a key of ours that cannot be read"),
         _("well-formed XML"),
         _("no DOCTYPE"),
         _("a DOCTYPE"),

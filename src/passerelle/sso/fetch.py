@@ -5,9 +5,12 @@ every address it has must be public (or in a network that the operator named), a
 goes to the address that was checked. Redirects are not followed; size and time are bounded.
 """
 
+import contextlib
 import http.client
+import logging
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Sequence
 from ipaddress import ip_address, ip_network
@@ -15,12 +18,36 @@ from urllib.parse import urlsplit
 
 from passerelle.saml.xml import MAX_BYTES
 
+log = logging.getLogger("passerelle")
+
 SECONDS = 10.0
 CHUNK = 64 * 1024
 
 
+# Where an address of the inside can be written as one of the outside, or is one on some networks.
+_SPECIAL = tuple(
+    ip_network(one)
+    for one in (
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "::/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+        "fec0::/10",
+    )
+)
+
+
 class FetchError(Exception):
-    """One sentence for whoever typed the address."""
+    """Why there is no document: a reason for a sentence, and what was received."""
+
+    def __init__(self, reason: str, received: str = "") -> None:
+        self.reason = reason
+        # What a server says may be anything.
+        self.received = "".join(one for one in received[:200] if one.isprintable())
+        super().__init__(f"{reason}: {self.received}" if received else reason)
 
 
 def fetch(
@@ -36,24 +63,32 @@ def fetch(
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 443
     except ValueError as error:
-        raise FetchError(f"{error}") from error
+        raise FetchError("fetch_not_https", url) from error
     if parts.scheme != "https" or not host or "@" in parts.netloc:
-        raise FetchError("expected an address starting with https://")
+        raise FetchError("fetch_not_https", url)
     address = _checked_address(host, port, private_networks)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = _PinnedConnection(
         host, port, address=address, deadline=deadline, context=context or _trust()
     )
+    # Each single wait has an end, but a server that drips keeps each of them short.
+    end = threading.Timer(max(deadline - time.monotonic(), 0), connection.give_up)
+    end.daemon = True
+    end.start()
     try:
         connection.request("GET", target, headers={"Accept": "application/samlmetadata+xml, */*"})
-        return _read(connection, deadline)
-    except TimeoutError as error:
-        raise FetchError(f"no answer within {seconds:.0f} seconds") from error
+        content = _read(connection)
+        if connection.is_given_up:
+            raise TimeoutError
+        return content
     except ssl.SSLCertVerificationError as error:
-        raise FetchError(f"its certificate is not trusted: {error.verify_message}") from error
-    except (OSError, http.client.HTTPException, UnicodeError, ValueError) as error:
-        raise FetchError(f"no answer: {str(error) or type(error).__name__}") from error
+        raise FetchError("fetch_untrusted", error.verify_message) from error
+    except (OSError, http.client.HTTPException, UnicodeError, ValueError, AttributeError) as error:
+        if isinstance(error, TimeoutError) or connection.is_given_up:
+            raise FetchError("fetch_slow", f"{seconds:.0f}") from error
+        raise FetchError("fetch_no_answer", str(error) or type(error).__name__) from error
     finally:
+        end.cancel()
         connection.close()
 
 
@@ -66,14 +101,13 @@ def _checked_address(host: str, port: int, private_networks: Sequence[str]) -> s
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
-        raise FetchError(f"{host} is not known: {error}") from error
+        raise FetchError("fetch_unreachable", host) from error
     addresses = [str(one[4][0]) for one in found]
     for address in addresses:
         if not _is_outside(address, private_networks):
-            raise FetchError(
-                f"{host} is at {address}, in a network that is not public; the operator can allow "
-                "it with PASSERELLE_PRIVATE_NETWORKS"
-            )
+            # Where a name leads inside is told to the operator, not to whoever typed it.
+            log.warning("metadata at %s (%s) is in a network that is not public", host, address)
+            raise FetchError("fetch_unreachable", host)
     return addresses[0]
 
 
@@ -82,20 +116,20 @@ def _is_outside(address: str, private_networks: Sequence[str]) -> bool:
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     if any(parsed in ip_network(network, strict=False) for network in private_networks):
         return True
+    if any(parsed in network for network in _SPECIAL):
+        return False
     return parsed.is_global and not parsed.is_multicast
 
 
-def _read(connection: http.client.HTTPSConnection, deadline: float) -> bytes:
+def _read(connection: http.client.HTTPSConnection) -> bytes:
     with connection.getresponse() as answer:
         if answer.status != http.client.OK:
-            raise FetchError(f"expected status 200, received {answer.status}")
+            raise FetchError("fetch_status", str(answer.status))
         content = b""
         while chunk := answer.read1(CHUNK):
             content += chunk
             if len(content) > MAX_BYTES:
-                raise FetchError(f"expected at most {MAX_BYTES} bytes, received more")
-            if time.monotonic() > deadline:
-                raise TimeoutError
+                raise FetchError("fetch_too_large", str(MAX_BYTES))
         return content
 
 
@@ -107,13 +141,27 @@ class _PinnedConnection(http.client.HTTPSConnection):
     ) -> None:
         super().__init__(host, port, context=context)
         self._address, self._deadline, self._ssl = address, deadline, context
+        self.is_given_up = False
+        # `sock` is let go of while the answer is still being read.
+        self._open: socket.socket | None = None
+
+    def give_up(self) -> None:
+        """End whatever is waited for."""
+        self.is_given_up = True
+        with contextlib.suppress(OSError):
+            if self._open is not None:
+                socket.socket.shutdown(self._open, socket.SHUT_RDWR)
 
     def connect(self) -> None:
         # Each single wait is bounded by what is left of the whole.
         left = max(self._deadline - time.monotonic(), 0.1)
         plain = socket.create_connection((self._address, self.port), timeout=left)
         try:
-            self.sock = self._ssl.wrap_socket(plain, server_hostname=self.host)
+            self.sock = self._ssl.wrap_socket(
+                plain, server_hostname=self.host, do_handshake_on_connect=False
+            )
+            self._open = self.sock
+            self.sock.do_handshake()
         except BaseException:
             plain.close()
             raise

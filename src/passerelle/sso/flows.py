@@ -78,6 +78,9 @@ def start_sign_in(
     `binding` is the browser's own secret, kept in its cookie. Raises Refused.
     """
     _refuse_if_unusable(connection, address, now)
+    key = signing_key(connection, now=now) if connection.sign_requests else None
+    if key is None and connection.sign_requests:
+        raise _unusable(connection, "a key of ours that cannot be read", address, now)
     ours = addresses_of(connection)
     request = AuthnRequest(
         id=new_message_id(),
@@ -101,7 +104,7 @@ def start_sign_in(
         name_id_format=connection.name_id_format,
         authn_contexts=tuple(connection.authn_contexts.split()),
     )
-    signer = signing_key(connection, now=now).signer if connection.sign_requests else None
+    signer = key.signer if key else None
     if connection.request_binding == Binding.POST:
         field = saml.post_field(message, signer=signer)
         return Outgoing(connection.target_url, {"SAMLRequest": field})
@@ -168,14 +171,19 @@ def _refuse_if_unusable(connection: SamlConnection, address: str | None, now: da
     if is_usable(connection):
         return
     lacking = missing_for_sign_in(connection, len(trusted_certificates(connection)))
+    raise _unusable(connection, ", ".join(lacking) or "switched off", address, now)
+
+
+def _unusable(
+    connection: SamlConnection, received: str, address: str | None, now: datetime
+) -> Refused:
     trace = Trace(connection=connection, now=now, address=address)
-    received = ", ".join(lacking) or "switched off"
     reason = trace.failed(
         Check(
             "connection", False, "a complete, enabled connection", received, "connection_disabled"
         )
     )
-    raise Refused(keep(trace, outcome="refused", reason=reason))
+    return Refused(keep(trace, outcome="refused", reason=reason))
 
 
 def expected_of(

@@ -1,9 +1,13 @@
 """Follow an identity provider's metadata: take over what is harmless, hold what is not.
 
 A new certificate beside a trusted one, or one that goes, is taken over: so a rollover costs nobody
-a sign-in. Another entity ID, other addresses, or no key in common wait for an administrator.
+a sign-in. Another entity ID, other addresses, or no key in common wait for an administrator. What
+a person has set differently from what metadata said stays as they set it.
 """
 
+import json
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,22 +21,39 @@ from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company
 from passerelle.saml.errors import MetadataError, SAMLError
-from passerelle.sso.connections import certificate_row
+from passerelle.sso.connections import certificate_row, locked
 from passerelle.sso.fetch import FetchError, fetch
 from passerelle.sso.idp_metadata import read_metadata, settings_of
-from passerelle.sso.models import SamlConnection
+from passerelle.sso.metadata_errors import noted
+from passerelle.sso.models import FOLLOWING, REFUSED, Binding, SamlConnection
 from passerelle.sso.tokens import digest
+
+log = logging.getLogger("passerelle")
 
 FOLLOWER = Actor("identity provider", "metadata")
 EVERY = timedelta(days=1)
 SOONEST, LATEST = timedelta(hours=1), timedelta(days=7)
 CLAIM = timedelta(minutes=10)
+KEPT = 50
+"""How many replaced values of a setting are remembered."""
 _TRUSTED_WITH_CARE = (
     "idp_entity_id",
     "target_url",
     "logout_url",
     "logout_answer_url",
 )
+
+
+_CHOICES = ("request_binding", "sign_requests", "logout_binding")
+_WRITTEN = (*FOLLOWING, *_TRUSTED_WITH_CARE, *_CHOICES, "last_success_at")
+# What stands for "metadata said nothing yet".
+_UNSAID = {
+    "request_binding": Binding.REDIRECT.value,
+    "sign_requests": False,
+    "logout_url": "",
+    "logout_binding": Binding.REDIRECT.value,
+    "logout_answer_url": "",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +65,8 @@ class Difference:
     removed: tuple[str, ...] = ()
     all_keys: bool = False
     """No certificate that is trusted now is in the metadata."""
+    is_first: bool = False
+    """The connection trusts nobody yet: it takes what its address says."""
 
     @property
     def is_empty(self) -> bool:
@@ -51,26 +74,38 @@ class Difference:
 
     @property
     def needs_a_person(self) -> bool:
+        if self.is_first:
+            return False
         return self.all_keys or any(name in _TRUSTED_WITH_CARE for name in self.settings)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same change, however its document is dressed."""
+        new = {name: value for name, (_, value) in self.settings.items()}
+        added = sorted(one.fingerprint for one in self.added)
+        return digest(json.dumps([new, added, sorted(self.removed)], sort_keys=True))
 
 
 def difference(connection: SamlConnection, metadata: saml.IdPMetadata) -> Difference:
     """Compare a connection with metadata of its identity provider."""
-    wanted = settings_of(metadata)
-    changed = {
-        name: (getattr(connection, name), value)
-        for name, value in wanted.items()
-        if getattr(connection, name) != value
-    }
+    said = {**_UNSAID, **connection.metadata_said}
+    changed = {}
+    for name, value in settings_of(metadata).items():
+        current, before = getattr(connection, name), said.get(name)
+        is_chosen = name not in _TRUSTED_WITH_CARE and current != before
+        if value not in (current, before) and not is_chosen:
+            changed[name] = (current, value)
+    refused = connection.metadata_replaced.get(REFUSED, [])
     trusted = {one.fingerprint: one for one in connection.certificates.all()}
     given = {one.fingerprint: one for one in metadata.certificates}
     return Difference(
         settings=changed,
-        added=tuple(one for key, one in given.items() if key not in trusted),
+        added=tuple(one for key, one in given.items() if key not in {*trusted, *refused}),
         removed=tuple(
             key for key, row in trusted.items() if row.from_metadata and key not in given
         ),
         all_keys=bool(trusted) and not trusted.keys() & given.keys(),
+        is_first=not (trusted or connection.idp_entity_id or connection.target_url),
     )
 
 
@@ -82,8 +117,12 @@ def follow_all(now: datetime) -> int:
         # Whoever moves the date has it: replicas do not all ask at once.
         mine = due.filter(id=connection.id, metadata_due_at=connection.metadata_due_at)
         if mine.update(metadata_due_at=now + CLAIM):
-            follow(connection, now=now)
             followed += 1
+            try:
+                follow(connection, now=now)
+            except Exception:
+                # It comes again when its claim ends; the others are not to wait for that.
+                log.exception("following the metadata of %s failed", connection.slug)
     return followed
 
 
@@ -95,7 +134,7 @@ def follow(connection: SamlConnection, *, now: datetime) -> None:
         )
         metadata = _read(connection, document, now)
     except (FetchError, SAMLError) as error:
-        _note_problem(connection, str(error), now)
+        _note_problem(connection, noted(error), now)
         return
     _take_or_hold(connection, document, metadata, now)
 
@@ -111,33 +150,34 @@ def _read(connection: SamlConnection, document: bytes, now: datetime) -> saml.Id
 
 
 def _note_problem(connection: SamlConnection, problem: str, now: datetime) -> None:
-    SamlConnection.objects.filter(id=connection.id).update(
-        metadata_problem=problem[:500], metadata_due_at=now + SOONEST
-    )
+    row = SamlConnection.objects.filter(id=connection.id, metadata_url=connection.metadata_url)
+    row.update(metadata_problem=problem, metadata_due_at=now + SOONEST)
 
 
 @transaction.atomic
 def _take_or_hold(
     connection: SamlConnection, document: bytes, metadata: saml.IdPMetadata, now: datetime
 ) -> None:
-    row = SamlConnection.objects.select_for_update().get(id=connection.id)
+    row = locked(connection)
+    if row.metadata_url != connection.metadata_url:
+        return
     found = difference(row, metadata)
     row.metadata_problem = ""
     row.metadata_read_at, row.metadata_due_at = now, now + _pause(metadata, now)
-    text = document.decode("utf-8", "replace")
     if found.needs_a_person:
-        if text != row.metadata_held and digest(text) != row.metadata_dismissed:
-            row.metadata_held = text
-            _record(EventName.METADATA_HELD, row, found, FOLLOWER, now)
+        held = held_difference(row, now=now)
+        if found.digest == row.metadata_dismissed:
+            row.metadata_held = ""
+        else:
+            row.metadata_held = document.decode("utf-8", "replace").replace("\0", "")
+            if held is None or held.digest != found.digest:
+                _record(EventName.METADATA_HELD, row, found, FOLLOWER, now)
     else:
-        row.metadata_held = ""
+        row.metadata_held = row.metadata_dismissed = ""
+        _take(row, found, metadata)
         if not found.is_empty:
-            _take(row, found)
             _record(EventName.METADATA_FOLLOWED, row, found, FOLLOWER, now)
-        row.certificates.filter(
-            fingerprint__in=[one.fingerprint for one in metadata.certificates]
-        ).update(from_metadata=True)
-    row.save()
+    row.save(update_fields=_WRITTEN)
 
 
 def _pause(metadata: saml.IdPMetadata, now: datetime) -> timedelta:
@@ -148,15 +188,27 @@ def _pause(metadata: saml.IdPMetadata, now: datetime) -> timedelta:
     return pause
 
 
-def _take(row: SamlConnection, found: Difference) -> None:
-    for name, (_, value) in found.settings.items():
+def _take(row: SamlConnection, found: Difference, metadata: saml.IdPMetadata) -> None:
+    """Take a difference over, and note what the metadata says and what it replaces."""
+    replaced = {name: list(values) for name, values in row.metadata_replaced.items()}
+    for name, (before, value) in found.settings.items():
+        replaced[name] = _noted(replaced.get(name, []), [before], [value])
         setattr(row, name, value)
+    given = [one.fingerprint for one in metadata.certificates]
+    replaced["certificates"] = _noted(replaced.get("certificates", []), found.removed, given)
+    row.metadata_said, row.metadata_replaced = settings_of(metadata), replaced
     row.certificates.filter(fingerprint__in=found.removed).delete()
     for certificate in found.added:
-        new = certificate_row(row, certificate)
-        new.from_metadata = True
-        new.save()
-    Company.objects.filter(id=row.company_id).update(version=F("version") + 1)
+        certificate_row(row, certificate).save()
+    row.certificates.filter(fingerprint__in=given).update(from_metadata=True)
+    if not found.is_empty:
+        Company.objects.filter(id=row.company_id).update(version=F("version") + 1)
+
+
+def _noted(noted: list[Any], gone: Iterable[Any], present: list[Any]) -> list[Any]:
+    """The newest of what has been replaced and has not come back."""
+    every = list(dict.fromkeys([*noted, *gone]))
+    return [one for one in every if one not in present][-KEPT:]
 
 
 def _record(
@@ -179,19 +231,25 @@ def held_difference(connection: SamlConnection, *, now: datetime) -> Difference 
 
 
 @transaction.atomic
-def decide(connection: SamlConnection, *, accept: bool, actor: Actor, now: datetime) -> None:
-    """Take over what was held, or forget it until the metadata changes again."""
-    row = SamlConnection.objects.select_for_update().get(id=connection.id)
+def decide(
+    connection: SamlConnection, *, accept: bool, shown: str, actor: Actor, now: datetime
+) -> bool:
+    """Take over what was held, or forget it until the metadata changes again.
+
+    `shown` is the digest of the difference that the person saw: False, and nothing is done, where
+    another one is held by now.
+    """
+    row = locked(connection)
     found = held_difference(row, now=now)
-    if found is None:
-        return
+    if found is None or found.digest != shown:
+        return False
     if accept:
-        _take(row, found)
-        # What is trusted by hand besides stays; what came with metadata that is gone does not.
+        _take(row, found, _read(row, row.metadata_held.encode(), now))
         row.last_success_at = None
     else:
-        row.metadata_dismissed = digest(row.metadata_held)
+        row.metadata_dismissed = found.digest
     row.metadata_held = ""
-    row.save()
+    row.save(update_fields=_WRITTEN)
     event = EventName.METADATA_ACCEPTED if accept else EventName.METADATA_DISMISSED
     _record(event, row, found, actor, now)
+    return True

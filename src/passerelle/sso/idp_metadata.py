@@ -9,6 +9,8 @@ from passerelle.sso.connections import is_web_address
 from passerelle.sso.models import Binding
 
 MAX_ENTITY_ID, MAX_URL = 1024, 2048
+MAX_CERTIFICATES = 20
+"""Of one connection: each may be tried on each message that somebody sends."""
 
 
 def read_metadata(
@@ -17,7 +19,7 @@ def read_metadata(
     """Read metadata that may be used now.
 
     Raises MetadataError: what `saml.read_idp_metadata` raises, metadata_expired,
-    metadata_too_long, metadata_no_sso_url.
+    metadata_too_long, metadata_no_sso_url, certificates_many.
     """
     found = saml.read_idp_metadata(document, entity_id=entity_id)
     if found.valid_until is not None and found.valid_until <= now:
@@ -25,6 +27,12 @@ def read_metadata(
             "metadata_expired",
             expected=f"metadata that is valid on {now:%Y-%m-%d}",
             received=f"valid until {found.valid_until:%Y-%m-%d}",
+        )
+    if len(found.certificates) > MAX_CERTIFICATES:
+        raise MetadataError(
+            "certificates_many",
+            expected=f"at most {MAX_CERTIFICATES} certificates",
+            received=str(len(found.certificates)),
         )
     if not found.entity_id.isprintable() or len(found.entity_id) > MAX_ENTITY_ID:
         raise MetadataError(

@@ -66,7 +66,11 @@ def accept_logout(
 
 @transaction.atomic
 def _end_sessions(connection: SamlConnection, request: saml.LogoutRequest, now: datetime) -> None:
-    sessions = connection.sessions.filter(name_id_digest=digest(request.name_id.value))
+    # A request that is sent again ends nothing that began after it.
+    sessions = connection.sessions.filter(
+        name_id_digest=digest(request.name_id.value),
+        created_at__lte=request.issued_at + CLOCK_SKEW,
+    )
     if request.session_indexes:
         sessions = sessions.filter(session_index__in=request.session_indexes)
     people = sorted({one.user.email for one in sessions.select_related("user")})
@@ -88,7 +92,8 @@ def _signed(
     now: datetime,
     relay_state: str = "",
 ) -> Outgoing:
-    signer = signing_key(connection, now=now).signer
+    key = signing_key(connection, now=now)
+    signer = key.signer if key else None
     if connection.logout_binding == Binding.POST:
         fields = {field: saml.post_field(message, signer=signer)}
         return Outgoing(target, fields | ({"RelayState": relay_state} if relay_state else {}))

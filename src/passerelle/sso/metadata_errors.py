@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy
 
 from passerelle.saml import SAMLError
 from passerelle.sso.explain import PHRASES
+from passerelle.sso.fetch import FetchError
 
 _SENTENCES = {
     "metadata_malformed": gettext_lazy("This is not SAML metadata. Received: %(received)s."),
@@ -28,9 +29,29 @@ _SENTENCES = {
     "metadata_too_long": gettext_lazy(
         "The entity ID in this metadata is too long. Received: %(received)s."
     ),
+    "certificates_many": gettext_lazy(
+        "A connection has at most 20 certificates. Received: %(received)s. Remove those that are "
+        "not needed any more."
+    ),
     "certificate_malformed": gettext_lazy(
         "This is not a certificate in PEM form, which starts with -----BEGIN CERTIFICATE-----. "
         "Received: %(received)s."
+    ),
+    "fetch_not_https": gettext_lazy(
+        "“%(received)s” is not an address that starts with https:// and can be read."
+    ),
+    "fetch_unreachable": gettext_lazy(
+        "“%(received)s” is not known here, or not in a public network. Whoever runs this service "
+        "can allow a private one with PASSERELLE_PRIVATE_NETWORKS."
+    ),
+    "fetch_slow": gettext_lazy("There was no answer within %(received)s seconds."),
+    "fetch_untrusted": gettext_lazy(
+        "The certificate of this server is not trusted. Received: %(received)s."
+    ),
+    "fetch_no_answer": gettext_lazy("There was no answer. Received: %(received)s."),
+    "fetch_status": gettext_lazy("Expected status 200, received %(received)s."),
+    "fetch_too_large": gettext_lazy(
+        "The document is too large: metadata has at most %(received)s bytes."
     ),
     "certificate_key_weak": gettext_lazy(
         "The key of this certificate is not safe enough. Expected: RSA with at least 2048 bits, or "
@@ -39,9 +60,24 @@ _SENTENCES = {
 }
 
 
-def metadata_sentence(error: SAMLError) -> str:
-    template = _SENTENCES.get(error.reason)
+def metadata_sentence(error: SAMLError | FetchError) -> str:
+    return _sentence(error.reason, error.received or "")
+
+
+def noted(error: SAMLError | FetchError) -> str:
+    """A problem, short enough to be kept until somebody reads it in their language."""
+    return f"{error.reason} {error.received or ''}".strip()[:500]
+
+
+def noted_sentence(text: str) -> str:
+    """The sentence for a problem that was kept."""
+    reason, _separator, received = text.partition(" ")
+    return _sentence(reason, received)
+
+
+def _sentence(reason: str, received: str) -> str:
+    template = _SENTENCES.get(reason)
     if template is None:
-        return _("This cannot be used: %(reason)s.") % {"reason": error.reason}
-    received = error.received or "–"
-    return str(template) % {"received": _(received) if received in PHRASES else received}
+        return _("This cannot be used: %(reason)s.") % {"reason": reason}
+    shown = _(received) if received in PHRASES else received
+    return str(template) % {"received": shown or "–"}

@@ -1,5 +1,7 @@
 """Connections, and what a sign-in leaves behind on its way."""
 
+from datetime import datetime
+
 from django.db import models
 
 from passerelle.directory.models import Company, User
@@ -59,6 +61,10 @@ class SamlConnection(models.Model):
     metadata_held = models.TextField(blank=True)
     # The digest of one that was looked at and not wanted.
     metadata_dismissed = models.CharField(max_length=64, blank=True)
+    # What was last taken from it: a setting that says something else was chosen by a person.
+    metadata_said = models.JSONField(default=dict, blank=True)
+    # The values it has replaced, by setting: a file that still names one of them is older.
+    metadata_replaced = models.JSONField(default=dict, blank=True)
 
     class Meta:
         ordering = ["name"]
@@ -68,6 +74,32 @@ class SamlConnection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def follow_metadata(self, url: str, *, now: datetime) -> None:
+        """Follow another address, or none; what was learnt from the one before is forgotten."""
+        if url == self.metadata_url:
+            return
+        self.metadata_url, self.metadata_due_at = url, now if url else None
+        self.metadata_problem = self.metadata_held = self.metadata_dismissed = ""
+        self.metadata_said, self.metadata_replaced, self.metadata_read_at = {}, {}, None
+
+    def refuse_certificates(self, fingerprints: list[str]) -> None:
+        """A person removed these: metadata does not bring them back."""
+        refused = self.metadata_replaced.get(REFUSED, [])
+        self.metadata_replaced[REFUSED] = [*refused, *fingerprints][-50:]
+
+
+REFUSED = "refused_certificates"
+FOLLOWING = (
+    "metadata_url",
+    "metadata_read_at",
+    "metadata_due_at",
+    "metadata_problem",
+    "metadata_held",
+    "metadata_dismissed",
+    "metadata_said",
+    "metadata_replaced",
+)
 
 
 class SigningCertificate(models.Model):
@@ -215,6 +247,7 @@ class SignIn(models.Model):
         indexes = [
             models.Index(fields=["company", "-time", "-id"], name="sign_in_newest_of_company"),
             models.Index(fields=["company", "reference"], name="sign_in_by_reference"),
+            models.Index(fields=["connection", "-time"], name="sign_in_newest_of_connection"),
         ]
 
 

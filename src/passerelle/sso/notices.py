@@ -100,8 +100,9 @@ def _mail(
             texts.append(text.strip())
     body = "\n\n————\n\n".join(texts)
     messages = [EmailMessage(subjects[0], body, None, [one]) for one in to]
-    try:
-        get_connection().send_messages(messages)
-    except OSError as error:
-        # The page, `check` and the log say the same: a mail server that is away stops nothing.
-        log.error("an expiry notice could not be sent by e-mail: %s", error)
+    for message in messages:
+        try:
+            get_connection().send_messages([message])
+        except OSError as error:
+            # The page, `check` and the log say the same; nobody's mailbox silences another's.
+            log.error("an expiry notice could not be sent by e-mail: %s", error)

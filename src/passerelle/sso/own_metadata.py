@@ -22,6 +22,6 @@ def own_metadata(connection: SamlConnection, *, now: datetime) -> bytes:
         else (NAME_ID_PERSISTENT, NAME_ID_EMAIL),
         signs_requests=connection.sign_requests,
         certificates=tuple(one.certificate.der for one in keys),
-        signer=signer.signer,
+        signer=signer.signer if signer else None,
         document_id=f"_{connection.id.hex}",
     )

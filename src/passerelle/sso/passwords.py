@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from django.contrib.auth.hashers import check_password, make_password
@@ -16,7 +17,7 @@ from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.provisioning import parse_email
 from passerelle.sso.addresses import network_of
-from passerelle.sso.limits import count_failure, failures, forgive
+from passerelle.sso.limits import count_failure, forgive
 from passerelle.sso.traces import keep_password_attempt
 
 MAX_FAILURES = 10
@@ -63,14 +64,18 @@ def sign_in(
     parsed = parse_email(email)
     key, network = parsed.key if parsed else "", network_of(address)
     who = f"{company.id}\0{key}\0{network}"
-    if failures("password", who, now=now) >= MAX_FAILURES:
+    if count_failure("password", who, now=now) > MAX_FAILURES:
         raise TooManyAttempts
-    if failures("passwords", network, now=now) >= MAX_FAILURES_OF_A_NETWORK:
+    if count_failure("passwords", network, now=now) > MAX_FAILURES_OF_A_NETWORK:
         raise TooManyAttempts
-    count_failure("password", who, now=now)
-    count_failure("passwords", network, now=now)
     user = User.objects.select_related("company").filter(company=company, email_key=key).first()
-    if not _is_password_of(user, password) or user is None:
+    try:
+        is_right = _is_password_of(user, password)
+    except TooBusy:
+        forgive("password", who)
+        forgive("passwords", network)
+        raise
+    if not is_right or user is None:
         keep_password_attempt(company, user=None, reason="password_wrong", address=address, now=now)
         return None
     forgive("password", who)
@@ -84,10 +89,15 @@ def _is_password_of(user: User | None, password: str) -> bool:
     usable = user is not None and user.is_active and user.password.startswith("argon2")
     with a_place_for_hashing():
         if user is not None and usable and len(password) <= MAX_PASSWORD:
-            return check_password(password, user.password)
+            return check_password(password, user.password, setter=partial(_rehash, user))
         # The time of one hash, so that nobody learns which accounts exist.
         make_password(password[:MAX_PASSWORD])
         return False
+
+
+def _rehash(user: User, password: str) -> None:
+    """Hash anew what was hashed by older rules, now that the password is known."""
+    User.objects.filter(id=user.id).update(password=make_password(password))
 
 
 def password_problem(company: Company, password: str) -> str:

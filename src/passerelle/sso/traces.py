@@ -119,7 +119,10 @@ def _count(row: SignIn, way: str) -> SignIn:
         company_id=row.company_id, time__gte=hour, same_as__isnull=False
     )
     # What was received tells one fault from another, as long as nobody plays with it.
-    received = row.checks[-1]["received"] if counted.count() < MAX_COUNTED else ""
+    received = row.checks[-1]["received"]
+    if counted.count() >= MAX_COUNTED:
+        # From here on one row stands for many: what one of them brought is not offered for trust.
+        received, row.offered_certificate = "", ""
     row.same_as = digest(f"{way}\0{row.reason}\0{received}\0{hour}")
     if insert_or_nothing(row):
         return row

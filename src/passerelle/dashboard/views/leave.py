@@ -1,7 +1,5 @@
 """The way out, to an identity provider: by redirect, or by a form that sends itself."""
 
-from urllib.parse import urlsplit
-
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.encoding import iri_to_uri
@@ -24,8 +22,8 @@ def leave(request: HttpRequest, outgoing: Outgoing, *, after_form: bool = False)
     if outgoing.fields is None:
         response.headers["Refresh"] = f"0; url={address}"
     else:
-        # The one page whose form leaves this site, and only for there.
-        parts = urlsplit(address)
-        policy = content_security_policy(forms_to=f"{parts.scheme}://{parts.netloc}")
+        # The one page whose form leaves this site. It is not held to one host: browsers hold the
+        # redirects behind a form to the same rule, and an identity provider may be on several.
+        policy = content_security_policy(forms_to="https: http:")
         response.headers["Content-Security-Policy"] = policy
     return response

@@ -115,21 +115,27 @@ def _posted(request: HttpRequest) -> tuple[str, str]:
     try:
         field = request.POST.get("SAMLResponse")
         relay_state = request.POST.get("RelayState", "")
-    except RequestDataTooBig:
-        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
-        raise MessageError(
-            "message_too_large",
-            expected=f"at most {limit} bytes",
-            received=f"{request.META.get('CONTENT_LENGTH', 'more')} bytes",
-        ) from None
-    except (SuspiciousOperation, MultiPartParserError, UnreadablePostError) as error:
-        received = " ".join(str(error).split())[:200]
-        raise MessageError("malformed_message", expected="a form", received=received) from error
+    except _UNREADABLE as error:
+        raise _unreadable(request, error) from error
     if not field:
         raise MessageError(
             "malformed_message", expected="a form field SAMLResponse", received="none"
         )
     return field, relay_state
+
+
+_UNREADABLE = (SuspiciousOperation, MultiPartParserError, UnreadablePostError)
+
+
+def _unreadable(request: HttpRequest, error: Exception) -> MessageError:
+    if isinstance(error, RequestDataTooBig):
+        return MessageError(
+            "message_too_large",
+            expected=f"at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes",
+            received=f"{request.META.get('CONTENT_LENGTH', 'more')} bytes",
+        )
+    received = " ".join(str(error).split())[:200]
+    return MessageError("malformed_message", expected="a form", received=received)
 
 
 @require_GET
@@ -176,7 +182,10 @@ def logout(request: HttpRequest, slug: str) -> HttpResponse:
     """Single logout: the identity provider asks for it, or answers that it is done."""
     connection = find_connection(slug)
     door = f"/login/{connection.company.slug}/"
-    sent = request.POST if request.method == "POST" else request.GET
+    try:
+        sent = request.POST if request.method == "POST" else request.GET
+    except _UNREADABLE as error:
+        return _refused_logout(request, _unreadable(request, error))
     if "SAMLRequest" not in sent:
         # An answer changes nothing here: our own session ended before we asked.
         return redirect(door)
@@ -195,13 +204,16 @@ def logout(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _refused_logout(request: HttpRequest, error: MessageError) -> HttpResponse:
-    count_failure("logout", network_of(client_address(request)), now=timezone.now())
+    network = network_of(client_address(request))
+    if count_failure("logout", network, now=timezone.now()) > MAX_FAILURES:
+        return _too_many(request)
     log.warning("a logout request was refused: %s", error)
     context = {
         "title": _("This sign-out could not be carried out"),
         "text": _("You are still signed in here. Sign out on your dashboard instead."),
     }
-    return render(request, "error.html", context, status=400)
+    status = 413 if error.reason == "message_too_large" else 400
+    return render(request, "error.html", context, status=status)
 
 
 def _finish_cookie(code: str) -> str:
@@ -211,13 +223,15 @@ def _finish_cookie(code: str) -> str:
 
 def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
     failures = count_failure("callback", network_of(address), now=timezone.now())
-    if failures > MAX_FAILURES:
-        context = {
-            "title": _("Too many failed attempts"),
-            "text": _("Wait ten minutes, then start the sign-in again."),
-        }
-        return render(request, "error.html", context, status=429)
-    return _refused_page(request, sign_in)
+    return _too_many(request) if failures > MAX_FAILURES else _refused_page(request, sign_in)
+
+
+def _too_many(request: HttpRequest) -> HttpResponse:
+    context = {
+        "title": _("Too many failed attempts"),
+        "text": _("Wait ten minutes, then start the sign-in again."),
+    }
+    return render(request, "error.html", context, status=429)
 
 
 def _refused_page(request: HttpRequest, sign_in: SignIn) -> HttpResponse:

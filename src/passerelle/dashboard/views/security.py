@@ -4,15 +4,16 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from passerelle.audit.record import Actor
-from passerelle.dashboard.access import administrators_only
+from passerelle.dashboard.access import administrators_only, by
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.dashboard.security_form import LACKING, SecurityForm, early_access_sentence
+from passerelle.dashboard.paging import typed
+from passerelle.dashboard.security_form import LABELS, LACKING, SecurityForm, early_access_sentence
 from passerelle.dashboard.security_save import Outdated, free_slug, save_security
 from passerelle.directory.models import Company, Domain
 from passerelle.sso.connection_keys import own_keys, rotate_key
@@ -23,6 +24,7 @@ from passerelle.sso.connections import (
     missing_for_sign_in,
 )
 from passerelle.sso.follow import decide, held_difference
+from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
 
@@ -55,29 +57,36 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
         changed = save_security(form, administrator=request.person, now=timezone.now())
     except Outdated:
         form.company.refresh_from_db()
+        if form.connection is not None:
+            form.connection = SamlConnection.objects.filter(id=form.connection.id).first()
         form.refuse_as_outdated()
         return ""
     return "changed" if changed else "nothing"
 
 
 def _chosen_connection(request: PageRequest, company: Company) -> SamlConnection | None:
-    wanted = request.GET.get("connection")
-    found = list(company.connections.select_related("company"))
+    """The one that the address names; 404 where that is none of the company's."""
+    wanted = request.GET.get("connection", "")
     if wanted == NEW:
         return None
+    if wanted:
+        return _named_connection(request)
+    found = list(company.connections.select_related("company"))
     # What works comes first: a draft beside it is opened by whoever looks for it.
-    found.sort(key=lambda one: not is_usable(one))
-    return next((one for one in found if one.slug == wanted), found[0] if found else None)
+    return min(found, key=lambda one: not is_usable(one), default=None)
+
+
+def _named_connection(request: PageRequest) -> SamlConnection:
+    found = _company(request).connections.select_related("company")
+    return get_object_or_404(found, slug=typed(request.GET.get("connection", "")))
 
 
 @require_POST
 @administrators_only
 def rotate(request: PageRequest) -> HttpResponse:
     """Make a new key of ours for a connection."""
-    connection = _chosen_connection(request, _company(request))
-    if connection is not None:
-        actor = Actor("user", request.person.email if request.person else "")
-        rotate_key(connection, actor=actor, now=timezone.now())
+    connection = _named_connection(request)
+    rotate_key(connection, **by(request))
     return _back(connection, "key")
 
 
@@ -85,12 +94,14 @@ def rotate(request: PageRequest) -> HttpResponse:
 @administrators_only
 def decide_metadata(request: PageRequest) -> HttpResponse:
     """Accept or dismiss a change of the identity provider's metadata."""
-    connection = _chosen_connection(request, _company(request))
-    if connection is not None:
-        actor = Actor("user", request.person.email if request.person else "")
-        accept = request.POST.get("decision") == "accept"
-        decide(connection, accept=accept, actor=actor, now=timezone.now())
-    return _back(connection, "metadata")
+    connection = _named_connection(request)
+    decided = decide(
+        connection,
+        accept=request.POST.get("decision") == "accept",
+        shown=request.POST.get("shown", ""),
+        **by(request),
+    )
+    return _back(connection, "metadata" if decided else "changed-again")
 
 
 def _company(request: PageRequest) -> Company:
@@ -98,9 +109,8 @@ def _company(request: PageRequest) -> Company:
     return request.person.company
 
 
-def _back(connection: SamlConnection | None, done: str) -> HttpResponse:
-    slug = connection.slug if connection else ""
-    return redirect(f"/settings/security/?connection={slug}&saved={done}")
+def _back(connection: SamlConnection, done: str) -> HttpResponse:
+    return redirect(f"/settings/security/?connection={connection.slug}&saved={done}")
 
 
 def _context(form: SecurityForm, request: PageRequest) -> dict[str, Any]:
@@ -120,8 +130,9 @@ def _context(form: SecurityForm, request: PageRequest) -> dict[str, Any]:
         "lacking": [LACKING[one] for one in lacking],
         "last_refused": _last_refused(connection),
         "keys": own_keys(connection, now=form.now) if connection else (),
-        "held": held_difference(connection, now=form.now) if connection else None,
+        "held": _held(connection, form),
         "theirs": _theirs(form),
+        "metadata_problem": noted_sentence(connection.metadata_problem) if connection else "",
         "domains": _domains_sentence(company),
         "own_domains": list(company.domains.filter(verified_at__isnull=False).order_by("name")),
         "chosen_domains": {str(one) for one in form["domains"].value() or []},
@@ -133,16 +144,28 @@ def _context(form: SecurityForm, request: PageRequest) -> dict[str, Any]:
     }
 
 
+def _held(connection: SamlConnection | None, form: SecurityForm) -> dict[str, Any] | None:
+    """What waits for a decision, with each setting as the form calls it."""
+    found = held_difference(connection, now=form.now) if connection else None
+    if found is None:
+        return None
+    settings = [(LABELS.get(name, name), *pair) for name, pair in found.settings.items()]
+    return {"found": found, "settings": settings}
+
+
 def _last_refused(connection: SamlConnection | None) -> SignIn | None:
-    """The newest attempt through this connection, if it was refused after the last success."""
+    """The newest attempt through this connection, if it was refused after the last success.
+
+    Messages that nobody's identity provider can have sent are none.
+    """
     if connection is None:
         return None
-    attempts = SignIn.objects.filter(company_id=connection.company_id, connection=connection)
+    attempts = SignIn.objects.filter(connection=connection, same_as=None)
     newest = attempts.order_by("-time", "-id").first()
     return newest if newest and newest.outcome == SignIn.Outcome.REFUSED else None
 
 
-def _theirs(form: SecurityForm) -> list[tuple[str, str]] | None:
+def _theirs(form: SecurityForm) -> list[tuple[str, Promise | str, str]] | None:
     """What is different now, by the identifier of its field, in words."""
     if form.theirs is None:
         return None
@@ -152,7 +175,7 @@ def _theirs(form: SecurityForm) -> list[tuple[str, str]] | None:
         "default_permission_set": company.default_permission_set,
     }
     return [
-        (name, str(rows[name] or "–") if name in rows else _shown(value))
+        (name, LABELS.get(name, name), str(rows[name] or "–") if name in rows else _shown(value))
         for name, value in form.theirs.items()
     ]
 

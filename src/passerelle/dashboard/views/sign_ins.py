@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -28,6 +28,7 @@ from passerelle.sso.explain import EXPLAINED, PHRASES, Explained, explain_stored
 from passerelle.sso.models import SignIn
 
 PAGE = 50
+WAITING = 200
 
 
 @require_GET
@@ -59,13 +60,11 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
 
 def _all_waiting(company: Company) -> list[SignIn]:
     """The newest attempt of each newcomer who waits for a decision."""
-    attempts = SignIn.objects.filter(
-        company=company, reason="approval_pending", user__status=User.Status.PENDING
-    )
-    newest: dict[object, SignIn] = {}
-    for row in attempts.select_related("user").order_by("-time", "-id")[:200]:
-        newest.setdefault(row.user_id, row)
-    return list(newest.values())
+    attempts = SignIn.objects.filter(user=OuterRef("id"), reason="approval_pending")
+    newest = attempts.order_by("-time", "-id").values("id")[:1]
+    people = company.users.filter(status=User.Status.PENDING).annotate(newest=Subquery(newest))
+    found = SignIn.objects.filter(id__in=people.order_by("-created_at").values("newest")[:WAITING])
+    return list(found.select_related("user").order_by("-time", "-id"))
 
 
 def _typed(text: str) -> str:

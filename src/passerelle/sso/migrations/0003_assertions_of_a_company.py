@@ -3,6 +3,13 @@
 from django.db import migrations, models
 
 
+def forget_what_lives_for_minutes(apps, schema_editor):
+    """Sign-ins that were on their way start again: their digests are made differently now."""
+    apps.get_model("sso", "ConsumedAssertion").objects.all().delete()
+    apps.get_model("sso", "PendingSignIn").objects.all().delete()
+    apps.get_model("sso", "AuthnRequest").objects.all().delete()
+
+
 class Migration(migrations.Migration):
 
     dependencies = [
@@ -11,6 +18,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RunPython(forget_what_lives_for_minutes, migrations.RunPython.noop),
         migrations.RemoveConstraint(
             model_name='consumedassertion',
             name='assertion_used_once',
