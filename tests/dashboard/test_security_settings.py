@@ -537,3 +537,20 @@ def test_held_metadata_is_shown_with_its_differences_and_decided(acme, alice):
     assert acme.connections.get().target_url == "https://idp.acme.example/sso"
     alice.post(at, {"decision": "accept", "shown": shown})
     assert acme.connections.get().target_url == "https://moved.acme.example/sso"
+
+
+def test_a_company_with_the_longest_name_can_have_several_connections():
+    company = make_company("a" * 60)
+    browser = Browser().enter(make_administrator(company))
+    for number in range(3):
+        company.refresh_from_db()
+        fields = fields_of(company, name=f"SSO {number}") | {"version": company.version}
+        assert browser.post(PAGE + "?connection=new", fields).status_code == 302
+    assert company.connections.count() == 4
+
+
+def test_nothing_is_done_to_a_connection_that_is_not_there(acme, alice):
+    keys = acme.connections.get().keys.count()
+    for path in ("", "key/", "metadata/"):
+        assert alice.post(f"{PAGE}{path}?connection=gone", fields_of(acme)).status_code == 404
+    assert acme.connections.get().keys.count() == keys

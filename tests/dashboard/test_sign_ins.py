@@ -10,7 +10,7 @@ from passerelle.practice_idp.people import Person
 from passerelle.saml import load_certificate
 from passerelle.sso.models import SignIn
 from tests.browsing import Browser, reference_in
-from tests.world import GRACE, make_administrator, make_company
+from tests.world import GRACE, make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db
 PAGE = "/settings/sign-ins/"
@@ -235,3 +235,37 @@ def test_a_decision_that_was_made_stays_made(acme, alice):
     alice.post(f"{PAGE}{reference}/approve/")
     assert User.objects.get(email_key=GRACE.email).status == "suspended"
     assert not AuditEvent.objects.filter(event="user:approved").exists()
+
+
+def test_a_strangers_certificate_is_not_offered_under_somebody_elses_reference(
+    acme, alice, monkeypatch
+):
+    monkeypatch.setattr("passerelle.sso.traces.MAX_COUNTED", 0)
+    for _ in range(2):
+        reference = reference_in(Browser().sign_in(acme, fault="stranger"))
+    row = SignIn.objects.get(reference=reference)
+    assert (row.count, row.offered_certificate) == (2, "")
+    assert "Accept this certificate" not in alice.get(f"{PAGE}{reference}/").content.decode()
+
+
+def test_everybody_who_waits_is_listed_however_often_one_of_them_tries(acme, alice, monkeypatch):
+    monkeypatch.setattr("passerelle.dashboard.views.sign_ins.WAITING", 2)
+    acme.company.newcomers = "approve"
+    acme.company.save()
+    for person in ("often@acme.example", "often@acme.example", "once@acme.example"):
+        user = User.objects.filter(email=person).first() or make_user(
+            acme.company, person, status="pending"
+        )
+        SignIn.objects.create(
+            company=acme.company,
+            user=user,
+            email=person,
+            reference=f"AAA-{SignIn.objects.count():03}",
+            time=datetime.now(UTC),
+            outcome="refused",
+            reason="approval_pending",
+        )
+    page = alice.get(PAGE).content.decode()
+    waiting = page[: page.index("<table")]
+    assert "often@acme.example" in waiting
+    assert "once@acme.example" in waiting
