@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.mail.backends.smtp import EmailBackend
 
 from passerelle.sso.models import ExpiryNotice, SamlConnection, SigningCertificate
 from passerelle.sso.notices import notice_days, send_notices
@@ -49,11 +50,11 @@ def ends_in(**left: float) -> None:
         (timedelta(days=3), 3),
         (timedelta(hours=25), 3),
         (timedelta(days=1), 1),
-        (timedelta(0), 1),
-        (timedelta(days=-9), 1),
+        (timedelta(0), 0),
+        (timedelta(days=-9), 0),
     ],
 )
-def test_notices_come_at_30_15_7_3_and_1_days(left, days):
+def test_notices_come_at_30_15_7_3_and_1_days_and_when_it_is_over(left, days):
     assert notice_days(NOW + left, now=NOW) == days
 
 
@@ -135,3 +136,29 @@ def test_metrics_are_for_this_machine_unless_networks_are_named(settings):
     settings.PASSERELLE = settings.PASSERELLE.model_copy(update=update)
     assert metrics(REMOTE_ADDR="192.0.2.7")[0] == 200
     assert metrics(REMOTE_ADDR="127.0.0.1")[0] == 404
+
+
+def test_a_notice_that_was_made_costs_nothing_any_more(acme, django_assert_num_queries):
+    make_company("globex")
+    ends_in(days=14)
+    assert send_notices(NOW) == 2
+    with django_assert_num_queries(3):
+        assert send_notices(NOW) == 0
+
+
+def test_one_mailbox_that_is_refused_silences_no_other(acme, mail, monkeypatch):
+    make_administrator(acme)
+    make_administrator(acme, "bob@acme.example")
+    ends_in(days=14)
+    backend = "django.core.mail.backends.smtp.EmailBackend.send_messages"
+    send, asked = EmailBackend.send_messages, []
+
+    def refuse_the_first(self, messages):
+        asked.append(messages)
+        if len(asked) == 1:
+            raise OSError("refused")
+        return send(self, messages)
+
+    monkeypatch.setattr(backend, refuse_the_first)
+    assert send_notices(NOW) == 1
+    assert len(mail) == 1

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.db.models import Max
 from django.template.loader import render_to_string
 from django.utils import translation
 
@@ -16,7 +17,7 @@ from passerelle.sso.models import ExpiryNotice, SamlConnection, SigningCertifica
 
 log = logging.getLogger("passerelle")
 
-NOTICE_DAYS = (30, 15, 7, 3, 1)
+NOTICE_DAYS = (30, 15, 7, 3, 1, 0)
 EXPIRY_NOTICE = timedelta(days=NOTICE_DAYS[0])
 
 
@@ -26,7 +27,7 @@ def last_certificate(certificates: Iterable[SigningCertificate]) -> SigningCerti
 
 
 def notice_days(not_after: datetime, *, now: datetime) -> int | None:
-    """The notice that is due: 30, 15, 7, 3 or 1 days before the end; none while it is far."""
+    """The notice that is due: 30, 15, 7, 3, 1 or 0 days before the end; none while it is far."""
     left = not_after - now
     due = [days for days in NOTICE_DAYS if left <= timedelta(days=days)]
     return min(due) if due else None
@@ -35,13 +36,21 @@ def notice_days(not_after: datetime, *, now: datetime) -> int | None:
 def send_notices(now: datetime) -> int:
     """Announce each step once, by log and by e-mail; return how many were announced."""
     sent = 0
-    connections = SamlConnection.objects.filter(enabled=True).select_related("company")
+    near = SamlConnection.objects.annotate(end=Max("certificates__not_after")).filter(
+        enabled=True, end__lte=now + EXPIRY_NOTICE
+    )
+    connections = near.select_related("company").defer("metadata_held")
+    made = set(
+        ExpiryNotice.objects.filter(connection__in=near.values("id")).values_list(
+            "connection_id", "fingerprint", "days"
+        )
+    )
     for connection in connections.prefetch_related("certificates"):
         certificate = last_certificate(connection.certificates.all())
         if certificate is None:
             continue
         days = notice_days(certificate.not_after, now=now)
-        if days is None:
+        if days is None or (connection.id, certificate.fingerprint, days) in made:
             continue
         notice = ExpiryNotice(
             id=uuid7(),
