@@ -10,7 +10,7 @@ from passerelle.sso import passwords
 from passerelle.sso.models import FailedAttempts, Session, SignIn
 from passerelle.sso.passwords import activation_path
 from tests.browsing import Browser
-from tests.world import make_administrator, make_company, make_user
+from tests.world import make_administrator, make_company, make_connection, make_user
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -185,3 +185,14 @@ def test_an_account_made_without_a_password_can_get_one(acme):
     assert Browser().post(link, {"password": PASSWORD}).status_code == 302
     assert enter("jit@acme.example", PASSWORD)[1].status_code == 302
     assert Browser().get(link).status_code == 410
+
+
+def test_the_door_of_a_company_with_many_connections_asks_little_of_the_database(
+    django_assert_max_num_queries,
+):
+    company = make_company()
+    for number in range(30):
+        make_connection(company, slug=f"acme-{number}")
+    with django_assert_max_num_queries(4):
+        page = Browser().get("/login/acme/").content.decode()
+    assert page.count("/auth/saml/acme") >= 31

@@ -169,11 +169,9 @@ class SecurityForm(ConnectionForm):
     def _refuse_lock_out(self) -> None:
         """The last way in stays, unless an administrator can come in by password."""
         was_usable = self.connection is not None and parts.is_usable(self.connection)
-        others = self.company.connections.select_related("company")
         others_usable = any(
-            parts.is_usable(one)
-            for one in others
-            if self.connection is None or one.id != self.connection.id
+            self.connection is None or one.id != self.connection.id
+            for one in parts.usable_connections(self.company)
         )
         if not was_usable or self.draft.is_usable or others_usable:
             return

@@ -17,9 +17,8 @@ from passerelle.dashboard.views.leave import leave
 from passerelle.directory.models import Company, Domain, User
 from passerelle.provisioning import parse_email
 from passerelle.sso.addresses import client_address, is_within
-from passerelle.sso.connections import addresses_of, is_usable
+from passerelle.sso.connections import addresses_of, is_usable, usable_connections
 from passerelle.sso.logout import start_logout
-from passerelle.sso.models import SamlConnection
 from passerelle.sso.passwords import (
     TooBusy,
     TooManyAttempts,
@@ -83,10 +82,9 @@ def _door(
     problem: str = "",
     status: int = 200,
 ) -> HttpResponse:
-    connections = SamlConnection.objects.filter(company=company).select_related("company")
     context = {
         "company": company,
-        "connections": [one for one in connections if is_usable(one)],
+        "connections": usable_connections(company),
         "query": f"?{urlencode({'next': next_path})}" if next_path else "",
         "next": next_path,
         "typed": typed,

@@ -20,8 +20,8 @@ from passerelle.sso.connection_keys import own_keys, rotate_key
 from passerelle.sso.connections import (
     addresses_for_slug,
     addresses_of,
-    is_usable,
     missing_for_sign_in,
+    usable_connections,
 )
 from passerelle.sso.follow import decide, held_difference
 from passerelle.sso.metadata_errors import noted_sentence
@@ -71,9 +71,9 @@ def _chosen_connection(request: PageRequest, company: Company) -> SamlConnection
         return None
     if wanted:
         return _named_connection(request)
-    found = list(company.connections.select_related("company"))
     # What works comes first: a draft beside it is opened by whoever looks for it.
-    return min(found, key=lambda one: not is_usable(one), default=None)
+    first = next(iter(usable_connections(company)), None) or company.connections.first()
+    return first and company.connections.select_related("company").get(id=first.id)
 
 
 def _named_connection(request: PageRequest) -> SamlConnection:
