@@ -87,7 +87,9 @@ else:
 
 # Mail goes where PASSERELLE_EMAIL_URL leads; without it, nobody sends any.
 _EMAIL = urlsplit(PASSERELLE.email_url or "")
-EMAIL_HOST, EMAIL_PORT = _EMAIL.hostname or "localhost", _EMAIL.port or 25
+_USUAL_PORTS = {"smtps": 465, "smtp+tls": 587}
+EMAIL_HOST = _EMAIL.hostname or "localhost"
+EMAIL_PORT = _EMAIL.port or _USUAL_PORTS.get(_EMAIL.scheme, 25)
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = (
     unquote(_EMAIL.username or ""),
     unquote(_EMAIL.password or ""),
