@@ -191,14 +191,23 @@ def logout(binding: str, location: str, more: str = "") -> str:
     return f'<md:SingleLogoutService Binding="{BINDINGS}{binding}" Location="{location}" {more}/>'
 
 
+DONE = 'ResponseLocation="https://idp.example/done"'
+
+
 def test_metadata_says_where_to_log_out():
-    services = logout("HTTP-Redirect", "https://idp.example/slo") + logout(
-        "HTTP-POST", "https://idp.example/slo-post", 'ResponseLocation="https://idp.example/done"'
-    )
+    services = logout("HTTP-Redirect", "https://idp.example/slo", DONE)
+    services += logout("HTTP-POST", "https://idp.example/slo-post")
     read = saml.read_idp_metadata(entity(role(key() + services + SERVICES)).encode())
     assert read.logout_redirect_url == "https://idp.example/slo"
     assert read.logout_post_url == "https://idp.example/slo-post"
     assert read.logout_answer_url == "https://idp.example/done"
+
+
+def test_an_address_for_answers_belongs_to_its_binding():
+    services = logout("HTTP-Redirect", "https://idp.example/slo")
+    services += logout("HTTP-POST", "https://idp.example/slo-post", DONE)
+    read = saml.read_idp_metadata(entity(role(key() + services + SERVICES)).encode())
+    assert read.logout_answer_url is None
 
 
 def test_a_provider_that_takes_requests_by_post_only_is_usable():
