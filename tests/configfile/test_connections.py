@@ -3,7 +3,7 @@
 import pytest
 
 from passerelle.audit.record import OPERATOR
-from passerelle.directory.models import Domain
+from passerelle.directory.models import Company, Domain
 from passerelle.saml import load_certificate
 from passerelle.sso.connections import certificate_row
 from passerelle.sso.follow import decide, follow_all, held_difference
@@ -140,6 +140,28 @@ def test_an_address_of_metadata_is_enough(operator, web):
     row = followed(web, metadata_of("acme"))
     assert (row.target_url, row.certificates.count()) == ("https://idp.acme.example/sso", 1)
     assert operator.apply(text) == ["0 changes"]
+
+
+def test_provisioning_is_possible_once_metadata_has_completed_the_connection(operator, web):
+    text = file(f'metadata_url = "{web.url("/metadata")}"').replace(
+        'metadata_file = "idp-metadata.xml"', ""
+    )
+    text = text.replace('name = "Acme"', 'name = "Acme"\njit_provisioning_available = true', 1)
+    names = """
+  [[companies.workspaces]]
+  name = "Production"
+  [[companies.permission_sets]]
+  name = "Analyst"
+  [companies.provisioning]
+  automatic_user_provisioning = true
+  default_workspace = "Production"
+  default_permission_set = "Analyst"
+"""
+    assert "what is missing: entity_id" in operator.refused(text + names)
+    operator.apply(text)
+    followed(web, metadata_of("acme"))
+    assert "0 changes" not in operator.apply(text + names)
+    assert Company.objects.get().automatic_user_provisioning
 
 
 def test_certificates_that_metadata_withdrew_are_not_brought_back(operator, web):

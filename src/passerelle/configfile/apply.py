@@ -125,7 +125,9 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
         lines.append(f"+ company {slug}")
     before, after = company_settings(company), desired.settings()
     _keep_what_was_followed(company, after)
-    desired.refuse_unless_provisioning_possible(was_on=company.automatic_user_provisioning)
+    desired.refuse_unless_provisioning_possible(
+        after["saml"], was_on=company.automatic_user_provisioning
+    )
     _refuse_foreign_connections(file, index, company)
     changes = changes_between(before, after)
     if changes:

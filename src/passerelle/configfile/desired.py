@@ -37,7 +37,6 @@ class Desired:
         self.file, self.now, self.permissions = file, now, permissions
         self.place: Place = ("companies", index)
         self.company: Company = file.configuration.companies[index]
-        self.connections: list[tuple[SamlConnection, list[datetime]]] = []
 
     def settings(self) -> dict[str, Any]:
         """The company as the file wants it. Raises WrongConfiguration."""
@@ -69,8 +68,13 @@ class Desired:
             "security": company.security.model_dump(),
         }
 
-    def refuse_unless_provisioning_possible(self, *, was_on: bool) -> None:
-        """The conditions for automatic provisioning, as the settings page has them."""
+    def refuse_unless_provisioning_possible(
+        self, connections: list[dict[str, Any]], *, was_on: bool
+    ) -> None:
+        """The conditions for automatic provisioning, as the settings page has them.
+
+        `connections` as they will be: with what was learnt from metadata, beside the file.
+        """
         wanted = self.company.provisioning
         if not wanted.automatic_user_provisioning:
             return
@@ -84,7 +88,9 @@ class Desired:
         for key in ("default_workspace", "default_permission_set"):
             if getattr(wanted, key) is None:
                 raise self.file.wrong(place, f"expected {key} as well, which is required with true")
-        lacking = company_lacks_for_provisioning(self.connections, now=self.now)
+        lacking = company_lacks_for_provisioning(
+            [_judged(one) for one in connections], now=self.now
+        )
         if was_on:
             lacking = [one for one in lacking if one != EXPIRED_CERTIFICATE]
         if lacking:
@@ -142,9 +148,6 @@ class Desired:
             raise self.file.wrong(
                 (*place, "certificates"), f"expected at most {MAX_CERTIFICATES} certificates"
             )
-        ends = [one.not_after for one in unique.values()]
-        connection = SamlConnection(name=table.name, enabled=table.enabled, **settings)
-        self.connections.append((connection, ends))
         texts = {name: settings.get(name, getattr(table, name)) for name in CONNECTION_TEXTS}
         return {
             "slug": table.slug,
@@ -206,6 +209,17 @@ class Desired:
             raise self.file.wrong(
                 place, f"expected one of this company's {table}: {', '.join(known) or 'none'}"
             )
+
+
+def _judged(wanted: dict[str, Any]) -> tuple[SamlConnection, list[datetime]]:
+    """A connection as it will be, and the ends of its certificates."""
+    connection = SamlConnection(
+        name=wanted["name"],
+        enabled=wanted["enabled"],
+        idp_entity_id=wanted["entity_id"] or "",
+        target_url=wanted["target_url"] or "",
+    )
+    return connection, [saml.load_certificate(pem).not_after for pem in wanted["certificates"]]
 
 
 def _by_name(entries: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
