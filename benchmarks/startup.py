@@ -1,6 +1,7 @@
 """A cold start: `passerelle inspect` on one response, beside only importing what it stands on."""
 
 import base64
+import os
 import subprocess
 import sys
 import time
@@ -35,7 +36,10 @@ def startup(payload: Payload, keys: Keys) -> dict[str, Series]:
 
 
 def _output(command: list[str]) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    # As installed: an environment that forbids bytecode would have every module compiled each time.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    return done.stdout
 
 
 def _turn(command: list[str]) -> Callable[[], list[float]]:

@@ -1,8 +1,8 @@
 """A SAML assertion, read from verified bytes only (Core §2.3)."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -24,14 +24,12 @@ _KNOWN_CONDITIONS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class NameID:
+class NameID(NamedTuple):
     value: str
     format: str
 
 
-@dataclass(frozen=True, slots=True)
-class BearerConfirmation:
+class BearerConfirmation(NamedTuple):
     """What a bearer SubjectConfirmationData says (Profiles §4.1.4.2)."""
 
     recipient: str | None
@@ -40,8 +38,7 @@ class BearerConfirmation:
     not_on_or_after: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Conditions:
+class Conditions(NamedTuple):
     not_before: datetime | None
     not_on_or_after: datetime | None
     audiences: tuple[tuple[str, ...], ...]
@@ -49,8 +46,7 @@ class Conditions:
     unknown: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(NamedTuple):
     id: str
     issuer: str
     issued_at: datetime
@@ -197,22 +193,23 @@ def _attributes(
     element: etree._Element, keys: Sequence[PrivateKey]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     """The values by Name, and the FriendlyName by Name."""
-    values: dict[str, list[str]] = {}
+    values: dict[str, tuple[str, ...]] = {}
     friendly: dict[str, str] = {}
     for statement in element.iterchildren(saml("AttributeStatement")):
         for child in statement.iterchildren(_ATTRIBUTE, saml("EncryptedAttribute")):
             is_plain = child.tag == _ATTRIBUTE
             attribute = child if is_plain else _decrypted(child, _ATTRIBUTE, keys)
             name = xml.required_attribute(attribute, "Name")
-            values.setdefault(name, []).extend(_values(attribute))
+            values[name] = values.get(name, ()) + tuple(_values(attribute))
             if other := attribute.get("FriendlyName"):
                 friendly[name] = other
-    return {name: tuple(found) for name, found in values.items()}, friendly
+    return values, friendly
 
 
 def _values(attribute: etree._Element) -> Iterator[str]:
     for value in attribute.iterchildren(_ATTRIBUTE_VALUE):
-        if value.attrib and (value.get(XSI_NIL) or "").strip(xml.WHITE_SPACE) in ("true", "1"):
+        nil = value.get(XSI_NIL)
+        if nil and nil.strip(xml.WHITE_SPACE) in ("true", "1"):
             continue
         # Only eduPersonTargetedID and its like hold an element, a NameID: its text is the value.
         yield (value.text or "") if not len(value) else xml.all_text_of(value).strip()

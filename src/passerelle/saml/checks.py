@@ -40,8 +40,7 @@ class Expected:
     """Whether AES-CBC is accepted even where no signature covers the ciphertext."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
+class Envelope(NamedTuple):
     """What the response says around its assertion."""
 
     signed: bool
@@ -50,18 +49,20 @@ class Envelope:
     in_response_to: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """A response whose signature holds."""
 
     envelope: Envelope
     assertion: Assertion
+    confirmation: BearerConfirmation | None
+    """The bearer confirmation to judge."""
 
-    def confirmation(self, expected: Expected) -> BearerConfirmation | None:
-        """The bearer confirmation to judge: the first that fits, otherwise the first."""
-        found = self.assertion.confirmations
+    @classmethod
+    def of(cls, envelope: Envelope, assertion: Assertion, expected: Expected) -> "Received":
+        """Choose the first bearer confirmation that fits, otherwise the first."""
+        found = assertion.confirmations
         fitting = (one for one in found if _fits(one, expected))
-        return next(fitting, found[0] if found else None)
+        return cls(envelope, assertion, next(fitting, found[0] if found else None))
 
 
 class Check(NamedTuple):
@@ -119,7 +120,7 @@ def check_destination(received: Received, expected: Expected) -> Check | None:
 
 def check_recipient(received: Received, expected: Expected) -> Check | None:
     """The bearer confirmation names our assertion consumer service (Profiles §4.1.4.2)."""
-    confirmation = received.confirmation(expected)
+    confirmation = received.confirmation
     if confirmation is None:
         return None
     passed = confirmation.recipient == expected.acs_url
@@ -158,7 +159,7 @@ def check_conditions(received: Received, expected: Expected) -> Check | None:
 
 def check_subject_confirmation(received: Received, expected: Expected) -> Check | None:
     """There is a bearer confirmation, with an end (Profiles §4.1.4.2)."""
-    confirmation = received.confirmation(expected)
+    confirmation = received.confirmation
     wanted = "bearer with NotOnOrAfter"
     if confirmation is None:
         return _judged(
@@ -171,7 +172,7 @@ def check_subject_confirmation(received: Received, expected: Expected) -> Check 
 
 def check_in_response_to(received: Received, expected: Expected) -> Check | None:
     """The response answers our request, or answers none where that is allowed (§4.1.4.3)."""
-    confirmation = received.confirmation(expected)
+    confirmation = received.confirmation
     answers = [received.envelope.in_response_to]
     answers += [confirmation.in_response_to] if confirmation else []
     named = next((answer for answer in answers if answer not in (None, expected.request_id)), None)
@@ -190,7 +191,7 @@ def check_in_response_to(received: Received, expected: Expected) -> Check | None
 
 def check_expiry(received: Received, expected: Expected) -> Check | None:
     """Nothing that limits the assertion in time has ended (Core §2.5.1.2)."""
-    confirmation = received.confirmation(expected)
+    confirmation = received.confirmation
     ends = [
         received.assertion.conditions.not_on_or_after,
         received.assertion.session_not_on_or_after,
@@ -205,7 +206,7 @@ def check_expiry(received: Received, expected: Expected) -> Check | None:
 
 def check_start(received: Received, expected: Expected) -> Check | None:
     """Nothing that limits the assertion in time is still to come (Core §2.5.1.2)."""
-    confirmation = received.confirmation(expected)
+    confirmation = received.confirmation
     starts = [
         received.assertion.conditions.not_before,
         confirmation and confirmation.not_before,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from lxml import etree
 
@@ -53,8 +53,7 @@ class Judgement:
         return self.verified
 
 
-@dataclass(frozen=True, slots=True)
-class Peek:
+class Peek(NamedTuple):
     """What an unverified response claims to be: enough to find the request, nothing to trust."""
 
     in_response_to: str | None
@@ -114,7 +113,7 @@ def judge(message: bytes, expected: Expected) -> Judgement:
     if envelope is None or assertion is None:
         return judgement
     judgement.verified = assertion
-    received = Received(envelope, assertion)
+    received = Received.of(envelope, assertion, expected)
     made.extend(check for make in checks.CHECKS if (check := make(received, expected)))
     return judgement
 

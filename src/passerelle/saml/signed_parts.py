@@ -5,7 +5,7 @@ believed when the response around its ciphertext is signed, or when it is signed
 """
 
 from collections import Counter
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -19,8 +19,7 @@ ASSERTION = saml("Assertion")
 ENCRYPTED = saml("EncryptedAssertion")
 
 
-@dataclass(frozen=True, slots=True)
-class SignedParts:
+class SignedParts(NamedTuple):
     """The parts of a response whose signature holds: the assertion always, the response perhaps."""
 
     assertion: VerifiedElement

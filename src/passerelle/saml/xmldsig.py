@@ -8,9 +8,8 @@ that were hashed, so nothing that was not signed can be read afterwards.
 import base64
 import hashlib
 import hmac
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Collection, Iterable, Sequence
+from typing import Literal, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -87,8 +86,7 @@ class VerifiedElement:
         return VerifiedElement(element, self.certificate, self.algorithm, _EARNED)
 
 
-@dataclass(frozen=True, slots=True)
-class _SignedInfo:
+class _SignedInfo(NamedTuple):
     algorithm: str
     digest_algorithm: str
     digest: bytes
@@ -221,10 +219,11 @@ def _prefixes(method: etree._Element) -> tuple[str, ...]:
     return prefixes
 
 
-def _allowed(method: etree._Element, known: Iterable[str], allow_sha1: bool) -> str:
-    allowed = [name for name in known if allow_sha1 or name not in _SHA1_NAMES]
+def _allowed(method: etree._Element, known: Collection[str], allow_sha1: bool) -> str:
     algorithm = method.get("Algorithm") or "none"
-    if algorithm not in allowed or len(method):
+    weak = algorithm in _SHA1_NAMES and not allow_sha1
+    if algorithm not in known or weak or len(method):
+        allowed = [name for name in known if allow_sha1 or name not in _SHA1_NAMES]
         raise _forbidden(allowed, algorithm)
     return algorithm
 
