@@ -13,6 +13,9 @@ SOURCE = Path(passerelle.__file__).parent
 NOBODY = "00000000-0000-7000-8000-000000000000"
 SETTINGS_PAGES = [
     "/settings/security/",
+    f"/settings/security/trial/{NOBODY}/",
+    "/settings/connect/",
+    "/settings/connect/acme/",
     "/settings/sign-ins/",
     "/settings/sign-ins/AAA-AAA/",
     "/settings/users/",
@@ -32,6 +35,10 @@ SETTINGS_ACTIONS = [
     "/settings/sign-ins/AAA-AAA/certificate/",
     "/settings/security/key/",
     "/settings/security/metadata/",
+    "/settings/security/trial/",
+    "/settings/connect/acme/trial/",
+    "/settings/connect/acme/switch/",
+    "/settings/connect/acme/link/",
     f"/settings/users/{NOBODY}/promote/",
 ]
 

@@ -20,6 +20,8 @@ from passerelle.sso.models import (
     FailedAttempts,
     PendingSignIn,
     Session,
+    SetupLink,
+    Trial,
 )
 from passerelle.sso.notices import send_notices
 
@@ -37,6 +39,8 @@ _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
     (ConsumedAssertion, "expires_at", _NONE),
     (PendingSignIn, "expires_at", timedelta(hours=1)),
     (Session, "expires_at", _NONE),
+    (SetupLink, "expires_at", timedelta(days=30)),
+    (Trial, "expires_at", timedelta(hours=1)),
     (FailedAttempts, "window_ends", _NONE),
 )
 

@@ -294,7 +294,7 @@ def test_someone_else_saved_in_the_meantime_and_nothing_is_lost(acme, alice):
 def test_an_untested_connection_says_so_and_can_be_tested(alice):
     page = alice.get(PAGE).content.decode()
     assert "Not tested yet" in page
-    assert "/auth/saml/acme/login" in page
+    assert 'formaction="/settings/security/trial/?connection=acme"' in page
 
 
 def test_only_an_administrator_may(acme):

@@ -277,3 +277,17 @@ class ConnectionForm(forms.Form):
         if len(self.draft.ends) > MAX_CERTIFICATES:
             many = MetadataError("certificates_many", received=str(len(self.draft.ends)))
             self.add_error("new_certificates", metadata_sentence(many))
+
+
+class GuideForm(ConnectionForm):
+    """What the set-up guide asks for of a connection that exists already, switched off or on."""
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        assert self.connection is not None
+        values["saml_enabled"] = self.connection.enabled
+        values["idp_initiated"] = self.connection.idp_initiated
+        if not values.get("name"):
+            values["name"] = self.connection.name
+        self.clean_connection(values)
+        return values

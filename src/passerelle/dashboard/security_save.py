@@ -11,6 +11,7 @@ from passerelle.dashboard.connection_form import (
     ADVANCED_CHOICES,
     ADVANCED_SWITCHES,
     ADVANCED_TEXTS,
+    ConnectionForm,
 )
 from passerelle.dashboard.security_form import SecurityForm
 from passerelle.directory.models import Company, Domain, User
@@ -69,6 +70,23 @@ def save_security(form: SecurityForm, *, administrator: User, now: datetime) -> 
     return True
 
 
+@transaction.atomic
+def save_connection(form: ConnectionForm, *, actor: Actor, now: datetime) -> bool:
+    """Save the connection of a valid form, and nothing of the company; tell whether it changed."""
+    company = Company.objects.select_for_update().get(id=form.company.id)
+    changes = _change_connection(form, now)
+    connection = form.draft.connection
+    if not changes or connection is None:
+        return False
+    company.version += 1
+    company.save(update_fields=["version"])
+    connection.company = company
+    make_key(connection, now=now)
+    entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
+    record([entry], company_id=company.id, actor=actor, now=now)
+    return True
+
+
 def _change_company(company: Company, form: SecurityForm) -> dict[str, Any]:
     changes = {}
     for name in _COMPANY_FIELDS:
@@ -79,7 +97,7 @@ def _change_company(company: Company, form: SecurityForm) -> dict[str, Any]:
     return changes
 
 
-def _change_connection(form: SecurityForm, now: datetime) -> dict[str, Any]:
+def _change_connection(form: ConnectionForm, now: datetime) -> dict[str, Any]:
     draft = form.draft
     connection = draft.connection
     if connection is None:

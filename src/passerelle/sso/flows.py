@@ -18,7 +18,7 @@ from passerelle import saml
 from passerelle.directory.inserts import insert_or_nothing
 from passerelle.saml.checks import Check
 from passerelle.saml.errors import MessageError
-from passerelle.sso.connection_keys import own_keys, signing_key
+from passerelle.sso.connection_keys import OwnKey, own_keys, signing_key
 from passerelle.sso.connections import (
     addresses_of,
     find_connection,
@@ -37,7 +37,7 @@ from passerelle.sso.models import (
 )
 from passerelle.sso.profiles import profile_of
 from passerelle.sso.redirects import safe_next
-from passerelle.sso.tokens import digest, new_message_id, new_token
+from passerelle.sso.tokens import digest, is_of_trial, new_message_id, new_token
 from passerelle.sso.traces import Trace, keep
 
 REQUEST_LIFETIME = timedelta(minutes=15)
@@ -52,6 +52,14 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error
     def __init__(self, sign_in: SignIn) -> None:
         super().__init__(sign_in.reason)
         self.sign_in = sign_in
+
+
+class AnswersTrial(Exception):  # noqa: N818 - where it belongs, not an error
+    """A response to a test sign-in: nobody is signed in by it."""
+
+    def __init__(self, request_id: str, message: bytes) -> None:
+        super().__init__(request_id)
+        self.request_id, self.message = request_id, message
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +89,6 @@ def start_sign_in(
     key = signing_key(connection, now=now) if connection.sign_requests else None
     if key is None and connection.sign_requests:
         raise _unusable(connection, "a key of ours that cannot be read", address, now)
-    ours = addresses_of(connection)
     request = AuthnRequest(
         id=new_message_id(),
         company_id=connection.company_id,
@@ -94,8 +101,16 @@ def start_sign_in(
     # A transaction, so that with SQLite it waits in line like every other writer.
     with transaction.atomic():
         request.save(force_insert=True)
+    return outgoing_request(connection, request.id, key=key, now=now)
+
+
+def outgoing_request(
+    connection: SamlConnection, request_id: str, *, key: OwnKey | None, now: datetime
+) -> Outgoing:
+    """The request for authentication, as this connection sends it."""
+    ours = addresses_of(connection)
     message = saml.build_authn_request(
-        request_id=request.id,
+        request_id=request_id,
         issued_at=now,
         destination=connection.target_url,
         acs_url=ours.acs_url,
@@ -114,15 +129,20 @@ def start_sign_in(
 def accept_response(
     slug: str, field: str, *, relay_state: str, address: str | None, now: datetime
 ) -> Parked:
-    """Verify a response and park its claims. Raises Refused, UnknownConnection."""
+    """Verify a response and park its claims. Raises Refused, UnknownConnection, AnswersTrial."""
     message, request_id, unreadable = _open_message(field)
+    if request_id and is_of_trial(request_id):
+        raise AnswersTrial(request_id, message)
     connection, request = _who_is_asked(slug, request_id)
     _refuse_if_unusable(connection, address, now)
     trace = Trace(connection=connection, now=now, address=address)
     if unreadable:
         judgement = saml.Judgement(checks=[unreadable])
     else:
-        judgement = saml.judge(message, expected_of(connection, request_id, request, now))
+        since = request.created_at if request else None
+        certificates = trusted_certificates(connection)
+        expected = expected_of(connection, certificates, request_id, since=since, now=now)
+        judgement = saml.judge(message, expected)
     trace.checks = [stored(check) for check in judgement.checks]
     trace.verified = judgement.verified is not None
     trace.offered_certificate = judgement.stranger.pem if judgement.stranger else ""
@@ -188,15 +208,20 @@ def _unusable(
 
 def expected_of(
     connection: SamlConnection,
+    certificates: tuple[saml.Certificate, ...],
     request_id: str | None,
-    request: AuthnRequest | None,
+    *,
+    since: datetime | None,
     now: datetime,
 ) -> saml.Expected:
-    """The response is judged as an answer to the request it names; `_spend` sees if it is ours."""
+    """The response is judged as an answer to the request it names; `_spend` sees if it is ours.
+
+    `since` is when that request was made, where it is known.
+    """
     ours = addresses_of(connection)
     return saml.Expected(
         idp_entity_id=connection.idp_entity_id,
-        certificates=trusted_certificates(connection),
+        certificates=certificates,
         sp_entity_id=ours.sp_entity_id,
         acs_url=ours.acs_url,
         now=now,
@@ -204,7 +229,7 @@ def expected_of(
         unsolicited_allowed=connection.idp_initiated,
         clock_skew=CLOCK_SKEW,
         # Who starts at the identity provider was asked for nothing.
-        authenticated_since=request.created_at if request and connection.force_authn else None,
+        authenticated_since=since if connection.force_authn else None,
         authn_contexts=tuple(connection.authn_contexts.split()),
         decryption_keys=tuple(one.private for one in own_keys(connection, now=now)),
         allow_cbc=connection.allow_cbc,

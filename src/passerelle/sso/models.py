@@ -27,6 +27,8 @@ class SamlConnection(models.Model):
     idp_initiated = models.BooleanField(default=False)
     last_success_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+    # The product behind it, where somebody said so: the set-up guide speaks that console's words.
+    product = models.CharField(max_length=20, blank=True)
 
     # What a request asks for, and how it travels.
     request_binding = models.CharField(
@@ -179,6 +181,48 @@ class AuthnRequest(models.Model):
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     answered_at = models.DateTimeField(null=True)
+
+
+class SetupLink(models.Model):
+    """Lets whoever runs the identity provider set up one connection, without an account here.
+
+    It opens once, in one browser, and ends when they are done, at its time, or when it is revoked.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    connection = models.OneToOneField(
+        SamlConnection, on_delete=models.CASCADE, related_name="setup_link"
+    )
+    token_digest = models.CharField(max_length=64, unique=True)
+    browser_digest = models.CharField(max_length=64, blank=True)
+    made_by = models.CharField(max_length=320)
+    expires_at = models.DateTimeField(db_index=True)
+    opened_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+
+class Trial(models.Model):
+    """A test sign-in: the real way, through settings that need not be saved, writing no account."""
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    # Whose keys of ours are used; a connection that was never saved has none.
+    connection = models.ForeignKey(
+        SamlConnection, null=True, on_delete=models.CASCADE, related_name="+"
+    )
+    request_id = models.CharField(max_length=64, unique=True)
+    slug = models.SlugField(max_length=63)
+    settings = models.JSONField()
+    """The connection as it was to be saved, by field."""
+    certificates = models.JSONField()
+    provisioning = models.JSONField()
+    """The company's own fields that differ from what is saved."""
+    by_setup_link = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+    answered_at = models.DateTimeField(null=True)
+    result = models.JSONField(null=True)
 
 
 class ConsumedAssertion(models.Model):

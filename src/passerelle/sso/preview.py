@@ -13,6 +13,7 @@ from passerelle.saml.checks import Check
 from passerelle.saml.consoles import console_of
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
+from passerelle.sso.connections import trusted_certificates
 from passerelle.sso.explain import explain_stored, stored
 from passerelle.sso.flows import expected_of
 from passerelle.sso.models import SamlConnection
@@ -60,7 +61,9 @@ def _judge(connection: SamlConnection, sent: bytes, now: datetime) -> saml.Judge
         request_id = saml.peek(message).in_response_to
     except MessageError as error:
         return saml.Judgement(checks=[Check.failed("message", error)])
-    return saml.judge(message, expected_of(connection, request_id, None, now))
+    certificates = trusted_certificates(connection)
+    expected = expected_of(connection, certificates, request_id, since=None, now=now)
+    return saml.judge(message, expected)
 
 
 def _steps(decision: Plan | Refusal | None, connection: SamlConnection) -> list[str]:

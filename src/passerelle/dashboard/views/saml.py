@@ -34,6 +34,7 @@ from passerelle.sso.connections import (
 from passerelle.sso.explain import person_sentence
 from passerelle.sso.finish import Visit, finish_sign_in
 from passerelle.sso.flows import (
+    AnswersTrial,
     Refused,
     accept_response,
     refuse_message,
@@ -46,6 +47,7 @@ from passerelle.sso.own_metadata import own_metadata
 from passerelle.sso.sessions import find_session
 from passerelle.sso.tokens import digest, new_token
 from passerelle.sso.traces import UNVERIFIABLE
+from passerelle.sso.trials import answer_trial
 
 log = logging.getLogger("passerelle")
 
@@ -98,6 +100,8 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         field, relay_state = _posted(request)
         parked = accept_response(slug, field, relay_state=relay_state, address=address, now=now)
+    except AnswersTrial as answer:
+        return _after_trial(request, slug, answer)
     except MessageError as error:
         refused = refuse_message(find_connection(slug), error, address=address, now=now)
         return _after_failure(request, refused, address)
@@ -107,6 +111,21 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     response.headers["Location"] = f"/auth/saml/{slug}/finish?code={parked.code}"
     response.headers["Referrer-Policy"] = "no-referrer"
     set_cookie(response, _finish_cookie(parked.code), parked.cookie, max_age=60)
+    return response
+
+
+def _after_trial(request: HttpRequest, slug: str, answer: AnswersTrial) -> HttpResponse:
+    """To the result, which only those see who may test this connection."""
+    trial = answer_trial(slug, answer, address=client_address(request), now=timezone.now())
+    if trial is None:
+        context = {
+            "title": _("This test is over"),
+            "text": _("It was answered already, or took longer than 15 minutes. Start it again."),
+        }
+        return render(request, "error.html", context, status=400)
+    path = "/setup/trial/" if trial.by_setup_link else "/settings/security/trial/"
+    response = HttpResponse(status=303)
+    response.headers["Location"] = f"{path}{trial.id}/"
     return response
 
 

@@ -36,18 +36,18 @@ NEW = "new"
 def settings_page(request: PageRequest) -> HttpResponse:
     assert request.person is not None
     company, now = request.person.company, timezone.now()
-    connection = _chosen_connection(request, company)
+    connection = chosen_connection(request, company)
     if request.method == "POST":
         form = SecurityForm(company, connection, now=now, data=request.POST, files=request.FILES)
         form.upload_too_large = getattr(request, "upload_too_large", False)
         if form.is_valid() and (saved := _saved(form, request)):
             slug = form.draft.connection.slug if form.draft.connection else ""
             return redirect(f"/settings/security/?connection={slug}&saved={saved}")
-        return render(request, "security.html", _context(form, request), status=422)
+        return render(request, "security.html", settings_context(form, request), status=422)
     form = SecurityForm(
         company, connection, now=now, initial=SecurityForm.current(company, connection)
     )
-    return render(request, "security.html", _context(form, request))
+    return render(request, "security.html", settings_context(form, request))
 
 
 def _saved(form: SecurityForm, request: PageRequest) -> str:
@@ -64,7 +64,7 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
     return "changed" if changed else "nothing"
 
 
-def _chosen_connection(request: PageRequest, company: Company) -> SamlConnection | None:
+def chosen_connection(request: PageRequest, company: Company) -> SamlConnection | None:
     """The one that the address names; 404 where that is none of the company's."""
     wanted = request.GET.get("connection", "")
     if wanted == NEW:
@@ -113,7 +113,7 @@ def _back(connection: SamlConnection, done: str) -> HttpResponse:
     return redirect(f"/settings/security/?connection={connection.slug}&saved={done}")
 
 
-def _context(form: SecurityForm, request: PageRequest) -> dict[str, Any]:
+def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]:
     company, connection = form.company, form.connection
     bound = form.is_bound
     lacking = missing_for_sign_in(connection, len(form.certificates)) if connection else []

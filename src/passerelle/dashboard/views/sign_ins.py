@@ -21,7 +21,7 @@ from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.actions import approve
 from passerelle.directory.models import Company, User
 from passerelle.provisioning.describe import NOTES
-from passerelle.saml.consoles import console_of
+from passerelle.saml.consoles import Console, console_of
 from passerelle.saml.explain import filled
 from passerelle.sso.connections import trust_certificate
 from passerelle.sso.explain import EXPLAINED, PHRASES, Explained, explain_stored
@@ -165,21 +165,33 @@ def accept_certificate(request: PageRequest, reference: str) -> HttpResponse:
 
 def _detail(row: SignIn) -> dict[str, Any]:
     console = console_of(row.connection.idp_entity_id) if row.connection else None
-    lines = [_line(explain_stored(check, console)) for check in row.checks]
-    failed = next((line for line in lines if not line["passed"]), None)
     return {
         "row": row,
         "who": row.user.email if row.user and row.outcome != SignIn.Outcome.REFUSED else row.email,
+        "known_reason": row.reason in EXPLAINED,
+        **explained_attempt(row.checks, row.steps, row.notes, console),
+    }
+
+
+def explained_attempt(
+    checks: list[dict[str, Any]],
+    steps: list[dict[str, Any]],
+    notes: list[dict[str, Any]],
+    console: Console | None,
+) -> dict[str, Any]:
+    """What a page shows of an attempt, in the reader's language."""
+    lines = [_line(explain_stored(check, console)) for check in checks]
+    failed = next((line for line in lines if not line["passed"]), None)
+    return {
         # What failed comes first; the rest is there to be unfolded.
         "lines": [line for line in lines if not line["passed"]],
         "passed": [line for line in lines if line["passed"]],
         "cause": failed and failed["detail"],
         "cure": failed and failed["fix"],
-        "known_reason": row.reason in EXPLAINED,
-        "steps": [_step(step) for step in row.steps],
+        "steps": [_step(step) for step in steps],
         "notes": [
             filled(_(NOTES[note["note"]]), {"value": note["value"]})
-            for note in row.notes
+            for note in notes
             if note["note"] in NOTES
         ],
     }

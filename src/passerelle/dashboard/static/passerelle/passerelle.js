@@ -44,7 +44,8 @@ if (form) {
     return dirty;
   };
   form.addEventListener("input", update);
-  form.addEventListener("submit", () => { leaving = true; });
+  // A test opens another tab: this page stays, with what is not saved yet.
+  form.addEventListener("submit", (event) => { leaving = event.submitter?.formTarget !== "_blank"; });
   bar.querySelector("[data-discard]").addEventListener("click", () => { leaving = true; });
   window.addEventListener("beforeunload", (event) => {
     if (!leaving && update()) event.preventDefault();

@@ -1,0 +1,184 @@
+"""Settings > Connect your identity provider: the set-up guide, step by step."""
+
+from typing import Any
+
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Entry, record
+from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.connection_form import GuideForm
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.security_form import LACKING
+from passerelle.dashboard.security_save import free_slug, save_connection
+from passerelle.dashboard.views.trials import last_trial, leave_for_trial
+from passerelle.sso.connection_keys import make_key
+from passerelle.sso.connections import addresses_of, locked, missing_for_sign_in
+from passerelle.sso.guides import ACS, ENTITY_ID, GUIDES, HINTS, LOGOUT, METADATA
+from passerelle.sso.models import SamlConnection, SetupLink
+from passerelle.sso.setup_links import SwitchedOn, make_link, revoke_link
+
+_OURS = (ACS, ENTITY_ID, METADATA, LOGOUT)
+
+
+@require_http_methods(["GET", "POST"])
+@administrators_only
+def choose(request: PageRequest) -> HttpResponse:
+    """Step 1: which product. Choosing reserves the addresses, in a connection that is off."""
+    company = company_of(request)
+    if request.method == "POST":
+        product = request.POST.get("product", "")
+        if product in GUIDES:
+            return redirect(f"/settings/connect/{_draft(request, product).slug}/")
+    unfinished = company.connections.filter(enabled=False)
+    context = {"guides": GUIDES, "unfinished": unfinished}
+    return render(request, "connect_choose.html", context, status=422 if request.POST else 200)
+
+
+@transaction.atomic
+def _draft(request: PageRequest, product: str) -> SamlConnection:
+    company = company_of(request)
+    # One for each product: pressing the button again goes on where one stopped.
+    unfinished = company.connections.filter(enabled=False, product=product, idp_entity_id="")
+    if (found := unfinished.first()) is not None:
+        return found
+    connection = SamlConnection.objects.create(
+        company=company,
+        slug=free_slug(company.slug),
+        name=company.name if product == "other" else GUIDES[product].name,
+        enabled=False,
+        product=product,
+        created_at=timezone.now(),
+    )
+    make_key(connection, now=timezone.now())
+    entry = Entry(EventName.SETTINGS_CHANGED, connection.name, {"saml.name": ["", connection.name]})
+    actor = by(request)
+    record([entry], company_id=company.id, actor=actor["actor"], now=actor["now"])
+    return connection
+
+
+def _connection(request: PageRequest, slug: str) -> SamlConnection:
+    found = company_of(request).connections.select_related("company")
+    return get_object_or_404(found, slug=slug)
+
+
+@require_http_methods(["GET", "POST"])
+@administrators_only
+def guide(request: PageRequest, slug: str) -> HttpResponse:
+    """Steps 2 to 5 on one page; saving step 3 comes back to it."""
+    connection = _connection(request, slug)
+    if request.method == "POST":
+        form = guide_form(request, connection)
+        if form.is_valid():
+            save_connection(form, **by(request))
+            return redirect(f"/settings/connect/{slug}/?done=saved#test")
+        return render(request, "connect.html", _context(form, request), status=422)
+    form = guide_form(request, connection)
+    return render(request, "connect.html", _context(form, request))
+
+
+def guide_form(request: Any, connection: SamlConnection) -> GuideForm:
+    sent: dict[str, Any] = (
+        {"data": request.POST, "files": request.FILES}
+        if request.method == "POST"
+        else {"initial": GuideForm.current_connection(connection)}
+    )
+    form = GuideForm(connection.company, connection, now=timezone.now(), **sent)
+    form.upload_too_large = getattr(request, "upload_too_large", False)
+    return form
+
+
+def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
+    """What the guide shows to an administrator and to the holder of a set-up link alike."""
+    connection = form.connection
+    assert connection is not None
+    ours, product = addresses_of(connection), connection.product or "other"
+    steps = GUIDES[product]
+    lacking = missing_for_sign_in(connection, len(form.certificates))
+    return {
+        "form": form,
+        "connection": connection,
+        "certificates": form.certificates,
+        "guide": steps,
+        "hint": _(HINTS[product]),
+        "fields": [
+            (label, getattr(ours, value) if value in _OURS else value, value in _OURS)
+            for label, value in steps.fields
+        ],
+        "ours": ours,
+        "lacking": [LACKING[one] for one in lacking],
+        "trial": last_trial(connection),
+        "now": form.now,
+        "base": "/setup/" if by_setup_link else f"/settings/connect/{connection.slug}/",
+        "by_setup_link": by_setup_link,
+    }
+
+
+def _context(form: GuideForm, request: PageRequest) -> dict[str, Any]:
+    assert form.connection is not None
+    link = SetupLink.objects.filter(connection=form.connection, expires_at__gt=form.now).first()
+    return {
+        **guide_context(form, by_setup_link=False),
+        "frame": "frame.html",
+        "link": link,
+        "done": "" if form.is_bound else request.GET.get("done", ""),
+    }
+
+
+@require_POST
+@administrators_only
+def trial(request: PageRequest, slug: str) -> HttpResponse:
+    """Test what is saved, before it is switched on."""
+    connection = _connection(request, slug)
+    form = GuideForm(connection.company, connection, now=timezone.now())
+    if missing_for_sign_in(connection, len(form.certificates)):
+        return redirect(f"/settings/connect/{slug}/#values")
+    return leave_for_trial(request, form.draft, connection.company)
+
+
+@require_POST
+@administrators_only
+def switch_on(request: PageRequest, slug: str) -> HttpResponse:
+    """Step 5: from here on people can use it."""
+    with transaction.atomic():
+        connection = locked(_connection(request, slug))
+        lacking = missing_for_sign_in(connection, connection.certificates.count())
+        if lacking:
+            return redirect(f"/settings/connect/{slug}/#values")
+        if not connection.enabled:
+            connection.enabled = True
+            connection.save(update_fields=["enabled"])
+            connection.company.version += 1
+            connection.company.save(update_fields=["version"])
+            revoke_link(connection, **by(request))
+            changes = {"saml.enabled": [False, True]}
+            entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
+            record([entry], company_id=connection.company_id, **by(request))
+    return redirect(f"/settings/connect/{slug}/?done=on")
+
+
+@require_POST
+@administrators_only
+def link(request: PageRequest, slug: str) -> HttpResponse:
+    """Make the set-up link, shown this once; or revoke it."""
+    connection = _connection(request, slug)
+    form = GuideForm(
+        connection.company,
+        connection,
+        now=timezone.now(),
+        initial=GuideForm.current_connection(connection),
+    )
+    if "revoke" in request.POST:
+        revoke_link(connection, **by(request))
+        return redirect(f"/settings/connect/{slug}/?done=revoked#link")
+    try:
+        token = make_link(connection, **by(request))
+    except SwitchedOn:
+        return redirect(f"/settings/connect/{slug}/")
+    address = request.build_absolute_uri(f"/setup/{token}/")
+    return render(request, "connect.html", {**_context(form, request), "made": address})

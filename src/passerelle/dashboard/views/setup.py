@@ -1,0 +1,118 @@
+"""Behind a set-up link: the guide for one connection, for somebody who has no account here."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from passerelle.audit.record import Actor
+from passerelle.dashboard.connection_form import GuideForm
+from passerelle.dashboard.cookies import delete_cookie, set_cookie
+from passerelle.dashboard.security_save import save_connection
+from passerelle.dashboard.views.connect import guide_context, guide_form
+from passerelle.dashboard.views.trials import leave_for_trial, trial_context
+from passerelle.sso.addresses import client_address, network_of
+from passerelle.sso.connections import missing_for_sign_in
+from passerelle.sso.limits import count_failure
+from passerelle.sso.models import SetupLink, Trial
+from passerelle.sso.setup_links import (
+    ACTOR_KIND,
+    LIFETIME,
+    finish_link,
+    open_link,
+    opened_link,
+    unopened_link,
+)
+
+MAX_FAILURES = 100
+"""Links that do not exist, tried from one network within ten minutes."""
+
+
+@require_http_methods(["GET", "POST"])
+def open_page(request: HttpRequest, token: str) -> HttpResponse:
+    """Ask first: programs that look at links in messages must not use this one up."""
+    now = timezone.now()
+    link = unopened_link(token, now=now)
+    if link is None:
+        failures = count_failure("setup", network_of(client_address(request)), now=now)
+        return _ended(request, 429 if failures > MAX_FAILURES else 404)
+    if request.method == "GET":
+        response = render(request, "setup_open.html", {"company": link.company, "link": link})
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response
+    secret = open_link(token, now=now)
+    if secret is None:
+        return _ended(request, 404)
+    response = redirect("/setup/")
+    set_cookie(response, settings.SETUP_COOKIE, secret, max_age=round(LIFETIME.total_seconds()))
+    return response
+
+
+def _ended(request: HttpRequest, status: int) -> HttpResponse:
+    return render(request, "setup_ended.html", status=status)
+
+
+View = Callable[..., HttpResponse]
+
+
+def holders_only(view: View) -> View:
+    """Only the browser that opened a link which still holds."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        link = opened_link(request.COOKIES.get(settings.SETUP_COOKIE), now=timezone.now())
+        return _ended(request, 404) if link is None else view(request, link, *args, **kwargs)
+
+    return guarded
+
+
+@require_http_methods(["GET", "POST"])
+@holders_only
+def guide(request: HttpRequest, link: SetupLink) -> HttpResponse:
+    form = guide_form(request, link.connection)
+    if request.method == "POST" and form.is_valid():
+        actor = Actor(ACTOR_KIND, f"made by {link.made_by}")
+        save_connection(form, actor=actor, now=timezone.now())
+        return redirect("/setup/?done=saved#test")
+    context = {
+        **guide_context(form, by_setup_link=True),
+        "frame": "single_wide.html",
+        "done": "" if form.is_bound else request.GET.get("done", ""),
+    }
+    return render(request, "connect.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@holders_only
+def trial(request: HttpRequest, link: SetupLink) -> HttpResponse:
+    connection = link.connection
+    form = GuideForm(connection.company, connection, now=timezone.now())
+    if missing_for_sign_in(connection, len(form.certificates)):
+        return redirect("/setup/#values")
+    return leave_for_trial(request, form.draft, connection.company, by_setup_link=True)
+
+
+@require_GET
+@holders_only
+def result(request: HttpRequest, link: SetupLink, trial_id: UUID) -> HttpResponse:
+    """What came of a test of this connection, without the company's own accounts."""
+    found = Trial.objects.filter(id=trial_id, connection=link.connection, by_setup_link=True)
+    trial = found.select_related("connection").first()
+    if trial is None:
+        raise Http404
+    return render(request, "trial.html", trial_context(trial))
+
+
+@require_POST
+@holders_only
+def done(request: HttpRequest, link: SetupLink) -> HttpResponse:
+    finish_link(link, now=timezone.now())
+    response = render(request, "setup_done.html", {"company": link.company})
+    delete_cookie(response, settings.SETUP_COOKIE)
+    return response

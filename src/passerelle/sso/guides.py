@@ -1,0 +1,254 @@
+"""How to set up each product: where to go, what to type where, in that console's own words.
+
+A console's labels stay as it ships them; the sentences around them are translated.
+"""
+
+from dataclasses import dataclass
+
+
+def gettext_noop(message: str) -> str:
+    """Mark a sentence for the translators' catalogue."""
+    return message
+
+
+_ = gettext_noop
+
+ACS, ENTITY_ID, METADATA, LOGOUT = "acs_url", "sp_entity_id", "metadata_url", "logout_url"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guide:
+    """One product. `fields` and `attributes` pair a label of the console with what belongs there.
+
+    A field's value is the name of one of our addresses, or text as it is; an attribute's is what
+    the console offers to send, under the name that we read.
+    """
+
+    name: str
+    create: tuple[str, ...]
+    fields: tuple[tuple[str, str], ...]
+    attributes: tuple[tuple[str, str], ...] = ()
+    groups: str = ""
+    assign: str
+    metadata: str
+
+
+GUIDES: dict[str, Guide] = {
+    "okta": Guide(
+        name="Okta",
+        create=(
+            "Applications > Applications > Create App Integration",
+            "SAML 2.0 > Next",
+            "General Settings > App name > Next",
+        ),
+        fields=(
+            ("Single sign-on URL", ACS),
+            ("Audience URI (SP Entity ID)", ENTITY_ID),
+            ("Name ID format", "Persistent"),
+            ("Application username", "Email"),
+        ),
+        attributes=(
+            ("email", "user.email"),
+            ("firstName", "user.firstName"),
+            ("lastName", "user.lastName"),
+        ),
+        groups="Group Attribute Statements",
+        assign="Assignments > Assign",
+        metadata="Sign On > Metadata URL > Copy",
+    ),
+    "entra": Guide(
+        name="Microsoft Entra ID",
+        create=(
+            "Enterprise applications > New application > Create your own application",
+            "Integrate any other application you don't find in the gallery (Non-gallery)",
+            "Single sign-on > SAML > Basic SAML Configuration > Edit",
+        ),
+        fields=(
+            ("Identifier (Entity ID)", ENTITY_ID),
+            ("Reply URL (Assertion Consumer Service URL)", ACS),
+            ("Logout Url (Optional)", LOGOUT),
+        ),
+        groups="Attributes & Claims > Add a group claim",
+        assign="Users and groups > Add user/group",
+        metadata="SAML Certificates > App Federation Metadata Url",
+    ),
+    "google": Guide(
+        name="Google Workspace",
+        create=(
+            "Apps > Web and mobile apps > Add app > Add custom SAML app",
+            "App details > App name > Continue",
+            "Google Identity Provider details > Option 1: Download IdP metadata > Continue",
+        ),
+        fields=(
+            ("ACS URL", ACS),
+            ("Entity ID", ENTITY_ID),
+            ("Name ID format", "EMAIL"),
+            ("Name ID", "Basic Information > Primary email"),
+        ),
+        attributes=(
+            ("email", "Basic Information > Primary email"),
+            ("firstName", "Basic Information > First name"),
+            ("lastName", "Basic Information > Last name"),
+        ),
+        groups="Group membership (optional)",
+        assign="User access > ON for everyone",
+        metadata="Download metadata",
+    ),
+    "adfs": Guide(
+        name="AD FS",
+        create=(
+            "AD FS Management > Relying Party Trusts > Add Relying Party Trust…",
+            "Claims aware > Start",
+            "Import data about the relying party published online or on a local network",
+        ),
+        fields=(("Federation metadata address (host name or URL)", METADATA),),
+        attributes=(
+            ("E-Mail Address", "E-Mail-Addresses"),
+            ("Given Name", "Given-Name"),
+            ("Surname", "Surname"),
+            ("Name ID", "E-Mail-Addresses"),
+        ),
+        groups="Edit Claim Issuance Policy… > Send Group Membership as a Claim",
+        assign="Edit Access Control Policy…",
+        metadata="/FederationMetadata/2007-06/FederationMetadata.xml",
+    ),
+    "keycloak": Guide(
+        name="Keycloak",
+        create=("Clients > Create client", "Client type > SAML"),
+        fields=(
+            ("Client ID", ENTITY_ID),
+            ("Valid redirect URIs", ACS),
+            ("Master SAML Processing URL", ACS),
+            ("Name ID format", "persistent"),
+            ("Keys > Client signature required", "Off"),
+        ),
+        attributes=(
+            ("email", "User Property > email"),
+            ("firstName", "User Property > firstName"),
+            ("lastName", "User Property > lastName"),
+        ),
+        groups="Client scopes > (client)-dedicated > Add mapper > Group list",
+        assign="Users",
+        metadata="Realm settings > General > SAML 2.0 Identity Provider Metadata",
+    ),
+    "onelogin": Guide(
+        name="OneLogin",
+        create=(
+            "Applications > Applications > Add App",
+            "SAML Custom Connector (Advanced) > Save",
+            "Configuration",
+        ),
+        fields=(
+            ("Audience (EntityID)", ENTITY_ID),
+            ("Recipient", ACS),
+            ("ACS (Consumer) URL Validator", ACS),
+            ("ACS (Consumer) URL", ACS),
+            ("SAML nameID format", "Email"),
+        ),
+        attributes=(("email", "Email"), ("firstName", "First Name"), ("lastName", "Last Name")),
+        groups="Parameters",
+        assign="Access > Roles",
+        metadata="More Actions > SAML Metadata",
+    ),
+    "ping": Guide(
+        name="PingOne",
+        create=(
+            "Applications > Applications > +",
+            "SAML Application > Configure",
+            "Manually Enter",
+        ),
+        fields=(
+            ("ACS URLs", ACS),
+            ("Entity ID", ENTITY_ID),
+            ("Subject NameID Format", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
+        ),
+        attributes=(
+            ("email", "Email Address"),
+            ("firstName", "Given Name"),
+            ("lastName", "Family Name"),
+        ),
+        groups="Attribute Mappings > Group Names",
+        assign="Access",
+        metadata="Configuration > IDP Metadata URL",
+    ),
+    "jumpcloud": Guide(
+        name="JumpCloud",
+        create=(
+            "SSO Applications > Add New Application",
+            "Custom Application > Manage Single Sign-On (SSO) > Configure SSO with SAML",
+            "SSO",
+        ),
+        fields=(
+            ("IdP Entity ID", "JumpCloud"),
+            ("SP Entity ID", ENTITY_ID),
+            ("ACS URLs", ACS),
+            ("SAMLSubject NameID", "email"),
+            (
+                "SAMLSubject NameID Format",
+                "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress",
+            ),
+        ),
+        attributes=(("email", "email"), ("firstName", "firstname"), ("lastName", "lastname")),
+        groups="Group Attributes > include group attribute",
+        assign="User Groups",
+        metadata="JumpCloud Metadata > Copy Metadata URL",
+    ),
+    "simplesamlphp": Guide(
+        name="SimpleSAMLphp",
+        create=("metadata/saml20-sp-remote.php",),
+        fields=(
+            ("$metadata['…']", ENTITY_ID),
+            ("AssertionConsumerService", ACS),
+            ("SingleLogoutService", LOGOUT),
+        ),
+        groups="attributes",
+        assign="authproc",
+        metadata="/saml2/idp/metadata.php",
+    ),
+    "other": Guide(
+        name="SAML 2.0",
+        create=(),
+        fields=(
+            ("Metadata URL", METADATA),
+            ("ACS URL", ACS),
+            ("Entity ID", ENTITY_ID),
+            ("Single logout URL", LOGOUT),
+        ),
+        attributes=(("email", "…"), ("firstName", "…"), ("lastName", "…")),
+        assign="…",
+        metadata="…",
+    ),
+}
+"""By the slug that a connection keeps as its `product`."""
+
+HINTS: dict[str, str] = {
+    "okta": _("Leave “Default RelayState” empty, and keep the box for Recipient and Destination."),
+    "entra": _(
+        "Leave “Sign on URL” empty: with one, people see a password field. The usual claims are "
+        "sent and understood without doing anything."
+    ),
+    "google": _(
+        "Google has no metadata address: download the file, and upload it in step 3. A change can "
+        "take some minutes, at most a day, until it applies."
+    ),
+    "adfs": _(
+        "Then “Edit Claim Issuance Policy…”, “Add Rule…”, “Send LDAP Attributes as Claims”, with "
+        "the store “Active Directory”."
+    ),
+    "keycloak": _("Attributes are under “Client scopes”, in the scope that ends in “-dedicated”."),
+    "onelogin": _(
+        "Attributes are under “Parameters”: tick “Include in SAML assertion” for each of them."
+    ),
+    "ping": _("Switch the application on with the toggle at its top right."),
+    "jumpcloud": _(
+        "Tick “Declare Redirect Endpoint” and activate the application before copying the metadata."
+    ),
+    "simplesamlphp": _(
+        "Add an entry to the file, or convert our metadata under “Federation > XML to "
+        "SimpleSAMLphp metadata converter”. Send “mail”, “givenName” and “sn”."
+    ),
+    "other": _(
+        "If it reads metadata, give it the metadata address; it holds the others. Send the "
+        "person's e-mail address as “email” and a NameID that stays the same."
+    ),
+}

@@ -1,0 +1,234 @@
+"""Settings > Connect your identity provider, and the link that hands it to somebody else."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.conf import settings
+from django.utils.html import escape
+
+from passerelle.audit.models import AuditEvent
+from passerelle.practice_idp.issue import write_idp_metadata
+from passerelle.sso.guides import GUIDES
+from passerelle.sso.models import SetupLink, Trial
+from tests.browsing import Browser
+from tests.world import (
+    make_administrator,
+    make_company,
+    make_user,
+    respond_to,
+    signing_key,
+)
+
+pytestmark = pytest.mark.django_db
+CHOOSE = "/settings/connect/"
+GUIDE = "/settings/connect/acme-2/"
+
+
+@pytest.fixture
+def acme():
+    return make_company()
+
+
+@pytest.fixture
+def alice(acme) -> Browser:
+    return Browser().enter(make_administrator(acme))
+
+
+def idp_metadata() -> bytes:
+    return write_idp_metadata(
+        entity_id="https://idp.new.example/metadata",
+        sso_url="https://idp.new.example/sso",
+        certificate_der=signing_key("acme").certificate_der,
+    )
+
+
+def choose(alice: Browser, product: str = "okta"):
+    sent = alice.post(CHOOSE, {"product": product})
+    assert sent.status_code == 302
+    return sent["Location"]
+
+
+@pytest.mark.parametrize("product", GUIDES)
+@pytest.mark.parametrize("language", ["en", "fr"])
+def test_each_product_has_its_own_words_and_our_values(acme, product, language):
+    alice = Browser(language=language).enter(make_administrator(acme))
+    page = alice.get(choose(alice, product)).content.decode()
+    assert "/auth/saml/acme-2/" in page
+    for label, _ in GUIDES[product].fields:
+        assert escape(label) in page
+    assert len(page.encode()) < 50_000
+
+
+def test_choosing_reserves_the_addresses_and_changes_nothing_for_anybody(acme, alice):
+    assert choose(alice) == GUIDE
+    assert choose(alice) == GUIDE
+    draft = acme.connections.get(slug="acme-2")
+    assert not draft.enabled
+    assert "acme-2" not in Browser().get("/login/acme/").content.decode()
+
+
+def test_an_unknown_product_asks_again(alice):
+    assert alice.post(CHOOSE, {"product": "none"}).status_code == 422
+
+
+def test_the_whole_guide(acme, alice):
+    choose(alice)
+    saved = alice.post(GUIDE, {"metadata": idp_metadata().decode(), "name": "New SSO"})
+    assert saved.status_code == 302, saved.content.decode()
+    page = alice.get(GUIDE).content.decode()
+    assert "https://idp.new.example/metadata" in page
+    assert "not tested with success yet" in page
+    alice.post(f"{GUIDE}trial/")
+    trial = Trial.objects.get()
+    draft = acme.connections.select_related("company").get(slug="acme-2")
+    draft.slug = "acme"
+    key_of_acme = respond_to(
+        draft,
+        request_id=trial.request_id,
+        now=datetime.now(UTC),
+        idp_entity_id="https://idp.new.example/metadata",
+        acs_url="http://127.0.0.1:8000/auth/saml/acme-2/callback",
+        audience="http://127.0.0.1:8000/auth/saml/acme-2/metadata",
+    )
+    draft.slug = "acme-2"
+    result = alice.get(alice.post_response(draft, key_of_acme)["Location"]).content.decode()
+    assert "It works" in result
+    assert "The last test worked" in alice.get(GUIDE).content.decode()
+    assert alice.post(f"{GUIDE}switch/").status_code == 302
+    assert acme.connections.get(slug="acme-2").enabled
+    assert "New SSO" in Browser().get("/login/acme/").content.decode()
+
+
+def test_what_is_incomplete_is_neither_tested_nor_switched_on(acme, alice):
+    choose(alice)
+    assert alice.post(f"{GUIDE}trial/").status_code == 302
+    assert alice.post(f"{GUIDE}switch/").status_code == 302
+    assert not Trial.objects.exists()
+    assert not acme.connections.get(slug="acme-2").enabled
+
+
+def test_a_wrong_entry_stands_beside_its_field_and_nothing_is_lost(acme, alice):
+    choose(alice)
+    sent = alice.post(GUIDE, {"metadata": "<no>", "name": "Kept"})
+    page = sent.content.decode()
+    assert sent.status_code == 422
+    assert 'id="metadata-error"' in page
+    assert 'value="Kept"' in page
+
+
+# The link.
+
+
+def make_link(alice: Browser) -> str:
+    page = alice.post(f"{GUIDE}link/").content.decode()
+    return re.search(r"/setup/[\w-]+/", page)[0]
+
+
+def open_link(path: str) -> Browser:
+    ivan = Browser()
+    assert "Begin" in ivan.get(path).content.decode()
+    assert ivan.post(path)["Location"] == "/setup/"
+    return ivan
+
+
+@pytest.fixture
+def path(alice) -> str:
+    choose(alice)
+    return make_link(alice)
+
+
+def events() -> list[str]:
+    return [one.split(":")[1] for one in AuditEvent.objects.values_list("event", flat=True)]
+
+
+def test_a_stranger_sets_the_connection_up_and_the_company_switches_it_on(acme, alice, path):
+    ivan = open_link(path)
+    assert ivan.post("/setup/", {"metadata": idp_metadata().decode()}).status_code == 302
+    assert "https://idp.new.example/metadata" in ivan.get("/setup/").content.decode()
+    assert acme.connections.get(slug="acme-2").idp_entity_id == "https://idp.new.example/metadata"
+    assert "Refresh" in ivan.post("/setup/trial/").headers
+    trial = Trial.objects.get()
+    assert "No answer yet" in ivan.get(f"/setup/trial/{trial.id}/").content.decode()
+    assert "Thank you" in ivan.post("/setup/done/").content.decode()
+    assert ivan.get("/setup/").status_code == 404
+    assert not acme.connections.get(slug="acme-2").enabled
+    assert events()[-3:] == ["setup_link_opened", "changed", "setup_link_finished"]
+    assert alice.post(f"{GUIDE}switch/").status_code == 302
+    assert acme.connections.get(slug="acme-2").enabled
+
+
+def test_a_test_by_link_tells_nothing_of_the_accounts(acme, alice, path):
+    ivan = open_link(path)
+    ivan.post("/setup/", {"metadata": idp_metadata().decode()})
+    ivan.post("/setup/trial/")
+    draft = acme.connections.select_related("company").get(slug="acme-2")
+    draft.slug = "acme"
+    field = respond_to(
+        draft,
+        request_id=Trial.objects.get().request_id,
+        now=datetime.now(UTC),
+        idp_entity_id="https://idp.new.example/metadata",
+        acs_url="http://127.0.0.1:8000/auth/saml/acme-2/callback",
+        audience="http://127.0.0.1:8000/auth/saml/acme-2/metadata",
+    )
+    draft.slug = "acme-2"
+    page = ivan.get(ivan.post_response(draft, field)["Location"]).content.decode()
+    assert "It works" in page
+    assert "Production" not in page
+    assert "Create the account" not in page
+
+
+def test_a_link_opens_once(path):
+    open_link(path)
+    assert Browser().get(path).status_code == 404
+    assert Browser().post(path).status_code == 404
+
+
+def test_looking_at_a_link_does_not_use_it_up(path):
+    assert Browser().get(path).status_code == 200
+    assert Browser().get(path).status_code == 200
+    open_link(path)
+
+
+def test_a_link_ends_when_it_is_revoked_replaced_or_old(acme, alice, path):
+    ivan = open_link(path)
+    alice.post(f"{GUIDE}link/", {"revoke": "1"})
+    assert ivan.get("/setup/").status_code == 404
+    old, new = make_link(alice), make_link(alice)
+    assert Browser().get(old).status_code == 404
+    judy = open_link(new)
+    SetupLink.objects.update(expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    assert judy.get("/setup/").status_code == 404
+
+
+def test_a_link_never_reaches_a_connection_that_is_on(acme, alice, path):
+    ivan = open_link(path)
+    ivan.post("/setup/", {"metadata": idp_metadata().decode()})
+    alice.post(f"{GUIDE}switch/")
+    assert ivan.get("/setup/").status_code == 404
+    assert ivan.post("/setup/", {"name": "Evil"}).status_code == 404
+    alice.post("/settings/connect/acme/link/")
+    assert not SetupLink.objects.filter(connection__slug="acme").exists()
+
+
+def test_a_link_opens_nothing_else(alice, path):
+    ivan = open_link(path)
+    for page in ("/settings/security/", "/settings/users/", GUIDE):
+        assert ivan.get(page).status_code == 302
+    assert ivan.cookies[settings.SETUP_COOKIE]["httponly"]
+
+
+@pytest.mark.parametrize("way", ["", "trial/", "done/"])
+def test_without_the_cookie_there_is_nothing(way):
+    assert Browser().post(f"/setup/{way}").status_code == 404
+
+
+def test_another_company_and_a_member_reach_neither_guide_nor_link(acme, alice, path):
+    mallory = Browser().enter(make_administrator(make_company("globex")))
+    member = Browser().enter(make_user(acme, "bob@acme.example"))
+    assert mallory.get(GUIDE).status_code == 404
+    for way in ("", "trial/", "switch/", "link/"):
+        assert mallory.post(f"{GUIDE}{way}").status_code == 404
+        assert member.post(f"{GUIDE}{way}").status_code == 403
+    assert member.post(CHOOSE, {"product": "okta"}).status_code == 403
