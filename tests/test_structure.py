@@ -36,6 +36,7 @@ SETTINGS_ACTIONS = [
     "/settings/security/key/",
     "/settings/security/metadata/",
     "/settings/security/trial/",
+    "/settings/security/effect/",
     "/settings/connect/acme/trial/",
     "/settings/connect/acme/switch/",
     "/settings/connect/acme/link/",

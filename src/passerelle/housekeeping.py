@@ -21,6 +21,7 @@ from passerelle.sso.models import (
     PendingSignIn,
     Session,
     SetupLink,
+    SignIn,
     Trial,
 )
 from passerelle.sso.notices import send_notices
@@ -32,6 +33,7 @@ MINUTE = 60.0
 BATCH = 500
 BATCHES = 100
 """At most so many in one go: what is left waits for the next minute."""
+CLAIMS_KEPT = timedelta(days=30)
 _NONE = timedelta()
 # What ends, and how long it is kept after that: whoever comes too late hears so, not "unknown".
 _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
@@ -47,7 +49,16 @@ _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
 
 def purge(now: datetime) -> int:
     """Delete what has ended, in small batches; return how many rows went."""
+    _forget_claims(now)
     return sum(_purge(model, field, now - kept) for model, field, kept in _EXPIRING)
+
+
+def _forget_claims(now: datetime) -> None:
+    """What identity providers said of people is kept for a month; the trace stays."""
+    old = SignIn.objects.filter(time__lt=now - CLAIMS_KEPT, claims__isnull=False)
+    keys = list(old.values_list("pk", flat=True)[: BATCH * BATCHES])
+    for start in range(0, len(keys), BATCH):
+        SignIn.objects.filter(pk__in=keys[start : start + BATCH]).update(claims=None)
 
 
 def _purge(model: type[Model], field: str, now: datetime) -> int:

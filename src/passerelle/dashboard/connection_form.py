@@ -112,9 +112,11 @@ class ConnectionForm(forms.Form):
         connection: SamlConnection | None,
         *,
         now: datetime,
+        reads_metadata: bool = True,
         **keywords: Any,
     ) -> None:
         super().__init__(**keywords)
+        self.reads_metadata = reads_metadata
         self.company, self.connection, self.now = company, connection, now
         self.certificates = list(connection.certificates.all()) if connection else []
         self._field("removed_certificates").choices = [
@@ -237,7 +239,7 @@ class ConnectionForm(forms.Form):
                 self._take_metadata("metadata", pasted.encode())
             elif uploaded:
                 self._take_metadata("metadata_file", uploaded)
-            elif is_new_url:
+            elif is_new_url and self.reads_metadata:
                 networks = settings.PASSERELLE.private_networks
                 self._take_metadata("metadata_url", fetch(url, private_networks=networks))
                 connection.metadata_read_at = self.now

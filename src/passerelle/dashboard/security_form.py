@@ -1,5 +1,6 @@
 """The form of the Security settings page: what an administrator may change about signing in."""
 
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -50,10 +51,44 @@ LABELS: dict[str, Promise] = {
     "automatic_user_provisioning": gettext_lazy("Automatic user provisioning"),
     "default_workspace": gettext_lazy("Default workspace"),
     "default_permission_set": gettext_lazy("Default permission set"),
+    "provisioning_domains": gettext_lazy("Who may get an account"),
+    "provisioning_domain_list": gettext_lazy("These domains, one a line"),
+    "newcomers": gettext_lazy("Newcomers"),
+    "existing_accounts": gettext_lazy("An account with the same e-mail address exists"),
+    "update_profile": gettext_lazy("Update names and e-mail address at each sign-in"),
     "google_sso_enabled": gettext_lazy("Google SSO"),
     "google_client_id": gettext_lazy("Client ID"),
     "google_hosted_domain": gettext_lazy("Google Workspace domain"),
 }
+
+
+DOMAINS = {
+    "known": gettext_lazy("People at verified domains, and at domains already used in the company"),
+    "verified": gettext_lazy("Only people at verified domains"),
+    "listed": gettext_lazy("Only people at the domains listed below"),
+}
+NEWCOMERS = {
+    "create": gettext_lazy("enter at once"),
+    "approve": gettext_lazy("wait until an administrator approves them"),
+}
+EXISTING = {
+    "link": gettext_lazy("sign in to it, if the domain is verified"),
+    "refuse": gettext_lazy("refuse the sign-in"),
+}
+POLICY = (
+    "provisioning_domains",
+    "provisioning_domain_list",
+    "newcomers",
+    "existing_accounts",
+    "update_profile",
+)
+"""What the folded part about newcomers holds; a form that was sent without it leaves it alone."""
+PROVISIONING = (
+    "automatic_user_provisioning",
+    "default_workspace",
+    "default_permission_set",
+    *POLICY,
+)
 
 
 class OwnChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
@@ -76,6 +111,14 @@ class SecurityForm(ConnectionForm):
     automatic_user_provisioning = forms.BooleanField(required=False)
     default_workspace = OwnChoice(Workspace.objects.none(), required=False)
     default_permission_set = OwnChoice(PermissionSet.objects.none(), required=False)
+    policy = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    provisioning_domains = forms.ChoiceField(choices=DOMAINS.items(), required=False)
+    provisioning_domain_list = forms.CharField(
+        max_length=20_000, required=False, widget=forms.Textarea
+    )
+    newcomers = forms.ChoiceField(choices=NEWCOMERS.items(), required=False)
+    existing_accounts = forms.ChoiceField(choices=EXISTING.items(), required=False)
+    update_profile = forms.BooleanField(required=False)
     google_sso_enabled = forms.BooleanField(required=False)
     google_client_id = line(200)
     google_hosted_domain = line(253)
@@ -104,11 +147,43 @@ class SecurityForm(ConnectionForm):
             "automatic_user_provisioning": company.automatic_user_provisioning,
             "default_workspace": company.default_workspace_id,
             "default_permission_set": company.default_permission_set_id,
+            **{name: getattr(company, name) for name in POLICY},
+            "provisioning_domain_list": "\n".join(company.provisioning_domain_list),
             "google_sso_enabled": company.google_sso_enabled,
             "google_client_id": company.google_client_id,
             "google_hosted_domain": company.google_hosted_domain,
             "version": company.version,
         }
+
+    @property
+    def policy_errors(self) -> bool:
+        """Whether something in the folded part about newcomers is wrong: then it is open."""
+        return self.is_bound and any(name in self.errors for name in POLICY)
+
+    def clean_provisioning_domain_list(self) -> list[str]:
+        typed = str(self.cleaned_data["provisioning_domain_list"]).replace(",", " ").split()
+        domains = {one: normalise_domain(one) for one in typed}
+        if wrong := next((one for one, domain in domains.items() if domain is None), None):
+            raise forms.ValidationError(
+                _("“%(typed)s” is not a domain. Enter one such as acme.example.")
+                % {"typed": wrong[:100]}
+            )
+        return sorted({domain for domain in domains.values() if domain})
+
+    def _keep_policy(self, values: dict[str, Any]) -> None:
+        """What was not sent, or cannot be chosen, stays as it is."""
+        for name in POLICY:
+            if not values.get("policy") or (name != "update_profile" and name not in values):
+                values[name] = getattr(self.company, name)
+        for name in ("provisioning_domains", "newcomers", "existing_accounts"):
+            values[name] = values[name] or getattr(self.company, name)
+
+    def changed_company(self) -> Company:
+        """The company as it would be after saving, as far as provisioning goes; not saved."""
+        changed = copy(self.company)
+        for name in PROVISIONING:
+            setattr(changed, name, self.cleaned_data.get(name, getattr(changed, name)))
+        return changed
 
     def clean_google_hosted_domain(self) -> str:
         typed = self.cleaned_data["google_hosted_domain"]
@@ -122,6 +197,10 @@ class SecurityForm(ConnectionForm):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         self.clean_connection(values)
+        self._keep_policy(values)
+        lists = values["provisioning_domains"] == Company.Domains.LISTED
+        if lists and not values.get("provisioning_domain_list"):
+            self.add_error("provisioning_domain_list", _("Enter at least one domain."))
         if values.get("google_sso_enabled") and not values.get("google_client_id"):
             self.add_error("google_client_id", _("Enter the client ID that Google gave you."))
         if values.get("automatic_user_provisioning"):

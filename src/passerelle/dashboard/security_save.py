@@ -13,7 +13,7 @@ from passerelle.dashboard.connection_form import (
     ADVANCED_TEXTS,
     ConnectionForm,
 )
-from passerelle.dashboard.security_form import SecurityForm
+from passerelle.dashboard.security_form import PROVISIONING, SecurityForm
 from passerelle.directory.models import Company, Domain, User
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
@@ -25,9 +25,7 @@ class Outdated(Exception):  # noqa: N818 - reads as what is the matter
 
 
 _COMPANY_FIELDS = (
-    "automatic_user_provisioning",
-    "default_workspace",
-    "default_permission_set",
+    *PROVISIONING,
     "google_sso_enabled",
     "google_client_id",
     "google_hosted_domain",
@@ -163,4 +161,4 @@ def free_slug(wanted: str) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool | int | str) else str(value)
+    return value if value is None or isinstance(value, bool | int | str | list) else str(value)

@@ -35,6 +35,7 @@ urlpatterns = [
     path("settings/security/", security.settings_page),
     path("settings/security/key/", security.rotate),
     path("settings/security/metadata/", security.decide_metadata),
+    path("settings/security/effect/", security.effect),
     path("settings/security/trial/", trials.start),
     path("settings/security/trial/<uuid:trial_id>/", trials.result),
     path("settings/connect/", connect.choose),

@@ -1,6 +1,7 @@
 """What provisioning must know of a company's accounts, in a bounded number of queries."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
@@ -94,3 +95,97 @@ def _facts(company_id: UUID, profile: Profile) -> dict[str, bool]:
 def _holders(company_id: UUID, domain: str) -> Any:
     active = User.objects.filter(company_id=company_id, status="active", email_domain=domain)
     return active.exclude(provisioned_by="jit")
+
+
+def load_snapshots(company: Company, profiles: list[Profile]) -> list[Snapshot]:
+    """What `load_snapshot` gives for each profile, in as many queries as for one.
+
+    The network addresses that people came from are not known here: all of them count as allowed.
+    """
+    holders = _by_identity(company.id, profiles), _by_email(company.id, profiles)
+    found = {user for known in holders for user in known.values()}
+    users = _users(company.id, list(found))
+    facts = _Facts.load(company.id, profiles)
+    return [_snapshot(company, one, *holders, users, facts) for one in profiles]
+
+
+def _snapshot(
+    company: Company,
+    profile: Profile,
+    by_identity: dict[tuple[str, str], UUID],
+    by_email: dict[str, UUID],
+    users: dict[UUID, User],
+    facts: "_Facts",
+) -> Snapshot:
+    holder = by_identity.get((profile.idp_entity_id, profile.subject or ""))
+    other = by_email.get(profile.email.key) if profile.email else None
+    return Snapshot(
+        jit_available=company.jit_provisioning_available,
+        address_allowed=True,
+        by_identity=_account(users[holder], profile) if holder else None,
+        by_email=_account(users[other], profile) if other else None,
+        **facts.of(company.id, profile),
+    )
+
+
+def _by_identity(company_id: UUID, profiles: list[Profile]) -> dict[tuple[str, str], UUID]:
+    subjects = {one.subject for one in profiles if one.subject}
+    rows = ExternalIdentity.objects.filter(company_id=company_id, subject__in=subjects)
+    return {
+        (entity, subject): user
+        for entity, subject, user in rows.values_list("idp_entity_id", "subject", "user_id")
+    }
+
+
+def _by_email(company_id: UUID, profiles: list[Profile]) -> dict[str, UUID]:
+    keys = {one.email.key for one in profiles if one.email}
+    rows = User.objects.filter(company_id=company_id, email_key__in=keys)
+    return dict(rows.values_list("email_key", "id"))
+
+
+def _users(company_id: UUID, ids: list[UUID]) -> dict[UUID, User]:
+    rows = User.objects.filter(company_id=company_id, id__in=ids)
+    return {user.id: user for user in rows.prefetch_related("memberships", "identities")}
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What is known of the e-mail domains, and the marks of who was removed."""
+
+    marks: frozenset[str]
+    verified: frozenset[str]
+    known: frozenset[str]
+
+    @classmethod
+    def load(cls, company_id: UUID, profiles: list[Profile]) -> "_Facts":
+        domains = {one.email.domain for one in profiles if one.email}
+        marks = {mark for one in profiles for mark in _marks(company_id, one).values()}
+        tombstones = Tombstone.objects.filter(company_id=company_id, mark__in=marks)
+        verified = Domain.objects.filter(company_id=company_id, verified_at__isnull=False)
+        known = User.objects.filter(
+            company_id=company_id, status="active", email_domain__in=domains - PUBLIC_DOMAINS
+        ).exclude(provisioned_by="jit")
+        return cls(
+            frozenset(tombstones.values_list("mark", flat=True)),
+            frozenset(verified.filter(name__in=domains).values_list("name", flat=True)),
+            frozenset(known.values_list("email_domain", flat=True).distinct()),
+        )
+
+    def of(self, company_id: UUID, profile: Profile) -> dict[str, bool]:
+        marks = _marks(company_id, profile)
+        domain = profile.email.domain if profile.email else ""
+        return {
+            "identity_removed": marks.get("identity") in self.marks,
+            "email_removed": marks.get("email") in self.marks,
+            "domain_verified": domain in self.verified,
+            "domain_known": domain in self.known,
+        }
+
+
+def _marks(company_id: UUID, profile: Profile) -> dict[str, str]:
+    marks = {}
+    if profile.subject is not None:
+        marks["identity"] = mark_of_identity(company_id, profile.idp_entity_id, profile.subject)
+    if profile.email is not None:
+        marks["email"] = mark_of_email(company_id, profile.email.key)
+    return marks

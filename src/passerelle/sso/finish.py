@@ -19,7 +19,7 @@ from passerelle.sso.connections import find_connection
 from passerelle.sso.explain import stored
 from passerelle.sso.flows import Refused
 from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn
-from passerelle.sso.profiles import profile_of_pending
+from passerelle.sso.profiles import kept_claims, profile_of_pending
 from passerelle.sso.sessions import IdPSession, open_session
 from passerelle.sso.tokens import digest, matches
 from passerelle.sso.traces import Trace, keep
@@ -96,6 +96,7 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
         return trace.failed(_used_up())
     trace.verified = True
     trace.checks = pending.checks
+    trace.claims = kept_claims(pending.claims)
     profile = profile_of_pending(pending, trace.connection)
     trace.email = profile.email.shown if profile.email else profile.email_received
     bound = not pending.binding_digest or matches(visit.binding, pending.binding_digest)

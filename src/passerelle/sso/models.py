@@ -280,6 +280,8 @@ class SignIn(models.Model):
     steps = models.JSONField(default=list)
     notes = models.JSONField(default=list)
     address = models.GenericIPAddressField(null=True)
+    # What the identity provider said, for thirty days: to see what other settings would have done.
+    claims = models.JSONField(null=True)
     # Identical failures of unverifiable messages are counted in one row, not listed one by one.
     count = models.PositiveIntegerField(default=1)
     same_as = models.CharField(max_length=64, null=True)  # noqa: DJ001 - null: never counted

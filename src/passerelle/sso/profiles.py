@@ -1,5 +1,7 @@
 """From verified claims to the profile that provisioning reads."""
 
+from typing import Any
+
 from passerelle import saml
 from passerelle.provisioning import AttributeNames, Profile, read_profile
 from passerelle.provisioning.model import Attributes
@@ -13,7 +15,27 @@ def profile_of(
 
 
 def profile_of_pending(pending: PendingSignIn, connection: SamlConnection) -> Profile:
-    claims = pending.claims
+    return profile_of_claims(pending.claims, connection)
+
+
+MAX_ATTRIBUTES, MAX_VALUES, MAX_TEXT = 60, 200, 200
+"""Of the claims of one sign-in, so much is kept with its trace."""
+
+
+def kept_claims(claims: dict[str, Any]) -> dict[str, Any]:
+    """Claims as they are kept with a trace: an endless list of groups is cut."""
+    attributes = list(claims["attributes"].items())[:MAX_ATTRIBUTES]
+    return {
+        "name_id": claims["name_id"],
+        "name_id_format": claims["name_id_format"],
+        "attributes": {
+            name[:MAX_TEXT]: [value[:MAX_TEXT] for value in values[:MAX_VALUES]]
+            for name, values in attributes
+        },
+    }
+
+
+def profile_of_claims(claims: dict[str, Any], connection: SamlConnection) -> Profile:
     attributes = {name: tuple(values) for name, values in claims["attributes"].items()}
     return _profile(claims["name_id"], claims["name_id_format"], attributes, connection)
 

@@ -52,6 +52,7 @@ class Trace:
     offered_certificate: str = ""
     steps: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
+    claims: dict[str, Any] | None = None
 
     def failed(self, check: Check) -> str:
         """Add the check that refused, and return its reason."""
@@ -76,6 +77,7 @@ def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None =
         steps=trace.steps,
         notes=trace.notes,
         address=trace.address,
+        claims=trace.claims,
     )
     if not trace.verified:
         return _count(row, trace.connection.slug)

@@ -49,6 +49,11 @@ _PROVISIONING = (
     "automatic_user_provisioning",
     "default_workspace_id",
     "default_permission_set_id",
+    "provisioning_domains",
+    "provisioning_domain_list",
+    "newcomers",
+    "existing_accounts",
+    "update_profile",
 )
 
 
@@ -77,7 +82,7 @@ def start_trial(
 
 
 def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool) else str(value)
+    return value if value is None or isinstance(value, bool | str | list) else str(value)
 
 
 def request_of(trial: Trial, *, now: datetime) -> Outgoing:

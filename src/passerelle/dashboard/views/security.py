@@ -11,9 +11,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from passerelle.dashboard.access import administrators_only, by
+from passerelle.dashboard.effect import effect_shown
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
-from passerelle.dashboard.security_form import LABELS, LACKING, SecurityForm, early_access_sentence
+from passerelle.dashboard.security_form import (
+    DOMAINS,
+    EXISTING,
+    LABELS,
+    LACKING,
+    NEWCOMERS,
+    SecurityForm,
+    early_access_sentence,
+)
 from passerelle.dashboard.security_save import Outdated, free_slug, save_security
 from passerelle.directory.models import Company, Domain
 from passerelle.sso.connection_keys import own_keys, rotate_key
@@ -83,6 +92,29 @@ def _named_connection(request: PageRequest) -> SamlConnection:
 
 @require_POST
 @administrators_only
+def effect(request: PageRequest) -> HttpResponse:
+    """Whom the provisioning settings in the form would treat otherwise; nothing is saved.
+
+    With `part` in the address only that part of the page, for a script that puts it there.
+    """
+    company, now = _company(request), timezone.now()
+    form = SecurityForm(
+        company,
+        chosen_connection(request, company),
+        now=now,
+        data=request.POST,
+        files=request.FILES,
+        reads_metadata=False,
+    )
+    form.is_valid()
+    seen = effect_shown(company, form.changed_company(), now=now)
+    if "part" in request.GET:
+        return render(request, "security/_effect.html", {"effect": seen})
+    return render(request, "security.html", {**settings_context(form, request), "effect": seen})
+
+
+@require_POST
+@administrators_only
 def rotate(request: PageRequest) -> HttpResponse:
     """Make a new key of ours for a connection."""
     connection = _named_connection(request)
@@ -136,6 +168,12 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
         "domains": _domains_sentence(company),
         "own_domains": list(company.domains.filter(verified_at__isnull=False).order_by("name")),
         "chosen_domains": {str(one) for one in form["domains"].value() or []},
+        "policy_choices": {
+            "provisioning_domains": DOMAINS,
+            "newcomers": NEWCOMERS,
+            "existing_accounts": EXISTING,
+        },
+        "rules": list(company.rules.select_related("workspace", "permission_set")),
         "early_access": early_access_sentence(),
         "contact": settings.PASSERELLE.early_access_contact,
         "saved": "" if bound else request.GET.get("saved", ""),

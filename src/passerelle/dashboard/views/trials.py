@@ -1,6 +1,5 @@
 """Test sign-in: start one from the Security settings as they stand, and show what came of it."""
 
-from copy import copy
 from typing import Any
 from uuid import UUID
 
@@ -24,8 +23,6 @@ from passerelle.sso.connections import NO_CONNECTION, missing_for_sign_in
 from passerelle.sso.models import SamlConnection, Trial
 from passerelle.sso.trials import request_of, start_trial
 
-_PROVISIONING = ("automatic_user_provisioning", "default_workspace", "default_permission_set")
-
 
 @require_POST
 @administrators_only
@@ -37,10 +34,7 @@ def start(request: PageRequest) -> HttpResponse:
     form.upload_too_large = getattr(request, "upload_too_large", False)
     if not form.is_valid() or not _is_complete(form):
         return render(request, "security.html", settings_context(form, request), status=422)
-    tried = copy(company)
-    for name in _PROVISIONING:
-        setattr(tried, name, form.cleaned_data[name])
-    return leave_for_trial(request, form.draft, tried)
+    return leave_for_trial(request, form.draft, form.changed_company())
 
 
 def _is_complete(form: SecurityForm) -> bool:

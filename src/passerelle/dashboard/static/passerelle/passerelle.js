@@ -51,6 +51,23 @@ if (form) {
     if (!leaving && update()) event.preventDefault();
   });
   update();
+
+  // Whom the settings would change: asked again whenever one of them does.
+  const button = form.querySelector("[data-effect]");
+  const effect = document.getElementById("effect");
+  const show = async () => {
+    const data = new FormData(form);
+    for (const field of form.querySelectorAll("input[type=file]")) data.delete(field.name);
+    effect.setAttribute("aria-busy", "true");
+    try {
+      const answer = await fetch(button.dataset.effect, { method: "POST", body: data });
+      if (answer.ok) effect.innerHTML = await answer.text();
+    } finally {
+      effect.removeAttribute("aria-busy");
+    }
+  };
+  button.addEventListener("click", (event) => { event.preventDefault(); show(); });
+  button.closest(".card").addEventListener("change", show);
 }
 
 // After a refused form, and after saving, what happened is read out first.
