@@ -86,8 +86,8 @@ def make_connection(company: Company, *, slug: str, **fields: Any) -> SamlConnec
 def make_user(company: Company, email: str, **fields: Any) -> User:
     user = User(
         company=company,
-        created_at=NOW,
         **{
+            "created_at": NOW,
             "status": "active",
             "provisioned_by": "invitation",
             "password": "!",

@@ -105,6 +105,8 @@ class ConnectionForm(forms.Form):
     domains = forms.ModelMultipleChoiceField(Domain.objects.none(), required=False)
 
     upload_too_large = False
+    asked_for = ""
+    """The field that a link leads to."""
 
     def __init__(
         self,
@@ -147,10 +149,12 @@ class ConnectionForm(forms.Form):
         }
 
     @property
-    def advanced_errors(self) -> bool:
-        """Whether something in the folded part is wrong: then it is open."""
+    def advanced_open(self) -> bool:
+        """Whether something in the folded part is wrong, or was asked for: then it is open."""
         names = (*ADVANCED_TEXTS, *ADVANCED_CHOICES, "authn_contexts", "domains")
-        return self.is_bound and any(name in self.errors for name in names)
+        return self.asked_for in names or (
+            self.is_bound and any(name in self.errors for name in names)
+        )
 
     def clean_metadata_file(self) -> bytes:
         if self.upload_too_large:

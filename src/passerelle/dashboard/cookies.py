@@ -27,8 +27,15 @@ def delete_cookie(response: HttpResponse, name: str) -> None:
     set_cookie(response, name, "", max_age=0)
 
 
-def replace_session(request: HttpRequest, response: HttpResponse, key: str) -> None:
-    """Give the browser its new session, and end the one that it had."""
+def replace_session(
+    request: HttpRequest, response: HttpResponse, key: str, *, language: str = ""
+) -> None:
+    """Give the browser its new session, and end the one that it had.
+
+    It speaks the person's language from here on, unless another was chosen in it.
+    """
+    if language and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES:
+        set_cookie(response, settings.LANGUAGE_COOKIE_NAME, language, max_age=YEAR)
     if old := request.COOKIES.get(settings.SESSION_COOKIE):
         end_session(old)
     set_cookie(response, settings.SESSION_COOKIE, key, max_age=round(MAX_AGE.total_seconds()))

@@ -156,9 +156,11 @@ class SecurityForm(ConnectionForm):
         }
 
     @property
-    def policy_errors(self) -> bool:
-        """Whether something in the folded part about newcomers is wrong: then it is open."""
-        return self.is_bound and any(name in self.errors for name in POLICY)
+    def policy_open(self) -> bool:
+        """Whether something in the folded part about newcomers is wrong, or was asked for."""
+        return self.asked_for in POLICY or (
+            self.is_bound and any(name in self.errors for name in POLICY)
+        )
 
     def clean_provisioning_domain_list(self) -> list[str]:
         typed = str(self.cleaned_data["provisioning_domain_list"]).replace(",", " ").split()

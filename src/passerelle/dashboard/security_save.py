@@ -85,6 +85,21 @@ def save_connection(form: ConnectionForm, *, actor: Actor, now: datetime) -> boo
     return True
 
 
+@transaction.atomic
+def add_listed_domain(company: Company, domain: str, *, actor: Actor, now: datetime) -> None:
+    """Add one domain to the list of those whose people get an account."""
+    row = Company.objects.select_for_update().get(id=company.id)
+    before = list(row.provisioning_domain_list)
+    if domain in before:
+        return
+    row.provisioning_domain_list = sorted([*before, domain])
+    row.version += 1
+    row.save(update_fields=["provisioning_domain_list", "version"])
+    changes = {"provisioning_domain_list": [before, row.provisioning_domain_list]}
+    entry = Entry(EventName.SETTINGS_CHANGED, row.name, changes)
+    record([entry], company_id=row.id, actor=actor, now=now)
+
+
 def _change_company(company: Company, form: SecurityForm) -> dict[str, Any]:
     changes = {}
     for name in _COMPANY_FIELDS:

@@ -107,7 +107,14 @@ def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def invite(
-    company: Company, address: EmailAddress, *, is_administrator: bool, actor: Actor, now: datetime
+    company: Company,
+    address: EmailAddress,
+    *,
+    is_administrator: bool,
+    first_name: str = "",
+    last_name: str = "",
+    actor: Actor,
+    now: datetime,
 ) -> User | None:
     """Make an account that waits for its activation; None where the address has one already."""
     user = User(
@@ -116,6 +123,8 @@ def invite(
         status=User.Status.INVITED,
         provisioned_by=User.Origin.INVITATION,
         is_administrator=is_administrator,
+        first_name=first_name,
+        last_name=last_name,
         created_at=now,
         password="!",
     )
@@ -151,6 +160,34 @@ def end_sessions(user: User, *, actor: Actor, now: datetime) -> int:
         entry = Entry(EventName.SESSIONS_ENDED, user.email, {"sessions": ended})
         record([entry], company_id=user.company_id, actor=actor, now=now)
     return ended
+
+
+@transaction.atomic
+def rename(user: User, first_name: str, last_name: str, *, actor: Actor, now: datetime) -> None:
+    before = user.shown_name
+    user.first_name, user.last_name = first_name, last_name
+    if user.shown_name == before:
+        return
+    user.save(update_fields=["first_name", "last_name"])
+    entry = Entry(EventName.USER_UPDATED, user.email, {"name": [before, user.shown_name]})
+    record([entry], company_id=user.company_id, actor=actor, now=now)
+
+
+@transaction.atomic
+def end_other_sessions(user: User, kept: str, *, actor: Actor, now: datetime) -> None:
+    """Sign a user out everywhere but in the browser whose key has this digest."""
+    ended, _ = user.sessions.exclude(key_digest=kept).delete()
+    if ended:
+        entry = Entry(EventName.SESSIONS_ENDED, user.email, {"sessions": ended})
+        record([entry], company_id=user.company_id, actor=actor, now=now)
+
+
+@transaction.atomic
+def end_one_session(user: User, key_digest: str, *, actor: Actor, now: datetime) -> None:
+    """Sign a user out in one browser, named by the digest of its key."""
+    if user.sessions.filter(key_digest=key_digest).delete()[0]:
+        entry = Entry(EventName.SESSIONS_ENDED, user.email, {"sessions": 1})
+        record([entry], company_id=user.company_id, actor=actor, now=now)
 
 
 @transaction.atomic

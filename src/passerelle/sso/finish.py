@@ -20,7 +20,7 @@ from passerelle.sso.explain import stored
 from passerelle.sso.flows import Refused
 from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn
 from passerelle.sso.profiles import kept_claims, profile_of_pending
-from passerelle.sso.sessions import IdPSession, open_session
+from passerelle.sso.sessions import Browser, IdPSession, open_session
 from passerelle.sso.tokens import digest, matches
 from passerelle.sso.traces import Trace, keep
 
@@ -47,6 +47,7 @@ class Visit:
     cookie: str | None
     binding: str | None
     address: str | None
+    agent: str = ""
     now: datetime
 
 
@@ -87,7 +88,7 @@ def _finish(visit: Visit) -> SignedIn | SignIn:
     if isinstance(decided, Refusal):
         account = UUID(decided.account) if decided.account else None
         return keep(trace, outcome="refused", reason=decided.reason, user_id=account)
-    return _open(*decided, pending, trace)
+    return _open(*decided, pending, trace, visit.agent)
 
 
 def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
@@ -179,12 +180,13 @@ def _note(decision: Plan, trace: Trace) -> None:
     trace.notes = [{"note": note.slug, "value": note.value} for note in decision.notes]
 
 
-def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace) -> SignedIn:
+def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace, agent: str) -> SignedIn:
     connection = trace.connection
     # The row of the company, as the connection has it: no need to read it again.
     user.company = connection.company
     at_idp = _session_at_idp(pending)
-    key = open_session(user, connection=connection, now=trace.now, at_idp=at_idp)
+    browser = Browser(trace.address, agent)
+    key = open_session(user, connection=connection, now=trace.now, at_idp=at_idp, browser=browser)
     keep(trace, outcome=decision.outcome, user_id=user.id)
     signed_with = pending.claims["signed_with"] or ""
     return SignedIn(user, connection, key, pending.next, signed_with)

@@ -311,6 +311,9 @@ class Session(models.Model):
     name_id_digest = models.CharField(max_length=64, blank=True)
     name_id_format = models.TextField(blank=True)
     session_index = models.TextField(blank=True)
+    # Where it was opened, for the person who looks through their sessions.
+    address = models.GenericIPAddressField(null=True)
+    agent = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)

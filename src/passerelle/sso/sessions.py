@@ -23,12 +23,21 @@ class IdPSession:
     ends_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """Where a session is opened: the network address, and what the browser says that it is."""
+
+    address: str | None
+    agent: str
+
+
 def open_session(
     user: User,
     *,
     connection: SamlConnection | None,
     now: datetime,
     at_idp: IdPSession | None = None,
+    browser: Browser | None = None,
 ) -> str:
     """Open a session with a new key, and return the key: the value of the cookie."""
     key = new_token()
@@ -42,6 +51,8 @@ def open_session(
         name_id_digest=digest(at_idp.name_id) if at_idp else "",
         name_id_format=at_idp.name_id_format if at_idp else "",
         session_index=(at_idp.session_index or "") if at_idp else "",
+        address=browser.address if browser else None,
+        agent=browser.agent[:200] if browser else "",
         created_at=now,
         last_seen_at=now,
         expires_at=_end(now, now, user.company.session_minutes, ends_at),

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
 from passerelle.dashboard.access import administrators_only
+from passerelle.dashboard.csv_lines import Echo, harmless
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, page_of, typed
 
@@ -105,23 +106,9 @@ def _json_lines(found: "QuerySet[AuditEvent]") -> Iterator[str]:
 
 
 def _csv(found: "QuerySet[AuditEvent]") -> Iterator[str]:
-    writer = csv.writer(_Echo())
+    writer = csv.writer(Echo())
     yield writer.writerow(["time", "event", "actor", "target", "details", "sequence"])
     for event in found.iterator(chunk_size=CHUNK):
         row = _row(event)
         row["details"] = json.dumps(row["details"], ensure_ascii=False)
-        yield writer.writerow([_harmless(value) for value in row.values()])
-
-
-def _harmless(value: Any) -> Any:
-    """A spreadsheet takes some beginnings for a formula: then it is told that it is text."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value
-
-
-class _Echo:
-    """Gives back what is written: csv.writer wants a file."""
-
-    def write(self, line: str) -> str:
-        return line
+        yield writer.writerow([harmless(value) for value in row.values()])

@@ -28,7 +28,7 @@ from passerelle.sso.passwords import (
     sign_in,
 )
 from passerelle.sso.redirects import safe_next
-from passerelle.sso.sessions import find_session, open_session
+from passerelle.sso.sessions import Browser, find_session, open_session
 from passerelle.sso.traces import keep_password_attempt
 
 
@@ -118,9 +118,10 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
 
 
 def _open(request: PageRequest, user: User, next_path: str) -> HttpResponse:
-    key = open_session(user, connection=None, now=timezone.now())
+    browser = Browser(client_address(request), request.headers.get("User-Agent", ""))
+    key = open_session(user, connection=None, now=timezone.now(), browser=browser)
     response = HttpResponseRedirect(next_path or "/")
-    replace_session(request, response, key)
+    replace_session(request, response, key, language=user.language)
     return response
 
 

@@ -1,19 +1,35 @@
 """The signed-in person's dashboard: their workspaces and what they may do there."""
 
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.door import find_company
 from passerelle.directory.models import User
 
+NEW_FOR = timedelta(days=1)
+
 
 def home(request: PageRequest) -> HttpResponse:
     if request.person is None:
         return find_company(request)
-    return render(request, "home.html", {"workspaces": _workspaces(request.person)})
+    context = {
+        "workspaces": _workspaces(request.person),
+        "welcome": _welcome(request.person, timezone.now()),
+    }
+    return render(request, "home.html", context)
+
+
+def _welcome(user: User, now: datetime) -> dict[str, object] | None:
+    """For the first day of somebody whose account was made at their sign-in: what, why, and who."""
+    if user.provisioned_by != User.Origin.JIT or now - user.created_at > NEW_FOR:
+        return None
+    administrators = user.company.users.filter(is_administrator=True, status=User.Status.ACTIVE)
+    return {"administrators": administrators.exclude(id=user.id).order_by("created_at")[:3]}
 
 
 def _workspaces(user: User) -> list[dict[str, object]]:

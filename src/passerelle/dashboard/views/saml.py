@@ -171,6 +171,7 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
                 cookie=request.COOKIES.get(cookie_name),
                 binding=request.COOKIES.get(settings.BINDING_COOKIE),
                 address=client_address(request),
+                agent=request.headers.get("User-Agent", ""),
                 now=timezone.now(),
             )
         )
@@ -181,7 +182,8 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
             return redirect("/")
         return _refused_page(request, refused.sign_in)
     response = redirect(signed_in.next or "/")
-    replace_session(request, response, signed_in.session_key)
+    language = signed_in.user.language
+    replace_session(request, response, signed_in.session_key, language=language)
     delete_cookie(response, cookie_name)
     return response
 

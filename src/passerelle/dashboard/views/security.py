@@ -56,6 +56,7 @@ def settings_page(request: PageRequest) -> HttpResponse:
     form = SecurityForm(
         company, connection, now=now, initial=SecurityForm.current(company, connection)
     )
+    form.asked_for = typed(request.GET.get("open", ""))
     return render(request, "security.html", settings_context(form, request))
 
 

@@ -7,23 +7,21 @@ from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
-from passerelle import saml
-from passerelle.audit.record import Actor
-from passerelle.dashboard.access import administrators_only
+from passerelle.dashboard.access import administrators_only, company_of
+from passerelle.dashboard.chart import chart_of
 from passerelle.dashboard.differences import mark_difference
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.directory.actions import approve
+from passerelle.dashboard.repair import repairs_for
 from passerelle.directory.models import Company, User
 from passerelle.provisioning.describe import NOTES
 from passerelle.saml.consoles import Console, console_of
 from passerelle.saml.explain import filled
-from passerelle.sso.connections import trust_certificate
 from passerelle.sso.explain import EXPLAINED, PHRASES, Explained, explain_stored
 from passerelle.sso.models import SignIn
 
@@ -56,6 +54,19 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
         "is_filtered": any(filters.values()),
     }
     return render(request, "sign_ins.html", context)
+
+
+@require_GET
+@administrators_only
+def chart(request: PageRequest) -> HttpResponse:
+    """The last thirty days, by day and by reason."""
+    found = chart_of(company_of(request), now=timezone.now())
+    reasons = [
+        (slug, _(EXPLAINED[slug][0]) if slug in EXPLAINED else slug, number)
+        for slug, number in found.reasons
+    ]
+    context = {"chart": found, "last": found.days[-1], "reasons": reasons}
+    return render(request, "sign_in_chart.html", context)
 
 
 def _all_waiting(company: Company) -> list[SignIn]:
@@ -100,9 +111,9 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
         return None
 
 
-def _find(company: Company, reference: str) -> SignIn:
+def find_sign_in(company: Company, reference: str) -> SignIn:
     found = SignIn.objects.filter(company=company, reference=_reference(reference))
-    row = found.select_related("connection", "user").order_by("-time", "-id").first()
+    row = found.select_related("connection", "user", "company").order_by("-time", "-id").first()
     if row is None:
         raise Http404
     return row
@@ -113,54 +124,9 @@ def _find(company: Company, reference: str) -> SignIn:
 def sign_in_detail(request: PageRequest, reference: str) -> HttpResponse:
     """One attempt with each check; a reference that occurs twice shows the newest."""
     assert request.person is not None
-    row = _find(request.person.company, reference)
-    context = {**_detail(row), "waiting": _waiting(row), "offered": _offered(row)}
+    row = find_sign_in(request.person.company, reference)
+    context = {**_detail(row), **repairs_for(row)}
     return render(request, "sign_in.html", {**context, "done": request.GET.get("done", "")})
-
-
-def _offered(row: SignIn) -> saml.Certificate | None:
-    """The certificate that this attempt was signed with, while its connection does not trust it."""
-    connection = row.connection
-    if not row.offered_certificate or connection is None:
-        return None
-    certificate = saml.load_certificate(row.offered_certificate)
-    trusted = connection.certificates.filter(fingerprint=certificate.fingerprint)
-    return None if trusted.exists() else certificate
-
-
-def _waiting(row: SignIn) -> User | None:
-    """The newcomer of this sign-in, while they wait for a decision."""
-    waits = row.user is not None and row.user.status == User.Status.PENDING
-    return row.user if waits and row.reason == "approval_pending" else None
-
-
-@require_POST
-@administrators_only
-def approve_newcomer(request: PageRequest, reference: str) -> HttpResponse:
-    """Let the newcomer of this sign-in in."""
-    assert request.person is not None
-    row = _find(request.person.company, reference)
-    user = _waiting(row)
-    if user is not None:
-        approve(user, actor=Actor("user", request.person.email), now=timezone.now())
-    return redirect(f"/settings/sign-ins/{row.reference}/?done=approved")
-
-
-@require_POST
-@administrators_only
-def accept_certificate(request: PageRequest, reference: str) -> HttpResponse:
-    """Trust the certificate that this attempt was signed with, besides those trusted already."""
-    assert request.person is not None
-    row = _find(request.person.company, reference)
-    certificate = _offered(row)
-    # The fingerprint that was looked at and confirmed, and no other.
-    if certificate is None or row.connection is None:
-        return redirect(f"/settings/sign-ins/{row.reference}/")
-    if request.POST.get("fingerprint") != certificate.fingerprint:
-        return redirect(f"/settings/sign-ins/{row.reference}/?done=unconfirmed")
-    actor = Actor("user", request.person.email)
-    trust_certificate(row.connection, certificate, actor=actor, now=timezone.now())
-    return redirect(f"/settings/sign-ins/{row.reference}/?done=trusted")
 
 
 def _detail(row: SignIn) -> dict[str, Any]:

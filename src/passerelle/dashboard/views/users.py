@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -13,58 +12,16 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from passerelle.audit.models import AuditEvent
 from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.browsers import described
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.dashboard.paging import identifier, page_of, typed
+from passerelle.dashboard.paging import identifier, typed
+from passerelle.dashboard.user_filters import ORIGINS, STATUSES
 from passerelle.directory import actions
-from passerelle.directory.models import Membership, User
+from passerelle.directory.models import User
 from passerelle.provisioning import parse_email
 from passerelle.sso.passwords import activation_path, may_activate
 
 RECENT = 20
-
-
-@require_GET
-@administrators_only
-def user_list(request: PageRequest) -> HttpResponse:
-    """By e-mail address, in pages; the filters stay in the address."""
-    company = company_of(request)
-    names = ("q", "status", "origin", "workspace", "permission_set")
-    filters = {name: typed(request.GET.get(name, "")) for name in names}
-    found = company.users.order_by("email_key")
-    if filters["status"] in User.Status.values:
-        found = found.filter(status=filters["status"])
-    if filters["origin"] in User.Origin.values:
-        found = found.filter(provisioned_by=filters["origin"])
-    for name in ("workspace", "permission_set"):
-        if filters[name]:
-            of_it = Membership.objects.filter(company=company, **{name: identifier(filters[name])})
-            found = found.filter(id__in=of_it.values("user_id"))
-    if filters["q"]:
-        found = found.filter(_searched(filters["q"]))
-    if after := typed(request.GET.get("after", "")):
-        found = found.filter(email_key__gt=after)
-    page = page_of(found, filters, lambda user: user.email_key)
-    context = {
-        "page": page,
-        **filters,
-        "is_filtered": any(filters.values()),
-        "statuses": STATUSES,
-        "origins": ORIGINS,
-        "workspaces": company.workspaces.all(),
-        "permission_sets": company.permission_sets.all(),
-        "shown": [
-            (user, STATUSES[user.status], ORIGINS[user.provisioned_by]) for user in page.rows
-        ],
-    }
-    return render(request, "users.html", context)
-
-
-def _searched(text: str) -> Q:
-    return (
-        Q(email_key__contains=text.casefold())
-        | Q(first_name__icontains=text)
-        | Q(last_name__icontains=text)
-    )
 
 
 @require_http_methods(["GET", "POST"])
@@ -114,9 +71,12 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
             for one in memberships.order_by("workspace__name", "permission_set__name")
         ],
         "identities": user.identities.select_related("connection"),
-        "sessions": user.sessions.filter(expires_at__gt=timezone.now()).select_related(
-            "connection"
-        ),
+        "sessions": [
+            (one, described(one.agent))
+            for one in user.sessions.filter(expires_at__gt=timezone.now())
+            .select_related("connection")
+            .order_by("-last_seen_at")
+        ],
         "sign_ins": user.sign_ins.select_related("connection").order_by("-time", "-id")[:RECENT],
         "events": events.order_by("-id")[:RECENT],
         "workspaces": company.workspaces.all(),
@@ -173,6 +133,8 @@ def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
         actions.set_administrator(user, True, **by(request))
     elif verb == "sign-out":
         actions.end_sessions(user, **by(request))
+    elif verb == "end-session":
+        actions.end_one_session(user, typed(request.POST.get("session", "")), **by(request))
     elif verb == "give":
         return _give(request, user)
     elif verb == "withdraw":
@@ -204,18 +166,6 @@ def _user(request: PageRequest, user_id: UUID) -> User:
     return user
 
 
-STATUSES = {
-    "invited": gettext_lazy("Invited"),
-    "pending": gettext_lazy("Waits for approval"),
-    "active": gettext_lazy("Active"),
-    "suspended": gettext_lazy("Suspended"),
-}
-ORIGINS = {
-    "invitation": gettext_lazy("Invitation"),
-    "jit": gettext_lazy("First sign-in"),
-    "scim": gettext_lazy("SCIM"),
-    "operator": gettext_lazy("Operator"),
-}
 SOURCES = {
     "hand": gettext_lazy("given by hand"),
     "default": gettext_lazy("default for newcomers"),
@@ -231,6 +181,7 @@ DONE = {
     "approve": gettext_lazy("The account is approved."),
     "promote": gettext_lazy("This person is an administrator now."),
     "sign-out": gettext_lazy("Every session of this person has ended."),
+    "end-session": gettext_lazy("This session has ended."),
     "give": gettext_lazy("The right was given."),
     "withdraw": gettext_lazy("The right was withdrawn."),
 }

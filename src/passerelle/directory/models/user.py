@@ -36,6 +36,8 @@ class User(AbstractBaseUser):
     status = models.CharField(max_length=10, choices=Status.choices)
     provisioned_by = models.CharField(max_length=10, choices=Origin.choices)
     is_administrator = models.BooleanField(default=False)
+    # Chosen by the person; empty means whatever their browser asks for.
+    language = models.CharField(max_length=2, blank=True)
     created_at = models.DateTimeField()
     last_sign_in_at = models.DateTimeField(null=True, blank=True)
     last_login = None
@@ -62,12 +64,17 @@ class User(AbstractBaseUser):
                 name="user_known_domains",
                 condition=Q(status="active") & ~Q(provisioned_by="jit"),
             ),
+            models.Index(fields=["company", "last_sign_in_at", "id"], name="user_by_last_sign_in"),
+            models.Index(fields=["company", "created_at", "id"], name="user_by_age"),
             models.Index(
                 fields=["company"],
                 name="user_administrators",
                 condition=Q(is_administrator=True),
             ),
         ]
+
+    def __str__(self) -> str:
+        return self.email
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]

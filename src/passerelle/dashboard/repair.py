@@ -1,0 +1,87 @@
+"""What an administrator can do, on its own page, about a sign-in that was refused."""
+
+from typing import Any
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy
+
+from passerelle import saml
+from passerelle.directory.models import Company, User
+from passerelle.provisioning import parse_email
+from passerelle.sso.admit import may_be_admitted
+from passerelle.sso.models import SignIn
+
+SETTINGS: dict[str, tuple[str, Promise]] = {
+    "jit_disabled": (
+        "automatic_user_provisioning",
+        gettext_lazy("Open “Automatic user provisioning” in the settings"),
+    ),
+    "domain_not_allowed": (
+        "provisioning_domains",
+        gettext_lazy("Open “Who may get an account” in the settings"),
+    ),
+    "account_exists": (
+        "existing_accounts",
+        gettext_lazy("Open “An account with the same e-mail address exists” in the settings"),
+    ),
+    "email_missing": ("email_attribute", gettext_lazy("Open “E-mail attribute” in the settings")),
+    "email_invalid": ("email_attribute", gettext_lazy("Open “E-mail attribute” in the settings")),
+    "subject_unstable": (
+        "subject_attribute",
+        gettext_lazy("Open “Attribute that identifies a person” in the settings"),
+    ),
+    "unsolicited_refused": (
+        "idp_initiated",
+        gettext_lazy("Open “Accept sign-ins that start at the identity provider” in the settings"),
+    ),
+}
+"""The field where the settings decide, by reason."""
+
+
+def repairs_for(row: SignIn) -> dict[str, Any]:
+    """What the page of a sign-in offers."""
+    return {
+        "waiting": waiting_newcomer(row),
+        "offered": offered_certificate(row),
+        "admits": may_be_admitted(row),
+        "listed_domain": listed_domain(row),
+        "holder": _holder(row),
+        "setting": SETTINGS.get(row.reason),
+    }
+
+
+def offered_certificate(row: SignIn) -> saml.Certificate | None:
+    """The certificate that this attempt was signed with, while its connection does not trust it."""
+    connection = row.connection
+    if not row.offered_certificate or connection is None:
+        return None
+    certificate = saml.load_certificate(row.offered_certificate)
+    trusted = connection.certificates.filter(fingerprint=certificate.fingerprint)
+    return None if trusted.exists() else certificate
+
+
+def waiting_newcomer(row: SignIn) -> User | None:
+    """The newcomer of this sign-in, while they wait for a decision."""
+    waits = row.user is not None and row.user.status == User.Status.PENDING
+    return row.user if waits and row.reason == "approval_pending" else None
+
+
+def listed_domain(row: SignIn) -> str:
+    """The domain that is missing in the company's list, where a list decides."""
+    company = row.company
+    if row.reason != "domain_not_allowed" or company.provisioning_domains != Company.Domains.LISTED:
+        return ""
+    address = parse_email(row.email or "")
+    if address is None or address.domain in company.provisioning_domain_list:
+        return ""
+    return address.domain
+
+
+def _holder(row: SignIn) -> User | None:
+    """The account that stands in the way."""
+    if row.reason not in ("account_exists", "identity_conflict", "user_suspended"):
+        return None
+    address = parse_email(row.email or "")
+    if row.user is not None or address is None:
+        return row.user
+    return row.company.users.filter(email_key=address.key).first()

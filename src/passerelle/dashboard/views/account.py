@@ -1,0 +1,101 @@
+"""The person's own account: who they are here, what they have and why, where they are signed in."""
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from passerelle.dashboard.access import by, signed_in_only
+from passerelle.dashboard.browsers import described
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.paging import typed
+from passerelle.directory import actions
+from passerelle.directory.models import Membership, User
+from passerelle.sso.tokens import digest
+
+MAX_NAME = 150
+
+
+@require_GET
+@signed_in_only
+def account(request: PageRequest) -> HttpResponse:
+    return render(request, "account.html", _context(request, request.GET.get("done", "")))
+
+
+def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[str, Any]:
+    user = _person(request)
+    memberships = user.memberships.select_related("workspace", "permission_set")
+    opened = user.sessions.filter(expires_at__gt=timezone.now()).select_related("connection")
+    return {
+        "user": user,
+        "name_is_ours": _name_is_ours(user),
+        "rights": [
+            (one, _why(one))
+            for one in memberships.order_by("workspace__name", "permission_set__name")
+        ],
+        "sessions": [
+            (one, described(one.agent), one.key_digest == _this_browser(request))
+            for one in opened.order_by("-last_seen_at")
+        ],
+        "sign_ins": user.sign_ins.select_related("connection").order_by("-time", "-id")[:10],
+        "done": done,
+        "problem": problem,
+    }
+
+
+def _person(request: PageRequest) -> User:
+    assert request.person is not None
+    return request.person
+
+
+def _this_browser(request: PageRequest) -> str:
+    return digest(request.COOKIES.get(settings.SESSION_COOKIE, ""))
+
+
+def _name_is_ours(user: User) -> bool:
+    """Whether the name is kept here, and not taken from the identity provider at each sign-in."""
+    return not (user.company.update_profile and user.identities.exists())
+
+
+def _why(one: Membership) -> str:
+    """Why somebody has a right, as a sentence to that person."""
+    if one.source == Membership.Source.DEFAULT:
+        return _("Everybody who is new here gets it.")
+    if one.source == Membership.Source.RULE:
+        return _("Your identity provider says of you: %(rule)s.") % {"rule": one.why}
+    if one.source == Membership.Source.INVITATION:
+        return _("It came with your invitation.")
+    if one.source == Membership.Source.HAND and "@" in one.why:
+        return _("%(who)s gave it to you.") % {"who": one.why}
+    return _("Whoever runs this service gave it to you.")
+
+
+@require_POST
+@signed_in_only
+def name(request: PageRequest) -> HttpResponse:
+    """Change the own name, where it is kept here."""
+    user = _person(request)
+    first, last = (request.POST.get(one, "").strip() for one in ("first_name", "last_name"))
+    if not _name_is_ours(user):
+        return redirect("/account/")
+    if any(len(one) > MAX_NAME or not one.isprintable() for one in (first, last)):
+        problem = _("A name has at most %(count)s characters.") % {"count": MAX_NAME}
+        return render(request, "account.html", _context(request, problem=problem), status=422)
+    actions.rename(user, first, last, **by(request))
+    return redirect("/account/?done=name")
+
+
+@require_POST
+@signed_in_only
+def sessions(request: PageRequest) -> HttpResponse:
+    """End one session of one's own, or all but this one."""
+    user = _person(request)
+    if "others" in request.POST:
+        actions.end_other_sessions(user, _this_browser(request), **by(request))
+    else:
+        actions.end_one_session(user, typed(request.POST.get("session", "")), **by(request))
+    return redirect("/account/?done=session")

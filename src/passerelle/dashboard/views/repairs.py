@@ -1,0 +1,64 @@
+"""The repairs on the page of a sign-in: each decides about what was looked at, and nothing else."""
+
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.repair import listed_domain, offered_certificate, waiting_newcomer
+from passerelle.dashboard.security_save import add_listed_domain
+from passerelle.dashboard.views.sign_ins import find_sign_in
+from passerelle.directory.actions import approve
+from passerelle.sso.admit import admit
+from passerelle.sso.connections import trust_certificate
+from passerelle.sso.models import SignIn
+
+
+def _back(row: SignIn, done: str = "") -> HttpResponse:
+    return redirect(f"/settings/sign-ins/{row.reference}/" + (f"?done={done}" if done else ""))
+
+
+@require_POST
+@administrators_only
+def approve_newcomer(request: PageRequest, reference: str) -> HttpResponse:
+    """Let the newcomer of this sign-in in."""
+    row = find_sign_in(company_of(request), reference)
+    user = waiting_newcomer(row)
+    if user is not None:
+        approve(user, **by(request))
+    return _back(row, "approved")
+
+
+@require_POST
+@administrators_only
+def accept_certificate(request: PageRequest, reference: str) -> HttpResponse:
+    """Trust the certificate that this attempt was signed with, besides those trusted already."""
+    row = find_sign_in(company_of(request), reference)
+    certificate = offered_certificate(row)
+    # The fingerprint that was looked at and confirmed, and no other.
+    if certificate is None or row.connection is None:
+        return _back(row)
+    if request.POST.get("fingerprint") != certificate.fingerprint:
+        return _back(row, "unconfirmed")
+    trust_certificate(row.connection, certificate, **by(request))
+    return _back(row, "trusted")
+
+
+@require_POST
+@administrators_only
+def admit_person(request: PageRequest, reference: str) -> HttpResponse:
+    """Make the account that the settings refused to this one person."""
+    row = find_sign_in(company_of(request), reference)
+    return _back(row, "admitted" if admit(row, **by(request)) else "")
+
+
+@require_POST
+@administrators_only
+def add_domain(request: PageRequest, reference: str) -> HttpResponse:
+    """Let everybody of this person's domain get an account."""
+    row = find_sign_in(company_of(request), reference)
+    if domain := listed_domain(row):
+        add_listed_domain(row.company, domain, **by(request))
+        return _back(row, "domain")
+    return _back(row)

@@ -1,0 +1,48 @@
+"""Settings > Users > Import: a file looked at line by line, then carried out."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.people_file import COLUMNS, Unreadable, carry_out, read_people
+
+MAX_BYTES = 1024 * 1024
+
+
+@require_http_methods(["GET", "POST"])
+@administrators_only
+def import_page(request: PageRequest) -> HttpResponse:
+    """First what each line would do; the same lines are sent again to carry it out."""
+    context: dict[str, Any] = {"columns": ", ".join(COLUMNS)}
+    if request.method != "POST":
+        return render(request, "user_import.html", context)
+    company, content = company_of(request), _sent(request)
+    try:
+        if content is None:
+            raise Unreadable(_("Choose a file of at most 1 MB, or paste the lines."))
+        lines = read_people(company, content)
+    except Unreadable as error:
+        return render(request, "user_import.html", {**context, "problem": str(error)}, status=422)
+    context |= {
+        "lines": lines,
+        "bad": [line for line in lines if line.problem],
+        "content": content.decode("utf-8-sig", "replace"),
+    }
+    if "confirmed" in request.POST:
+        invited, given = carry_out(company, lines, by(request))
+        context |= {"done": True, "invited": invited, "given": given}
+    return render(request, "user_import.html", context)
+
+
+def _sent(request: PageRequest) -> bytes | None:
+    """What was chosen, or pasted; None where there is nothing, or too much."""
+    file = request.FILES.get("file")
+    if getattr(request, "upload_too_large", False) or (file and (file.size or 0) > MAX_BYTES):
+        return None
+    content = file.read() if file else request.POST.get("content", "").encode(errors="replace")
+    return content if 0 < len(content) <= MAX_BYTES else None

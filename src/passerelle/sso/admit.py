@@ -1,0 +1,88 @@
+"""Let somebody in whom the settings refused: an administrator decides about this one person.
+
+The account is made for the very identity that the sign-in proved, so that nobody is linked by an
+e-mail address. It gets what every newcomer gets.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from django.db import transaction
+
+from passerelle.audit.record import Actor
+from passerelle.directory.apply import Conflict, Context, apply_plan
+from passerelle.directory.marks import mark_of_email, mark_of_identity
+from passerelle.directory.models import Company, Tombstone, User
+from passerelle.directory.policy import load_names, load_policy
+from passerelle.directory.snapshot import load_snapshot
+from passerelle.provisioning import Plan, Profile, Refusal, plan
+from passerelle.sso.models import SignIn
+from passerelle.sso.profiles import profile_of_claims
+
+ADMITTED = frozenset({"domain_not_allowed", "jit_disabled", "jit_unavailable", "user_removed"})
+"""The reasons that stand for a policy, not for something wrong with the person."""
+
+
+def may_be_admitted(row: SignIn) -> bool:
+    """Whether this attempt can be turned into an account, while its claims are kept."""
+    return (
+        row.reason in ADMITTED
+        and row.claims is not None
+        and row.connection is not None
+        and row.company.default_workspace_id is not None
+        and row.company.default_permission_set_id is not None
+        and isinstance(_decision(row, profile_of_claims(row.claims, row.connection)), Plan)
+    )
+
+
+def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
+    """What the settings would decide if they let this one person in."""
+    company: Company = row.company
+    domain = profile.email.domain if profile.email else ""
+    policy = replace(
+        load_policy(company), automatic=True, domains=frozenset({domain}), newcomers="create"
+    )
+    snapshot = replace(
+        load_snapshot(company, profile, address_allowed=True),
+        jit_available=True,
+        identity_removed=False,
+        email_removed=False,
+    )
+    if snapshot.by_identity or snapshot.by_email:
+        # Somebody was quicker, or it is another matter by now: the next sign-in tells.
+        return Refusal("account_exists")
+    return plan(profile, snapshot, policy)
+
+
+@transaction.atomic
+def admit(row: SignIn, *, actor: Actor, now: datetime) -> User | None:
+    """Make the account; None where the person has one by now, or the claims are gone."""
+    if not may_be_admitted(row):
+        return None
+    assert row.claims is not None and row.connection is not None
+    profile = profile_of_claims(row.claims, row.connection)
+    decision = _decision(row, profile)
+    if not isinstance(decision, Plan):
+        return None
+    context = Context(
+        company_id=row.company_id,
+        connection_id=row.connection.id,
+        idp_entity_id=profile.idp_entity_id,
+        actor=actor,
+        origin=User.Origin.JIT,
+        names=load_names(row.company),
+        now=now,
+    )
+    try:
+        user = apply_plan(decision, context)
+    except Conflict:
+        return None
+    _forget_removal(row.company, profile)
+    return user
+
+
+def _forget_removal(company: Company, profile: Profile) -> None:
+    marks = [mark_of_identity(company.id, profile.idp_entity_id, profile.subject or "")]
+    if profile.email:
+        marks.append(mark_of_email(company.id, profile.email.key))
+    Tombstone.objects.filter(company=company, mark__in=marks).delete()

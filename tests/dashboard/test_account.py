@@ -1,0 +1,150 @@
+"""My account: what a person sees of themselves, and may change."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from passerelle.audit.models import AuditEvent
+from passerelle.directory.models import User
+from passerelle.sso.models import Session
+from tests.browsing import Browser
+from tests.world import (
+    give,
+    make_administrator,
+    make_company,
+    make_rule,
+    make_user,
+    session_of,
+)
+
+pytestmark = pytest.mark.django_db
+PAGE = "/account/"
+
+
+@pytest.fixture
+def acme():
+    return make_company()
+
+
+@pytest.fixture
+def connection(acme):
+    return acme.connections.select_related("company").get()
+
+
+@pytest.fixture
+def grace(connection) -> Browser:
+    browser = Browser()
+    browser.sign_in(connection)
+    return browser
+
+
+@pytest.fixture
+def bob(acme) -> User:
+    return make_user(acme, "bob@acme.example", first_name="Bob")
+
+
+def test_a_newcomer_is_welcomed_and_told_whom_to_ask(acme, grace):
+    make_administrator(acme)
+    page = grace.get("/").content.decode()
+    assert "Welcome to Acme" in page
+    assert "mailto:admin@acme.example" in page
+    User.objects.update(created_at=datetime.now(UTC) - timedelta(days=2))
+    assert "Welcome to Acme" not in grace.get("/").content.decode()
+
+
+def test_who_was_invited_is_not_told_that_their_sign_in_made_the_account(bob):
+    assert "Welcome to Acme" not in Browser().enter(bob).get("/").content.decode()
+
+
+def test_each_right_says_why(acme, connection, bob):
+    make_rule(acme, "analysts", workspace="Lab", permission_set="Researcher")
+    browser = Browser()
+    browser.sign_in(connection)
+    page = browser.get(PAGE).content.decode()
+    assert "Your identity provider says of you: groups = analysts." in page
+    make_company("globex")
+    given = give(bob)
+    given.why = "admin@acme.example"
+    given.save()
+    page = Browser().enter(bob).get(PAGE).content.decode()
+    assert "admin@acme.example gave it to you." in page
+
+
+def test_the_default_says_that_everybody_new_gets_it(grace):
+    assert "Everybody who is new here gets it." in grace.get(PAGE).content.decode()
+
+
+def test_a_name_that_comes_from_the_identity_provider_is_changed_there(grace):
+    page = grace.get(PAGE).content.decode()
+    assert 'name="first_name"' not in page
+    grace.post(f"{PAGE}name/", {"first_name": "X", "last_name": "Y"})
+    assert User.objects.get(email="grace@acme.example").first_name == "Grace"
+
+
+def test_a_name_that_is_kept_here_is_changed_here(bob):
+    browser = Browser().enter(bob)
+    sent = browser.post(f"{PAGE}name/", {"first_name": "Robert", "last_name": "Example"})
+    assert sent.status_code == 302
+    bob.refresh_from_db()
+    assert bob.shown_name == "Robert Example"
+    assert AuditEvent.objects.get(event="user:updated").details["name"][0] == "Bob"
+
+
+@pytest.mark.parametrize("name", ["x" * 151, "a\0b"])
+def test_a_name_that_is_none_is_refused_with_a_sentence(bob, name):
+    sent = Browser().enter(bob).post(f"{PAGE}name/", {"first_name": name})
+    assert sent.status_code == 422
+    assert "at most 150 characters" in sent.content.decode()
+
+
+def test_the_language_follows_the_person_to_another_browser(connection, grace):
+    grace.post("/language/", {"language": "fr"})
+    other = Browser()
+    other.sign_in(connection)
+    assert 'lang="fr"' in other.get("/").content.decode()
+
+
+def test_a_language_chosen_in_a_browser_stays_there(connection, grace):
+    grace.post("/language/", {"language": "fr"})
+    other = Browser()
+    other.post("/language/", {"language": "en"})
+    other.sign_in(connection)
+    assert 'lang="en"' in other.get("/").content.decode()
+
+
+def test_sessions_are_seen_and_ended_one_by_one_or_all_others(bob):
+    browser = Browser().enter(bob)
+    for _ in range(3):
+        session_of(bob, now=datetime.now(UTC))
+    page = browser.get(PAGE).content.decode()
+    assert page.count("Sign out there") == 3
+    assert "this browser" in page
+    other = Session.objects.filter(user=bob).order_by("-created_at").first()
+    browser.post(f"{PAGE}sessions/", {"session": other.key_digest})
+    assert Session.objects.filter(user=bob).count() == 3
+    browser.post(f"{PAGE}sessions/", {"others": "1"})
+    assert Session.objects.filter(user=bob).count() == 1
+    assert browser.get(PAGE).status_code == 200
+
+
+def test_nobody_ends_the_sessions_of_somebody_else(acme, bob):
+    alice = make_administrator(acme)
+    session_of(alice, now=datetime.now(UTC))
+    theirs = Session.objects.get(user=alice)
+    Browser().enter(bob).post(f"{PAGE}sessions/", {"session": theirs.key_digest})
+    assert Session.objects.filter(user=alice).exists()
+
+
+@pytest.mark.parametrize("way", ["", "name/", "sessions/"])
+def test_strangers_are_led_to_the_sign_in_page(way):
+    answer = Browser().post(PAGE + way) if way else Browser().get(PAGE)
+    assert answer["Location"].startswith("/login/")
+
+
+def test_where_a_session_was_opened_is_kept(connection):
+    browser = Browser()
+    browser.defaults["HTTP_USER_AGENT"] = "Mozilla/5.0 (X11; Linux x86_64) Firefox/128.0"
+    browser.sign_in(connection)
+    session = Session.objects.get()
+    assert session.address == "127.0.0.1"
+    assert "Firefox, Linux" in browser.get(PAGE).content.decode()
