@@ -12,6 +12,7 @@ from tests.world import make_administrator, make_company, make_user
 SOURCE = Path(passerelle.__file__).parent
 NOBODY = "00000000-0000-7000-8000-000000000000"
 SETTINGS_PAGES = [
+    "/settings/confirmed/",
     "/settings/security/",
     f"/settings/security/trial/{NOBODY}/",
     "/settings/connect/",

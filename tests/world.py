@@ -164,4 +164,4 @@ def _next() -> int:
 
 def session_of(user: User, *, now: datetime) -> str:
     """A session key for the cookie of a test client."""
-    return open_session(user, connection=None, now=now)
+    return open_session(user, connection=None, now=now, confirmed_at=now)

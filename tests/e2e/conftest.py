@@ -1,13 +1,17 @@
 """Installations on both databases, and what they tell about themselves."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.passerelle import Passerelle
+from tests.e2e.clicking import Demo
+from tests.e2e.passerelle import COMMAND, Passerelle
+from tests.servers import processes
+from tests.servers.chromium import Chromium, Tab
 from tests.servers.postgresql import PostgreSQL
 
 
@@ -28,3 +32,40 @@ def users_of(installation: Passerelle) -> list[dict[str, Any]]:
 
 def sign_ins_of(installation: Passerelle) -> list[dict[str, Any]]:
     return json.loads(installation.run("sign-ins", "--json"))
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """`passerelle demo`, as the README says to start it."""
+    state, port = tmp_path_factory.mktemp("demo"), processes.free_port()
+    server = processes.start(
+        [*COMMAND, "demo", "--bind", f"127.0.0.1:{port}", "--data", str(state / "data")],
+        log=state / "log",
+        env={"PASSERELLE_DATABASE_URL": ""},
+    )
+    processes.wait_for_url(server, f"http://127.0.0.1:{port}/health/ready")
+    printed = re.search(r"admin@acme\.example (\S+)", (state / "log").read_text())
+    assert printed
+    yield Demo(f"http://127.0.0.1:{port}", printed[1], state)
+    processes.stop(server)
+
+
+@pytest.fixture(params=["en", "fr"])
+def language(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture(params=[1280, 390])
+def width(request: pytest.FixtureRequest) -> int:
+    return request.param
+
+
+@pytest.fixture
+def tab(chromium: Chromium, language: str, width: int) -> Iterator[Tab]:
+    """A browser of its own, light on a desktop and dark on a phone; no problem may remain."""
+    scheme = "light" if width == 1280 else "dark"
+    opened = chromium.new_page(locale=language, width=width, color_scheme=scheme)
+    yield opened
+    problems = list(opened.problems)
+    opened.close()
+    assert problems == []

@@ -18,10 +18,10 @@ from passerelle.sso.effects import PEOPLE, Change, effect_of
 SHOWN = 20
 
 KINDS: dict[str, Promise] = {
-    "admitted": gettext_lazy("would get in, and are refused today"),
-    "refused": gettext_lazy("would be refused, and get in today"),
-    "other_rights": gettext_lazy("would get other rights"),
-    "other_way": gettext_lazy("would be treated otherwise"),
+    "admitted": gettext_lazy("let in, instead of refused"),
+    "refused": gettext_lazy("refused, instead of let in"),
+    "other_rights": gettext_lazy("other rights"),
+    "other_way": gettext_lazy("another outcome"),
 }
 OUTCOMES: dict[str, Promise] = {
     "created": gettext_lazy("account made"),

@@ -11,6 +11,7 @@ from django.utils import timezone
 from passerelle.dashboard.views.errors import overloaded
 from passerelle.directory.models import Company, User
 from passerelle.sso.addresses import client_address, is_within
+from passerelle.sso.models import Session
 from passerelle.sso.sessions import find_session
 
 
@@ -18,6 +19,7 @@ class PageRequest(HttpRequest):
     """A request as views see it: `person` is None when nobody is signed in."""
 
     person: User | None
+    session_row: Session | None
 
 
 class SessionMiddleware:
@@ -26,7 +28,7 @@ class SessionMiddleware:
 
     def __call__(self, request: Any) -> HttpResponse:
         key = request.COOKIES.get(settings.SESSION_COOKIE)
-        request.person = None
+        request.person = request.session_row = None
         # The machine ways of a sign-in carry their own proof: no session is looked up for them.
         if key and not request.path.startswith("/auth/"):
             try:
@@ -34,7 +36,7 @@ class SessionMiddleware:
             except (OperationalError, InterfaceError) as error:
                 return overloaded(error)
             if session and _may_come_from_here(request, session.user.company):
-                request.person = session.user
+                request.person, request.session_row = session.user, session
         return self.get_response(request)
 
 

@@ -5,6 +5,7 @@ from django.urls import path
 from passerelle.dashboard.views import (
     account,
     audit,
+    confirmation,
     connect,
     door,
     home,
@@ -40,6 +41,7 @@ urlpatterns = [
     path("auth/saml/<slug:slug>/finish", saml.finish),
     path("auth/saml/<slug:slug>/metadata", saml.metadata),
     path("auth/saml/<slug:slug>/logout", saml.logout),
+    path("settings/confirmed/", confirmation.confirmed),
     path("settings/security/", security.settings_page),
     path("settings/security/key/", security.rotate),
     path("settings/security/metadata/", security.decide_metadata),

@@ -186,7 +186,14 @@ def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace, agen
     user.company = connection.company
     at_idp = _session_at_idp(pending)
     browser = Browser(trace.address, agent)
-    key = open_session(user, connection=connection, now=trace.now, at_idp=at_idp, browser=browser)
+    key = open_session(
+        user,
+        connection=connection,
+        now=trace.now,
+        at_idp=at_idp,
+        browser=browser,
+        confirmed_at=_authenticated_at(pending, trace.now),
+    )
     keep(trace, outcome=decision.outcome, user_id=user.id)
     signed_with = pending.claims["signed_with"] or ""
     return SignedIn(user, connection, key, pending.next, signed_with)
@@ -201,6 +208,12 @@ def _session_at_idp(pending: PendingSignIn) -> IdPSession:
         claims["session_index"],
         datetime.fromisoformat(ends) if ends else None,
     )
+
+
+def _authenticated_at(pending: PendingSignIn, now: datetime) -> datetime | None:
+    """When the person was authenticated there: a session of days ago proves nothing new."""
+    at = pending.claims.get("authenticated_at")
+    return min(datetime.fromisoformat(at), now) if at else None
 
 
 def _mark_connection_used(connection: SamlConnection, fingerprint: str, now: datetime) -> None:

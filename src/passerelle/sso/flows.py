@@ -79,11 +79,18 @@ class Parked:
 
 
 def start_sign_in(
-    connection: SamlConnection, *, next_path: str, binding: str, address: str | None, now: datetime
+    connection: SamlConnection,
+    *,
+    next_path: str,
+    binding: str,
+    forced: bool = False,
+    address: str | None,
+    now: datetime,
 ) -> Outgoing:
     """Remember a request and return it on its way to the identity provider.
 
-    `binding` is the browser's own secret, kept in its cookie. Raises Refused.
+    `binding` is the browser's own secret, kept in its cookie. Who is `forced` authenticates anew.
+    Raises Refused.
     """
     _refuse_if_unusable(connection, address, now)
     key = signing_key(connection, now=now) if connection.sign_requests else None
@@ -95,17 +102,23 @@ def start_sign_in(
         connection=connection,
         next=safe_next(next_path),
         binding_digest=digest(binding),
+        forced=forced,
         created_at=now,
         expires_at=now + REQUEST_LIFETIME,
     )
     # A transaction, so that with SQLite it waits in line like every other writer.
     with transaction.atomic():
         request.save(force_insert=True)
-    return outgoing_request(connection, request.id, key=key, now=now)
+    return outgoing_request(connection, request.id, forced=forced, key=key, now=now)
 
 
 def outgoing_request(
-    connection: SamlConnection, request_id: str, *, key: OwnKey | None, now: datetime
+    connection: SamlConnection,
+    request_id: str,
+    *,
+    forced: bool = False,
+    key: OwnKey | None,
+    now: datetime,
 ) -> Outgoing:
     """The request for authentication, as this connection sends it."""
     ours = addresses_of(connection)
@@ -115,7 +128,7 @@ def outgoing_request(
         destination=connection.target_url,
         acs_url=ours.acs_url,
         sp_entity_id=ours.sp_entity_id,
-        force_authn=connection.force_authn,
+        force_authn=connection.force_authn or forced,
         name_id_format=connection.name_id_format,
         authn_contexts=tuple(connection.authn_contexts.split()),
     )
@@ -139,7 +152,8 @@ def accept_response(
     if unreadable:
         judgement = saml.Judgement(checks=[unreadable])
     else:
-        since = request.created_at if request else None
+        forced = request is not None and (request.forced or connection.force_authn)
+        since = request.created_at if request and forced else None
         certificates = trusted_certificates(connection)
         expected = expected_of(connection, certificates, request_id, since=since, now=now)
         judgement = saml.judge(message, expected)
@@ -216,7 +230,7 @@ def expected_of(
 ) -> saml.Expected:
     """The response is judged as an answer to the request it names; `_spend` sees if it is ours.
 
-    `since` is when that request was made, where it is known.
+    `since` is when that request was made, where the person had to be authenticated anew.
     """
     ours = addresses_of(connection)
     return saml.Expected(
@@ -228,8 +242,7 @@ def expected_of(
         request_id=request_id,
         unsolicited_allowed=connection.idp_initiated,
         clock_skew=CLOCK_SKEW,
-        # Who starts at the identity provider was asked for nothing.
-        authenticated_since=since if connection.force_authn else None,
+        authenticated_since=since,
         authn_contexts=tuple(connection.authn_contexts.split()),
         decryption_keys=tuple(one.private for one in own_keys(connection, now=now)),
         allow_cbc=connection.allow_cbc,
@@ -295,7 +308,7 @@ def _park(
 ) -> Parked:
     assertion, name_id = judgement.assertion, judgement.assertion.name_id
     assert name_id is not None
-    ends = assertion.session_not_on_or_after
+    ends, at = assertion.session_not_on_or_after, assertion.authenticated_at
     parked = Parked(code=new_token(), cookie=new_token())
     PendingSignIn(
         code_digest=digest(parked.code),
@@ -307,6 +320,7 @@ def _park(
             "name_id": name_id.value,
             "name_id_format": name_id.format,
             "session_index": assertion.session_index,
+            "authenticated_at": at.isoformat() if at else None,
             "session_ends": ends.isoformat() if ends else None,
             "signed_with": judgement.certificate.fingerprint if judgement.certificate else None,
             "attributes": assertion.named_attributes,

@@ -195,14 +195,14 @@ GUIDES: dict[str, Guide] = {
     ),
     "simplesamlphp": Guide(
         name="SimpleSAMLphp",
-        create=("metadata/saml20-sp-remote.php",),
+        create=(),
         fields=(
+            ("Metadata URL", METADATA),
             ("$metadata['…']", ENTITY_ID),
             ("AssertionConsumerService", ACS),
             ("SingleLogoutService", LOGOUT),
         ),
-        groups="attributes",
-        assign="authproc",
+        assign="",
         metadata="/saml2/idp/metadata.php",
     ),
     "other": Guide(
@@ -215,8 +215,8 @@ GUIDES: dict[str, Guide] = {
             ("Single logout URL", LOGOUT),
         ),
         attributes=(("email", "…"), ("firstName", "…"), ("lastName", "…")),
-        assign="…",
-        metadata="…",
+        assign="",
+        metadata="",
     ),
 }
 """By the slug that a connection keeps as its `product`."""
@@ -244,8 +244,9 @@ HINTS: dict[str, str] = {
         "Tick “Declare Redirect Endpoint” and activate the application before copying the metadata."
     ),
     "simplesamlphp": _(
-        "Add an entry to the file, or convert our metadata under “Federation > XML to "
-        "SimpleSAMLphp metadata converter”. Send “mail”, “givenName” and “sn”."
+        "Add an entry with these values to metadata/saml20-sp-remote.php, or convert our metadata "
+        "under “Federation > XML to SimpleSAMLphp metadata converter”. Send “mail”, “givenName” "
+        "and “sn”."
     ),
     "other": _(
         "If it reads metadata, give it the metadata address; it holds the others. Send the "

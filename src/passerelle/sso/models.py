@@ -178,6 +178,8 @@ class AuthnRequest(models.Model):
     connection = models.ForeignKey(SamlConnection, on_delete=models.CASCADE, related_name="+")
     next = models.CharField(max_length=2000, blank=True)
     binding_digest = models.CharField(max_length=64)
+    # Whether the person has to be authenticated anew (ForceAuthn), whatever the connection says.
+    forced = models.BooleanField(default=False)
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField(db_index=True)
     answered_at = models.DateTimeField(null=True)
@@ -316,6 +318,8 @@ class Session(models.Model):
     agent = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()
     last_seen_at = models.DateTimeField()
+    # When the person last showed who they are: by password, or at the identity provider.
+    confirmed_at = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(db_index=True)
     # The identity provider's own limit (SessionNotOnOrAfter): using the session does not move it.
     ends_at = models.DateTimeField(null=True, blank=True)

@@ -62,27 +62,49 @@ def sign_in(
     count before hashing, so that many at once gain nothing. Raises TooManyAttempts, TooBusy.
     """
     parsed = parse_email(email)
-    key, network = parsed.key if parsed else "", network_of(address)
+    key = parsed.key if parsed else ""
+    user = User.objects.select_related("company").filter(company=company, email_key=key).first()
+    if not _counted(company, key, user, password, address, now) or user is None:
+        keep_password_attempt(company, user=None, reason="password_wrong", address=address, now=now)
+        return None
+    User.objects.filter(id=user.id).update(last_sign_in_at=now)
+    keep_password_attempt(company, user=user, address=address, now=now)
+    return user
+
+
+def confirm(user: User, password: str, *, address: str | None, now: datetime) -> bool:
+    """Whether this is the password of somebody who is signed in; guesses are limited as above.
+
+    Raises TooManyAttempts, TooBusy.
+    """
+    return _counted(user.company, user.email_key, user, password, address, now)
+
+
+def _counted(
+    company: Company,
+    key: str,
+    user: User | None,
+    password: str,
+    address: str | None,
+    now: datetime,
+) -> bool:
+    """Check a password, and count the failure before it is known to be one."""
+    network = network_of(address)
     who = f"{company.id}\0{key}\0{network}"
     if count_failure("password", who, now=now) > MAX_FAILURES:
         raise TooManyAttempts
     if count_failure("passwords", network, now=now) > MAX_FAILURES_OF_A_NETWORK:
         raise TooManyAttempts
-    user = User.objects.select_related("company").filter(company=company, email_key=key).first()
     try:
         is_right = _is_password_of(user, password)
     except TooBusy:
         forgive("password", who)
         forgive("passwords", network)
         raise
-    if not is_right or user is None:
-        keep_password_attempt(company, user=None, reason="password_wrong", address=address, now=now)
-        return None
-    forgive("password", who)
-    forgive("passwords", network)
-    User.objects.filter(id=user.id).update(last_sign_in_at=now)
-    keep_password_attempt(company, user=user, address=address, now=now)
-    return user
+    if is_right:
+        forgive("password", who)
+        forgive("passwords", network)
+    return is_right
 
 
 def _is_password_of(user: User | None, password: str) -> bool:

@@ -38,6 +38,7 @@ def open_session(
     now: datetime,
     at_idp: IdPSession | None = None,
     browser: Browser | None = None,
+    confirmed_at: datetime | None = None,
 ) -> str:
     """Open a session with a new key, and return the key: the value of the cookie."""
     key = new_token()
@@ -55,6 +56,7 @@ def open_session(
         agent=browser.agent[:200] if browser else "",
         created_at=now,
         last_seen_at=now,
+        confirmed_at=confirmed_at,
         expires_at=_end(now, now, user.company.session_minutes, ends_at),
         ends_at=ends_at,
     )

@@ -118,9 +118,8 @@ def answer_trial(
 def _rehearse(trial: Trial, message: bytes, address: str | None, now: datetime) -> dict[str, Any]:
     connection = connection_of(trial)
     certificates = tuple(saml.load_certificate(pem) for pem in trial.certificates)
-    expected = expected_of(
-        connection, certificates, trial.request_id, since=trial.created_at, now=now
-    )
+    since = trial.created_at if connection.force_authn else None
+    expected = expected_of(connection, certificates, trial.request_id, since=since, now=now)
     judgement = saml.judge(message, expected)
     result: dict[str, Any] = {
         "outcome": "refused",

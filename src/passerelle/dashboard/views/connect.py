@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Entry, record
 from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.connection_form import GuideForm
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.security_form import LACKING
@@ -28,6 +29,7 @@ _OURS = (ACS, ENTITY_ID, METADATA, LOGOUT)
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
+@confirmed_only
 def choose(request: PageRequest) -> HttpResponse:
     """Step 1: which product. Choosing reserves the addresses, in a connection that is off."""
     company = company_of(request)
@@ -69,6 +71,7 @@ def _connection(request: PageRequest, slug: str) -> SamlConnection:
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
+@confirmed_only
 def guide(request: PageRequest, slug: str) -> HttpResponse:
     """Steps 2 to 5 on one page; saving step 3 comes back to it."""
     connection = _connection(request, slug)
@@ -143,6 +146,7 @@ def trial(request: PageRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @administrators_only
+@confirmed_only
 def switch_on(request: PageRequest, slug: str) -> HttpResponse:
     """Step 5: from here on people can use it."""
     with transaction.atomic():
@@ -164,6 +168,7 @@ def switch_on(request: PageRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @administrators_only
+@confirmed_only
 def link(request: PageRequest, slug: str) -> HttpResponse:
     """Make the set-up link, shown this once; or revoke it."""
     connection = _connection(request, slug)

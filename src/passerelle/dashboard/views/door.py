@@ -119,7 +119,8 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
 
 def _open(request: PageRequest, user: User, next_path: str) -> HttpResponse:
     browser = Browser(client_address(request), request.headers.get("User-Agent", ""))
-    key = open_session(user, connection=None, now=timezone.now(), browser=browser)
+    now = timezone.now()
+    key = open_session(user, connection=None, now=now, browser=browser, confirmed_at=now)
     response = HttpResponseRedirect(next_path or "/")
     replace_session(request, response, key, language=user.language)
     return response

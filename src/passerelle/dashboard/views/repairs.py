@@ -5,6 +5,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.repair import listed_domain, offered_certificate, waiting_newcomer
 from passerelle.dashboard.security_save import add_listed_domain
@@ -32,6 +33,7 @@ def approve_newcomer(request: PageRequest, reference: str) -> HttpResponse:
 
 @require_POST
 @administrators_only
+@confirmed_only
 def accept_certificate(request: PageRequest, reference: str) -> HttpResponse:
     """Trust the certificate that this attempt was signed with, besides those trusted already."""
     row = find_sign_in(company_of(request), reference)
@@ -47,6 +49,7 @@ def accept_certificate(request: PageRequest, reference: str) -> HttpResponse:
 
 @require_POST
 @administrators_only
+@confirmed_only
 def admit_person(request: PageRequest, reference: str) -> HttpResponse:
     """Make the account that the settings refused to this one person."""
     row = find_sign_in(company_of(request), reference)
@@ -55,6 +58,7 @@ def admit_person(request: PageRequest, reference: str) -> HttpResponse:
 
 @require_POST
 @administrators_only
+@confirmed_only
 def add_domain(request: PageRequest, reference: str) -> HttpResponse:
     """Let everybody of this person's domain get an account."""
     row = find_sign_in(company_of(request), reference)

@@ -78,6 +78,7 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
             find_connection(slug),
             next_path=request.GET.get("next", ""),
             binding=binding,
+            forced="confirm" in request.GET,
             address=client_address(request),
             now=timezone.now(),
         )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from passerelle.dashboard.access import administrators_only, by
+from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.effect import effect_shown
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
@@ -42,6 +43,7 @@ NEW = "new"
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
+@confirmed_only
 def settings_page(request: PageRequest) -> HttpResponse:
     assert request.person is not None
     company, now = request.person.company, timezone.now()
@@ -116,6 +118,7 @@ def effect(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @administrators_only
+@confirmed_only
 def rotate(request: PageRequest) -> HttpResponse:
     """Make a new key of ours for a connection."""
     connection = _named_connection(request)
@@ -125,6 +128,7 @@ def rotate(request: PageRequest) -> HttpResponse:
 
 @require_POST
 @administrators_only
+@confirmed_only
 def decide_metadata(request: PageRequest) -> HttpResponse:
     """Accept or dismiss a change of the identity provider's metadata."""
     connection = _named_connection(request)

@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from passerelle.audit.models import AuditEvent
 from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.browsers import described
+from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, typed
 from passerelle.dashboard.user_filters import ORIGINS, STATUSES
@@ -122,7 +124,7 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
 
 @require_POST
 @administrators_only
-def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
+def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponseBase:
     """What can be undone at once is done at once."""
     user = _user(request, user_id)
     if verb == "reinstate" and user.status == User.Status.SUSPENDED:
@@ -130,7 +132,7 @@ def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     elif verb == "approve":
         actions.approve(user, **by(request))
     elif verb == "promote":
-        actions.set_administrator(user, True, **by(request))
+        return _promote(request, user)
     elif verb == "sign-out":
         actions.end_sessions(user, **by(request))
     elif verb == "end-session":
@@ -144,6 +146,12 @@ def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     else:
         raise Http404
     return redirect(f"/settings/users/{user.id}/?done={verb}")
+
+
+@confirmed_only
+def _promote(request: PageRequest, user: User) -> HttpResponse:
+    actions.set_administrator(user, True, **by(request))
+    return redirect(f"/settings/users/{user.id}/?done=promote")
 
 
 def _give(request: PageRequest, user: User) -> HttpResponse:

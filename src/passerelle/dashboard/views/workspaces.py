@@ -18,6 +18,7 @@ from passerelle.directory.structure import (
     delete_workspace,
     rename_workspace,
     usage_of,
+    usages_of_workspaces,
 )
 
 MAX_NAME = 150
@@ -38,8 +39,12 @@ def workspace_list(request: PageRequest) -> HttpResponse:
                 return redirect(f"/settings/workspaces/{row.id}/?done=created")
             except NameTaken:
                 problem = _("There is a workspace of this name already.")
-    rows = [(row, usage_of(row)) for row in company.workspaces.select_related("company")]
-    context = {"rows": rows, "name": name, "problem": problem, "done": request.GET.get("done")}
+    context = {
+        "rows": usages_of_workspaces(company),
+        "name": name,
+        "problem": problem,
+        "done": request.GET.get("done"),
+    }
     return render(request, "workspaces.html", context, status=422 if problem else 200)
 
 

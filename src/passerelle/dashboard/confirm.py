@@ -1,0 +1,69 @@
+"""`confirmed_only`: what changes who may enter asks first who is asking."""
+
+from functools import wraps
+from typing import Any
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from passerelle.dashboard.access import View
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.views.errors import overloaded
+from passerelle.sso.addresses import client_address
+from passerelle.sso.confirmation import confirm_by_password, is_recent
+from passerelle.sso.connections import usable_connections
+from passerelle.sso.passwords import TooBusy, TooManyAttempts
+
+FIELD = "confirm_password"
+_OWN_FIELDS = ("csrfmiddlewaretoken", FIELD)
+
+
+def confirmed_only(view: View) -> View:
+    """Let a POST through only from a session that was confirmed lately; keep what was sent.
+
+    Goes inside `administrators_only`: only somebody who may do it is asked.
+    """
+
+    @wraps(view)
+    def guarded(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        session, now = request.session_row, timezone.now()
+        assert session is not None
+        if request.method != "POST" or is_recent(session, now=now):
+            return view(request, *args, **kwargs)
+        password = request.POST.get(FIELD, "")
+        if not password:
+            return _ask(request, "")
+        try:
+            address = client_address(request)
+            if confirm_by_password(session, password, address=address, now=now):
+                return view(request, *args, **kwargs)
+        except TooManyAttempts:
+            return _ask(request, _("Too many failed attempts. Wait ten minutes, then try again."))
+        except TooBusy as error:
+            return overloaded(error)
+        return _ask(request, _("This is not your password."))
+
+    return guarded
+
+
+def _ask(request: PageRequest, problem: str) -> HttpResponse:
+    """The page that asks: everything that was sent goes along, files excepted."""
+    assert request.person is not None
+    user = request.person
+    context = {
+        "problem": problem,
+        "has_password": user.password.startswith("argon2"),
+        "connections": usable_connections(user.company) if user.identities.exists() else [],
+        "kept": [
+            (name, value)
+            for name in request.POST
+            if name not in _OWN_FIELDS
+            for value in request.POST.getlist(name)
+        ],
+        "has_files": bool(request.FILES),
+        "address": request.get_full_path(),
+    }
+    return render(request, "confirm.html", context, status=403)

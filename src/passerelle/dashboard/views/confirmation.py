@@ -1,0 +1,14 @@
+"""Where somebody arrives who has just authenticated anew, in a tab of its own."""
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from passerelle.dashboard.access import administrators_only
+from passerelle.dashboard.middleware import PageRequest
+
+
+@require_GET
+@administrators_only
+def confirmed(request: PageRequest) -> HttpResponse:
+    return render(request, "confirmed.html")
