@@ -13,6 +13,8 @@ SOURCE = Path(passerelle.__file__).parent
 NOBODY = "00000000-0000-7000-8000-000000000000"
 SETTINGS_PAGES = [
     "/settings/confirmed/",
+    "/settings/events.csv",
+    "/settings/enforcement/",
     "/settings/security/",
     f"/settings/security/trial/{NOBODY}/",
     "/settings/connect/",
@@ -44,6 +46,8 @@ SETTINGS_ACTIONS = [
     "/settings/security/trial/",
     "/settings/security/effect/",
     "/settings/users/several/",
+    "/settings/enforcement/change/",
+    "/settings/enforcement/codes/",
     "/settings/users/several/do/",
     "/settings/connect/acme/trial/",
     "/settings/connect/acme/switch/",

@@ -14,21 +14,27 @@ from django.utils import timezone
 
 from passerelle.audit.chain import seal
 from passerelle.sso.follow import follow_all
+from passerelle.sso.letters import KEPT as LETTERS_KEPT
+from passerelle.sso.letters import send_letters
 from passerelle.sso.models import (
     AuthnRequest,
     ConsumedAssertion,
     FailedAttempts,
+    Letter,
     PendingSignIn,
+    SecondStep,
     Session,
     SetupLink,
     SignIn,
     Trial,
+    TrustedDevice,
 )
 from passerelle.sso.notices import send_notices
 
 log = logging.getLogger("passerelle.housekeeping")
 
 SEAL_EVERY = 2.0
+SEND_EVERY = 2.0
 MINUTE = 60.0
 BATCH = 500
 BATCHES = 100
@@ -41,6 +47,9 @@ _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
     (ConsumedAssertion, "expires_at", _NONE),
     (PendingSignIn, "expires_at", timedelta(hours=1)),
     (Session, "expires_at", _NONE),
+    (SecondStep, "expires_at", _NONE),
+    (TrustedDevice, "expires_at", _NONE),
+    (Letter, "created_at", LETTERS_KEPT),
     (SetupLink, "expires_at", timedelta(days=30)),
     (Trial, "expires_at", timedelta(hours=1)),
     (FailedAttempts, "window_ends", _NONE),
@@ -83,6 +92,7 @@ def start() -> None:
         ("purging", MINUTE, purge),
         ("metadata", MINUTE, follow_all),
         ("notices", MINUTE, send_notices),
+        ("letters", SEND_EVERY, send_letters),
     ):
         keeper = threading.Thread(target=_keep, args=(name, every, job), name=name, daemon=True)
         keeper.start()

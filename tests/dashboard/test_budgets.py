@@ -16,7 +16,7 @@ from tests.world import make_administrator, make_company, make_rule
 
 pytestmark = pytest.mark.django_db
 MAX_BYTES = 50_000
-MAX_QUERIES = 13
+MAX_QUERIES = 14
 """The session's one included."""
 PAGES = [
     "/",

@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 from passerelle.directory.models import Company, Domain, User
 from passerelle.sso import passwords
 from passerelle.sso.models import FailedAttempts, Session, SignIn
-from passerelle.sso.passwords import activation_path
+from passerelle.sso.password_rules import activation_path
 from tests.browsing import Browser
 from tests.world import make_administrator, make_company, make_connection, make_user
 

@@ -344,7 +344,7 @@ def test_an_administrator_who_is_suspended_is_out_at_once(acme):
 
 
 def test_the_page_stays_small_and_asks_little_of_the_database(alice, django_assert_max_num_queries):
-    with django_assert_max_num_queries(13):
+    with django_assert_max_num_queries(14):
         page = alice.get(PAGE)
     assert len(page.content) < 50_000
 

@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _password(company: Any) -> str:
     from django.contrib.auth.hashers import make_password
 
-    from passerelle.sso.passwords import password_problem
+    from passerelle.sso.password_rules import password_problem
 
     try:
         password = sys.stdin.readline().rstrip("\r\n")
@@ -79,7 +79,7 @@ def _password(company: Any) -> str:
 def _result(user: Any) -> str:
     from django.conf import settings
 
-    from passerelle.sso.passwords import activation_path, may_activate
+    from passerelle.sso.password_rules import activation_path, may_activate
 
     line = f"{user.email} administers {user.company.slug}\n"
     if may_activate(user):

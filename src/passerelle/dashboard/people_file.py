@@ -12,6 +12,7 @@ from passerelle.dashboard.access import By
 from passerelle.directory import actions
 from passerelle.directory.models import Company, PermissionSet, User, Workspace
 from passerelle.provisioning import EmailAddress, parse_email
+from passerelle.sso.letters import send_invitation
 
 COLUMNS = ("email", "first_name", "last_name", "workspace", "permission_set")
 MAX_LINES = 1000
@@ -145,7 +146,9 @@ def carry_out(company: Company, lines: list[Line], who: By) -> tuple[int, int]:
                 last_name=line.last_name,
                 **who,
             )
-            invited += user is not None
+            if user is not None:
+                invited += 1
+                send_invitation(user, who=who["actor"].name, now=who["now"])
             user = user or company.users.get(email_key=line.address.key)
         people[line.address.key] = user
         if line.workspace is not None and line.permission_set is not None:

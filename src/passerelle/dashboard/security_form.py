@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from passerelle.dashboard.connection_form import ConnectionForm, line
+from passerelle.dashboard.rules_form import RULE_LABELS, RulesForm
 from passerelle.directory.models import Company, PermissionSet, User, Workspace
 from passerelle.provisioning import normalise_domain
 from passerelle.sso import connections as parts
@@ -56,6 +57,7 @@ LABELS: dict[str, Promise] = {
     "newcomers": gettext_lazy("Newcomers"),
     "existing_accounts": gettext_lazy("An account with the same e-mail address exists"),
     "update_profile": gettext_lazy("Update names and e-mail address at each sign-in"),
+    **RULE_LABELS,
     "google_sso_enabled": gettext_lazy("Google SSO"),
     "google_client_id": gettext_lazy("Client ID"),
     "google_hosted_domain": gettext_lazy("Google Workspace domain"),
@@ -105,7 +107,7 @@ class OwnChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
             raise forms.ValidationError(self.error_messages["invalid_choice"]) from None
 
 
-class SecurityForm(ConnectionForm):
+class SecurityForm(RulesForm, ConnectionForm):
     """Field errors stand beside their field; nothing is changed unless all of it is right."""
 
     automatic_user_provisioning = forms.BooleanField(required=False)
@@ -144,6 +146,7 @@ class SecurityForm(ConnectionForm):
         """The values as they are, for a form that was not sent yet."""
         return {
             **cls.current_connection(connection),
+            **cls.current_rules(company),
             "automatic_user_provisioning": company.automatic_user_provisioning,
             "default_workspace": company.default_workspace_id,
             "default_permission_set": company.default_permission_set_id,
@@ -200,6 +203,7 @@ class SecurityForm(ConnectionForm):
         values = super().clean() or {}
         self.clean_connection(values)
         self._keep_policy(values)
+        self.keep_rules(values)
         lists = values["provisioning_domains"] == Company.Domains.LISTED
         if lists and not values.get("provisioning_domain_list"):
             self.add_error("provisioning_domain_list", _("Enter at least one domain."))

@@ -13,6 +13,7 @@ from passerelle.dashboard.connection_form import (
     ADVANCED_TEXTS,
     ConnectionForm,
 )
+from passerelle.dashboard.rules_form import RULES
 from passerelle.dashboard.security_form import PROVISIONING, SecurityForm
 from passerelle.directory.models import Company, Domain, User
 from passerelle.sso.connection_keys import make_key
@@ -26,6 +27,7 @@ class Outdated(Exception):  # noqa: N818 - reads as what is the matter
 
 _COMPANY_FIELDS = (
     *PROVISIONING,
+    *RULES,
     "google_sso_enabled",
     "google_client_id",
     "google_hosted_domain",

@@ -45,6 +45,7 @@ def make_administrator(
         user.status = User.Status.ACTIVE
     if password:
         user.password, user.status = password, User.Status.ACTIVE
+        user.password_set_at = now
     user.save()
     if password:
         # Whoever knew the old password is out.
@@ -149,6 +150,15 @@ def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -
     user.save(update_fields=["is_administrator"])
     details = {"is_administrator": [not value, value]}
     entry = Entry(EventName.ADMINISTRATOR_CHANGED, user.email, details)
+    record([entry], company_id=user.company_id, actor=actor, now=now)
+
+
+@transaction.atomic
+def set_flag(user: User, name: str, value: bool, *, actor: Actor, now: datetime) -> None:
+    """Change how somebody may enter: `breaks_glass` or `tests_sso`."""
+    setattr(user, name, value)
+    user.save(update_fields=[name])
+    entry = Entry(EventName.USER_UPDATED, user.email, {name: [not value, value]})
     record([entry], company_id=user.company_id, actor=actor, now=now)
 
 

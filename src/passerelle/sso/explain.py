@@ -50,6 +50,17 @@ FLOW: dict[str, tuple[str, str]] = {
     ),
 }
 PASSWORD: dict[str, tuple[str, str]] = {
+    "password_not_allowed": (
+        _("The password was right, but this person may only enter by single sign-on."),
+        _(
+            "Let them press the sign-in button, or let the account break glass, on its page under "
+            "Users."
+        ),
+    ),
+    "second_factor_wrong": (
+        _("The password was right, the code of the second factor was not."),
+        _("If the app or the telephone is lost, reset the second factor on the person's page."),
+    ),
     "password_wrong": (
         _("E-mail address and password belong to no account that can sign in."),
         _("If many of these come from one address, somebody may be trying passwords."),

@@ -3,30 +3,22 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from uuid import UUID
 
 from django.contrib.auth.hashers import check_password, make_password
-from django.core import signing
-from django.db import transaction
-from django.utils.translation import gettext as _
 
-from passerelle.audit.events import EventName
-from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.provisioning import parse_email
 from passerelle.sso.addresses import network_of
 from passerelle.sso.limits import count_failure, forgive
+from passerelle.sso.password_rules import MAX_PASSWORD
 from passerelle.sso.traces import keep_password_attempt
 
 MAX_FAILURES = 10
 """Wrong passwords for one account from one address within ten minutes."""
 MAX_FAILURES_OF_A_NETWORK = 100
 """The same, for all accounts together."""
-MAX_PASSWORD = 1000
-ACTIVATION_DAYS = 7
-
 
 HASHING_AT_ONCE = 4
 """Each hash takes memory and a core; whoever finds no place waits, and not for long."""
@@ -53,7 +45,7 @@ def a_place_for_hashing() -> Iterator[None]:
         _places.release()
 
 
-def sign_in(
+def user_of(
     company: Company, email: str, password: str, *, address: str | None, now: datetime
 ) -> User | None:
     """The user whose password this is; None for any mismatch, with the same work for each.
@@ -67,9 +59,13 @@ def sign_in(
     if not _counted(company, key, user, password, address, now) or user is None:
         keep_password_attempt(company, user=None, reason="password_wrong", address=address, now=now)
         return None
-    User.objects.filter(id=user.id).update(last_sign_in_at=now)
-    keep_password_attempt(company, user=user, address=address, now=now)
     return user
+
+
+def record_entry(user: User, *, address: str | None, now: datetime) -> None:
+    """Somebody is in by password, and by whatever else was asked."""
+    User.objects.filter(id=user.id).update(last_sign_in_at=now)
+    keep_password_attempt(user.company, user=user, address=address, now=now)
 
 
 def confirm(user: User, password: str, *, address: str | None, now: datetime) -> bool:
@@ -120,50 +116,3 @@ def _is_password_of(user: User | None, password: str) -> bool:
 def _rehash(user: User, password: str) -> None:
     """Hash anew what was hashed by older rules, now that the password is known."""
     User.objects.filter(id=user.id).update(password=make_password(password))
-
-
-def password_problem(company: Company, password: str) -> str:
-    """Why this cannot be a password of the company's people, or nothing."""
-    if len(password) < company.password_min_length:
-        return _("Choose a password of at least %(count)s characters.") % {
-            "count": company.password_min_length
-        }
-    if len(password) > MAX_PASSWORD:
-        return _("Choose a password of at most %(count)s characters.") % {"count": MAX_PASSWORD}
-    return ""
-
-
-def activation_path(user: User) -> str:
-    """The address where an invited user chooses a password; worthless once that is done."""
-    token = signing.dumps([str(user.id), user.password, user.status], salt="activation")
-    return f"/activate/{user.id}/{token}/"
-
-
-def activation_user(user_id: UUID | str, token: str) -> User:
-    """The user of a link. Raises signing.BadSignature when it ended or was used."""
-    signed = signing.loads(token, salt="activation", max_age=timedelta(days=ACTIVATION_DAYS))
-    user = User.objects.select_related("company").filter(id=user_id).first()
-    if user is None or signed != [str(user.id), user.password, user.status]:
-        raise signing.BadSignature
-    if not may_activate(user):
-        raise signing.BadSignature
-    return user
-
-
-def may_activate(user: User) -> bool:
-    """Whether an account waits for its first password: invited, or made without one."""
-    statuses = (User.Status.INVITED, User.Status.ACTIVE)
-    return user.status in statuses and not user.password.startswith("argon2")
-
-
-@transaction.atomic
-def set_password(user: User, password: str, *, now: datetime) -> bool:
-    """Give a user their first password; False when somebody was quicker."""
-    waiting = User.objects.filter(id=user.id, status=user.status, password=user.password)
-    if not waiting.update(password=make_password(password), status=User.Status.ACTIVE):
-        return False
-    user.refresh_from_db()
-    actor = Actor("user", user.email)
-    entry = Entry(EventName.USER_ACTIVATED, user.email)
-    record([entry], company_id=user.company_id, actor=actor, now=now)
-    return True

@@ -11,10 +11,20 @@ from django.views.decorators.http import require_GET, require_POST
 
 from passerelle.dashboard.access import by, signed_in_only
 from passerelle.dashboard.browsers import described
+from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.cookies import replace_session
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
+from passerelle.dashboard.pictures import picture_of
+from passerelle.dashboard.views.errors import overloaded
 from passerelle.directory import actions
 from passerelle.directory.models import Membership, User
+from passerelle.sso import second_factor
+from passerelle.sso.addresses import client_address
+from passerelle.sso.enforcement import may_use_password
+from passerelle.sso.password_rules import password_problem, reuse_problem, set_password
+from passerelle.sso.passwords import TooBusy, TooManyAttempts, a_place_for_hashing, confirm
+from passerelle.sso.sessions import Browser, open_session
 from passerelle.sso.tokens import digest
 
 MAX_NAME = 150
@@ -41,6 +51,11 @@ def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[st
             (one, described(one.agent), one.key_digest == _this_browser(request))
             for one in opened.order_by("-last_seen_at")
         ],
+        "has_password": user.password.startswith("argon2"),
+        "may_use_password": may_use_password(user),
+        "has_app": second_factor.has_app(user),
+        "codes_left": user.recovery_codes.filter(used_at=None).count(),
+        "company": user.company,
         "sign_ins": user.sign_ins.select_related("connection").order_by("-time", "-id")[:10],
         "done": done,
         "problem": problem,
@@ -99,3 +114,71 @@ def sessions(request: PageRequest) -> HttpResponse:
     else:
         actions.end_one_session(user, typed(request.POST.get("session", "")), **by(request))
     return redirect("/account/?done=session")
+
+
+@require_POST
+@signed_in_only
+def password(request: PageRequest) -> HttpResponse:
+    """Change one's own password; every other session ends, and this one goes on."""
+    user, now = _person(request), timezone.now()
+    typed, current = request.POST.get("password", ""), request.POST.get("current", "")
+    if not user.password.startswith("argon2"):
+        return redirect("/account/")
+    try:
+        if not confirm(user, current, address=client_address(request), now=now):
+            return _password_problem(request, _("This is not your password."))
+        problem = password_problem(user.company, typed)
+        if not problem:
+            with a_place_for_hashing():
+                problem = reuse_problem(user, typed)
+                if not problem:
+                    set_password(user, typed, now=now)
+    except TooManyAttempts:
+        problem = _("Too many failed attempts. Wait ten minutes, then try again.")
+    except TooBusy as error:
+        return overloaded(error)
+    if problem:
+        return _password_problem(request, problem)
+    response = redirect("/account/?done=password")
+    browser = Browser(client_address(request), request.headers.get("User-Agent", ""))
+    key = open_session(user, connection=None, now=now, browser=browser, confirmed_at=now)
+    replace_session(request, response, key)
+    return response
+
+
+def _password_problem(request: PageRequest, problem: str) -> HttpResponse:
+    context = {**_context(request), "password_problem": problem}
+    return render(request, "account.html", context, status=422)
+
+
+@require_POST
+@signed_in_only
+@confirmed_only
+def app(request: PageRequest) -> HttpResponse:
+    """Set an authenticator app up, or another one in its place."""
+    user, problem = _person(request), ""
+    secret = request.POST.get("secret", "")
+    if second_factor.is_secret(secret) and "code" in request.POST:
+        codes = second_factor.set_up(user, secret, request.POST["code"][:100], now=timezone.now())
+        if codes is not None:
+            return render(request, "recovery_codes.html", {"codes": codes, "next": "/account/"})
+        problem = _("This is not the code of this moment. Wait for the next one, and type that.")
+    secret = secret if problem else second_factor.random_secret()
+    context = {
+        "secret": secret,
+        "picture": picture_of(second_factor.address_for_app(user, secret)),
+        "problem": problem,
+    }
+    return render(request, "account_app.html", context, status=422 if problem else 200)
+
+
+@require_POST
+@signed_in_only
+@confirmed_only
+def codes(request: PageRequest) -> HttpResponse:
+    """Ten new recovery codes in place of the old ones."""
+    user = _person(request)
+    if not second_factor.has_app(user):
+        return redirect("/account/")
+    made = second_factor.new_recovery_codes(user)
+    return render(request, "recovery_codes.html", {"codes": made, "next": "/account/"})

@@ -10,23 +10,26 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from passerelle.dashboard.cookies import delete_cookie, replace_session
+from passerelle.dashboard.cookies import delete_cookie, replace_session, set_cookie
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.errors import overloaded
 from passerelle.dashboard.views.leave import leave
 from passerelle.directory.models import Company, Domain, User
 from passerelle.provisioning import parse_email
+from passerelle.sso import second_factor
 from passerelle.sso.addresses import client_address, is_within
 from passerelle.sso.connections import addresses_of, is_usable, usable_connections
+from passerelle.sso.enforcement import may_use_password
+from passerelle.sso.letters import can_send
 from passerelle.sso.logout import start_logout
-from passerelle.sso.passwords import (
-    TooBusy,
-    TooManyAttempts,
+from passerelle.sso.password_rules import (
     activation_user,
+    is_expired,
     password_problem,
+    reset_path,
     set_password,
-    sign_in,
 )
+from passerelle.sso.passwords import TooBusy, TooManyAttempts, record_entry, user_of
 from passerelle.sso.redirects import safe_next
 from passerelle.sso.sessions import Browser, find_session, open_session
 from passerelle.sso.traces import keep_password_attempt
@@ -89,6 +92,8 @@ def _door(
         "next": next_path,
         "typed": typed,
         "problem": problem,
+        "can_reset": can_send(),
+        "enforced": company.sso_enforcement == Company.Enforcement.EVERYONE,
         "password_open": bool(typed or problem or "password" in request.GET),
     }
     return render(request, "door.html", context, status=status)
@@ -105,7 +110,7 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
         problem = _("You cannot sign in from this network. Use your company's network or its VPN.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=403)
     try:
-        user = sign_in(company, typed, password, address=address, now=now)
+        user = user_of(company, typed, password, address=address, now=now)
     except TooManyAttempts:
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=429)
@@ -114,6 +119,32 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
     if user is None:
         problem = _("E-mail address and password do not match an account that can sign in here.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=422)
+    if not may_use_password(user):
+        reason = "password_not_allowed"
+        keep_password_attempt(company, user=user, reason=reason, address=address, now=now)
+        problem = _("Your company lets you in by single sign-on only: use the button above.")
+        return _door(request, company, next_path, typed=typed, problem=problem, status=403)
+    return enter(request, user, next_path)
+
+
+def enter(request: PageRequest, user: User, next_path: str) -> HttpResponse:
+    """In, for somebody whose password was right; by another page where more is asked."""
+    now = timezone.now()
+    if is_expired(user, now=now):
+        # The password has just shown who it is: the link goes to them and to nobody else.
+        return redirect(reset_path(user) + "?expired")
+    if second_factor.is_asked(user, request.COOKIES.get(settings.DEVICE_COOKIE), now=now):
+        response = redirect("/login/code/")
+        token = second_factor.begin(user, next_path=next_path, now=now)
+        lifetime = round(second_factor.LIFETIME.total_seconds())
+        set_cookie(response, settings.SECOND_STEP_COOKIE, token, max_age=lifetime)
+        return response
+    return open_by_password(request, user, next_path)
+
+
+def open_by_password(request: PageRequest, user: User, next_path: str) -> HttpResponse:
+    """Open the session: nothing more is asked."""
+    record_entry(user, address=client_address(request), now=timezone.now())
     return _open(request, user, next_path)
 
 
@@ -155,8 +186,9 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
         password = request.POST.get("password", "")
         problem = password_problem(user.company, password)
         if not problem:
+            # What the link proves, and the password that was just chosen.
             if not set_password(user, password, now=timezone.now()):
                 return render(request, "activation_ended.html", status=410)
-            return _open(request, user, "")
+            return enter(request, user, "")
     context = {"account": user, "company": user.company, "problem": problem}
     return render(request, "activate.html", context, status=422 if problem else 200)

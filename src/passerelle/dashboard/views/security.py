@@ -15,6 +15,7 @@ from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.effect import effect_shown
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
+from passerelle.dashboard.rules_form import TWO_FACTOR
 from passerelle.dashboard.security_form import (
     DOMAINS,
     EXISTING,
@@ -26,6 +27,7 @@ from passerelle.dashboard.security_form import (
 )
 from passerelle.dashboard.security_save import Outdated, free_slug, save_security
 from passerelle.directory.models import Company, Domain
+from passerelle.sso.addresses import client_address
 from passerelle.sso.connection_keys import own_keys, rotate_key
 from passerelle.sso.connections import (
     addresses_for_slug,
@@ -37,6 +39,7 @@ from passerelle.sso.follow import decide, held_difference
 from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
+from passerelle.sso.second_factor import people_without_factor
 
 NEW = "new"
 
@@ -51,6 +54,7 @@ def settings_page(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         form = SecurityForm(company, connection, now=now, data=request.POST, files=request.FILES)
         form.upload_too_large = getattr(request, "upload_too_large", False)
+        form.client_address = client_address(request)
         if form.is_valid() and (saved := _saved(form, request)):
             slug = form.draft.connection.slug if form.draft.connection else ""
             return redirect(f"/settings/security/?connection={slug}&saved={saved}")
@@ -178,6 +182,9 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
             "newcomers": NEWCOMERS,
             "existing_accounts": EXISTING,
         },
+        "two_factor_choices": TWO_FACTOR,
+        "client_address": client_address(request) or "?",
+        "without_factor": people_without_factor(company),
         "rules": list(company.rules.select_related("workspace", "permission_set")),
         "early_access": early_access_sentence(),
         "contact": settings.PASSERELLE.early_access_contact,

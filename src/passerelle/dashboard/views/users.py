@@ -21,7 +21,9 @@ from passerelle.dashboard.user_filters import ORIGINS, STATUSES
 from passerelle.directory import actions
 from passerelle.directory.models import User
 from passerelle.provisioning import parse_email
-from passerelle.sso.passwords import activation_path, may_activate
+from passerelle.sso import second_factor
+from passerelle.sso.letters import can_send, send_invitation
+from passerelle.sso.password_rules import activation_path, may_activate
 
 RECENT = 20
 
@@ -46,6 +48,7 @@ def invite(request: PageRequest) -> HttpResponse:
             **by(request),
         )
         if user is not None:
+            send_invitation(user, who=by(request)["actor"].name, now=timezone.now())
             return redirect(f"/settings/users/{user.id}/?done=invited")
         context["problem"] = _("This address has an account here already.")
         return render(request, "invite.html", context, status=422)
@@ -83,6 +86,9 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "events": events.order_by("-id")[:RECENT],
         "workspaces": company.workspaces.all(),
         "permission_sets": company.permission_sets.all(),
+        "has_app": second_factor.has_app(user),
+        "has_password": user.password.startswith("argon2"),
+        "mailed": can_send(),
         "link": request.build_absolute_uri(link) if link and may_activate(user) else "",
         "is_self": request.person is not None and request.person.id == user.id,
         "done": DONE.get(done, ""),
@@ -135,6 +141,8 @@ def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponseBase:
         return _promote(request, user)
     elif verb == "sign-out":
         actions.end_sessions(user, **by(request))
+    elif verb in ("break-glass", "reset-factor", "test-sso"):
+        return _entry(request, user, verb)
     elif verb == "end-session":
         actions.end_one_session(user, typed(request.POST.get("session", "")), **by(request))
     elif verb == "give":
@@ -145,6 +153,18 @@ def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponseBase:
             actions.withdraw_membership(row, **by(request))
     else:
         raise Http404
+    return redirect(f"/settings/users/{user.id}/?done={verb}")
+
+
+@confirmed_only
+def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
+    """How somebody may enter."""
+    if verb == "reset-factor":
+        second_factor.reset(user, **by(request))
+    elif verb == "break-glass":
+        actions.set_flag(user, "breaks_glass", not user.breaks_glass, **by(request))
+    else:
+        actions.set_flag(user, "tests_sso", not user.tests_sso, **by(request))
     return redirect(f"/settings/users/{user.id}/?done={verb}")
 
 
@@ -190,6 +210,9 @@ DONE = {
     "promote": gettext_lazy("This person is an administrator now."),
     "sign-out": gettext_lazy("Every session of this person has ended."),
     "end-session": gettext_lazy("This session has ended."),
+    "break-glass": gettext_lazy("Changed: see “How they enter” below."),
+    "test-sso": gettext_lazy("Changed: see “How they enter” below."),
+    "reset-factor": gettext_lazy("The second factor is taken away, and every session has ended."),
     "give": gettext_lazy("The right was given."),
     "withdraw": gettext_lazy("The right was withdrawn."),
 }

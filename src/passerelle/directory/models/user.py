@@ -36,8 +36,13 @@ class User(AbstractBaseUser):
     status = models.CharField(max_length=10, choices=Status.choices)
     provisioned_by = models.CharField(max_length=10, choices=Origin.choices)
     is_administrator = models.BooleanField(default=False)
+    # Enters by password even where single sign-on alone is allowed.
+    breaks_glass = models.BooleanField(default=False)
+    # One of those who try it before everybody has to.
+    tests_sso = models.BooleanField(default=False)
+    password_set_at = models.DateTimeField(null=True, blank=True)
     # Chosen by the person; empty means whatever their browser asks for.
-    language = models.CharField(max_length=2, blank=True)
+    language = models.CharField(max_length=10, blank=True)
     created_at = models.DateTimeField()
     last_sign_in_at = models.DateTimeField(null=True, blank=True)
     last_login = None

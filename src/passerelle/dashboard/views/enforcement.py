@@ -1,0 +1,85 @@
+"""Settings > Single sign-on for everybody: in steps, with who would be shut out."""
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.directory.models import Company
+from passerelle.sso.connections import usable_connections
+from passerelle.sso.enforcement import (
+    NotYet,
+    change_enforcement,
+    has_come_by_sso,
+    make_codes,
+    shut_out,
+)
+
+SHOWN = 50
+
+
+@require_GET
+@administrators_only
+def page(request: PageRequest) -> HttpResponse:
+    return _page(request)
+
+
+def _page(
+    request: PageRequest, *, codes: list[str] | None = None, problem: str = ""
+) -> HttpResponse:
+    assert request.person is not None
+    company, now = company_of(request), timezone.now()
+    people = shut_out(company, now=now)
+    context = {
+        "company": company,
+        "connections": usable_connections(company),
+        "may": has_come_by_sso(request.person),
+        "count": people.count(),
+        "people": people[:SHOWN],
+        "testers": company.users.filter(tests_sso=True).order_by("email_key")[:SHOWN],
+        "breakers": company.users.filter(breaks_glass=True).order_by("email_key")[:SHOWN],
+        "left": company.emergency_codes.filter(used_at=None).count(),
+        "codes": codes,
+        "problem": problem,
+        "done": request.GET.get("done", ""),
+    }
+    return render(request, "enforcement.html", context, status=422 if problem else 200)
+
+
+@require_POST
+@administrators_only
+@confirmed_only
+def change(request: PageRequest) -> HttpResponse:
+    """Go to another step; the codes that this makes are shown once."""
+    assert request.person is not None
+    wanted = request.POST.get("sso_enforcement", "")
+    if wanted not in Company.Enforcement.values:
+        return _page(request, problem=_("Choose one of the three steps."))
+    try:
+        codes = change_enforcement(
+            company_of(request), wanted, administrator=request.person, **by(request)
+        )
+    except NotYet:
+        return _page(
+            request,
+            problem=_(
+                "First sign in yourself by single sign-on, through the connection as it is now: "
+                "otherwise nobody knows that it works, and you could be shut out."
+            ),
+        )
+    if codes:
+        company_of(request).refresh_from_db()
+        return _page(request, codes=codes)
+    return redirect("/settings/enforcement/?done=changed")
+
+
+@require_POST
+@administrators_only
+@confirmed_only
+def codes(request: PageRequest) -> HttpResponse:
+    """Ten new emergency codes; the old ones are worthless from now on."""
+    return _page(request, codes=make_codes(company_of(request), **by(request)))

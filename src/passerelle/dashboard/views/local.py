@@ -1,0 +1,197 @@
+"""What a password may need besides: the second factor, another password, an emergency."""
+
+from uuid import UUID
+
+from django.conf import settings
+from django.core import signing
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from passerelle.dashboard.cookies import delete_cookie, set_cookie
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.pictures import picture_of
+from passerelle.dashboard.views.door import open_by_password
+from passerelle.dashboard.views.errors import overloaded
+from passerelle.directory.models import Company
+from passerelle.provisioning import parse_email
+from passerelle.sso import second_factor
+from passerelle.sso.addresses import client_address, network_of
+from passerelle.sso.enforcement import undo_by_code
+from passerelle.sso.letters import can_send, put_down
+from passerelle.sso.limits import count_failure
+from passerelle.sso.models import SecondStep
+from passerelle.sso.password_rules import (
+    RESET_MINUTES,
+    password_problem,
+    reset_user,
+    reuse_problem,
+    set_password,
+)
+from passerelle.sso.passwords import TooBusy, TooManyAttempts, a_place_for_hashing
+from passerelle.sso.traces import keep_password_attempt
+
+MAX_LETTERS = 5
+"""Letters to one address within ten minutes, and twenty times as many from one network."""
+MAX_EMERGENCY = 20
+
+
+@require_http_methods(["GET", "POST"])
+def second_step(request: PageRequest) -> HttpResponse:
+    """The code of the app; or setting one up, where the company requires it."""
+    step = second_factor.waiting_step(
+        request.COOKIES.get(settings.SECOND_STEP_COOKIE), now=timezone.now()
+    )
+    if step is None:
+        return render(request, "second_step_ended.html", status=410)
+    if not second_factor.has_app(step.user):
+        return _set_up(request, step)
+    problem = ""
+    if request.method == "POST":
+        try:
+            if second_factor.check_code(step.user, _code(request), now=timezone.now()):
+                return _through(request, step, open_by_password(request, step.user, step.next))
+            problem = _wrong(request, step)
+        except TooManyAttempts:
+            problem = _("Too many failed attempts. Wait ten minutes, then try again.")
+    context = {"user": step.user, "company": step.user.company, "problem": problem}
+    return render(request, "second_step.html", context, status=422 if problem else 200)
+
+
+def _code(request: PageRequest) -> str:
+    return request.POST.get("code", "")[:100]
+
+
+def _wrong(request: PageRequest, step: SecondStep) -> str:
+    keep_password_attempt(
+        step.user.company,
+        user=step.user,
+        reason="second_factor_wrong",
+        address=client_address(request),
+        now=timezone.now(),
+    )
+    return _("This is not the code of this moment. Wait for the next one, and type that.")
+
+
+def _through(request: PageRequest, step: SecondStep, response: HttpResponse) -> HttpResponse:
+    """The step is over; the browser is remembered where that was ticked."""
+    SecondStep.objects.filter(id=step.id).delete()
+    delete_cookie(response, settings.SECOND_STEP_COOKIE)
+    if "remember" in request.POST:
+        agent = request.headers.get("User-Agent", "")
+        token = second_factor.trust_device(step.user, agent=agent, now=timezone.now())
+        days = round(second_factor.REMEMBERED.total_seconds())
+        set_cookie(response, settings.DEVICE_COOKIE, token, max_age=days)
+    return response
+
+
+def _set_up(request: PageRequest, step: SecondStep) -> HttpResponse:
+    secret, problem = second_factor.new_secret(step), ""
+    if request.method == "POST":
+        codes = second_factor.set_up(step.user, secret, _code(request), now=timezone.now())
+        if codes is not None:
+            opened = open_by_password(request, step.user, step.next)
+            shown = {"codes": codes, "next": opened["Location"]}
+            page = render(request, "recovery_codes.html", shown)
+            page.cookies.update(opened.cookies)
+            return _through(request, step, page)
+        problem = _wrong(request, step)
+    context = {
+        "user": step.user,
+        "company": step.user.company,
+        "secret": secret,
+        "picture": picture_of(second_factor.address_for_app(step.user, secret)),
+        "problem": problem,
+    }
+    return render(request, "second_step_set_up.html", context, status=422 if problem else 200)
+
+
+@require_http_methods(["GET", "POST"])
+def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
+    """Send a link to an address, and say the same whether it has an account or not."""
+    company = _company(company_slug)
+    context = {"company": company, "sent": False, "can_send": can_send()}
+    if request.method == "POST" and can_send():
+        typed, now = request.POST.get("email", ""), timezone.now()
+        address, network = parse_email(typed), network_of(client_address(request))
+        if address is None:
+            context |= {"problem": _("Enter an e-mail address, such as ada@acme.example.")}
+            return render(request, "forgot.html", {**context, "typed": typed}, status=422)
+        letters = count_failure("reset", f"{company.id}\0{address.key}", now=now)
+        others = count_failure("resets", network, now=now)
+        if letters <= MAX_LETTERS and others <= MAX_LETTERS * 20:
+            put_down(
+                "password_reset",
+                company,
+                address.shown,
+                now=now,
+                email_key=address.key,
+                language=get_language(),
+                minutes=str(RESET_MINUTES),
+            )
+        context |= {"sent": True, "typed": address.shown}
+    return render(request, "forgot.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
+    """Choose another password, once; then sign in with it, second factor and all."""
+    try:
+        user = reset_user(user_id, token)
+    except signing.BadSignature:
+        return render(request, "reset_ended.html", status=410)
+    problem = ""
+    if request.method == "POST":
+        password = request.POST.get("password", "")
+        problem = password_problem(user.company, password)
+        try:
+            with a_place_for_hashing():
+                problem = problem or reuse_problem(user, password)
+                if not problem and not set_password(user, password, now=timezone.now()):
+                    return render(request, "reset_ended.html", status=410)
+        except TooBusy as error:
+            return overloaded(error)
+        if not problem:
+            put_down(
+                "password_changed",
+                user.company,
+                user.email,
+                now=timezone.now(),
+                language=user.language or get_language(),
+            )
+            return redirect(f"/login/{user.company.slug}/?password&done=reset")
+    context = {
+        "account": user,
+        "company": user.company,
+        "problem": problem,
+        "expired": "expired" in request.GET,
+    }
+    response = render(request, "reset.html", context, status=422 if problem else 200)
+    response.headers["Referrer-Policy"] = "same-origin"
+    return response
+
+
+@require_http_methods(["GET", "POST"])
+def emergency(request: PageRequest, company_slug: str) -> HttpResponse:
+    """Undo that single sign-on alone is allowed, by one of the company's codes."""
+    company, problem, done = _company(company_slug), "", False
+    if request.method == "POST":
+        now, address = timezone.now(), client_address(request)
+        if count_failure("emergency", network_of(address), now=now) > MAX_EMERGENCY:
+            problem = _("Too many failed attempts. Wait ten minutes, then try again.")
+        elif undo_by_code(company, request.POST.get("code", "")[:100], address=address, now=now):
+            done = True
+        else:
+            problem = _("This is no unused emergency code of this company.")
+    context = {"company": company, "problem": problem, "done": done}
+    return render(request, "emergency.html", context, status=422 if problem else 200)
+
+
+def _company(slug: str) -> Company:
+    company = Company.objects.filter(slug=slug).first()
+    if company is None:
+        raise Http404
+    return company

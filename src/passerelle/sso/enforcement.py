@@ -1,0 +1,125 @@
+"""Single sign-on alone, in steps: nobody, a few people who try it, everybody.
+
+It can always be undone: by one of ten emergency codes, by an administrator who breaks glass, by the
+operator's configuration file. Each of these is recorded and announced.
+"""
+
+import secrets
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, QuerySet
+
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.models import Company, User
+from passerelle.sso.connections import usable_connections
+from passerelle.sso.letters import tell_administrators
+from passerelle.sso.models import EmergencyCode, SignIn
+from passerelle.sso.tokens import digest
+
+CODES = 10
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+RECENT = timedelta(days=30)
+
+
+class NotYet(Exception):  # noqa: N818 - reads as what is the matter
+    """Whoever switches it on has not come in that way themselves."""
+
+
+def may_use_password(user: User) -> bool:
+    """Whether somebody may still enter by password."""
+    enforcement = user.company.sso_enforcement
+    if enforcement == Company.Enforcement.EVERYONE:
+        return user.breaks_glass
+    if enforcement == Company.Enforcement.TEST_USERS:
+        return not user.tests_sso
+    return True
+
+
+def has_come_by_sso(user: User) -> bool:
+    """Whether this administrator has signed in through a connection as it is now."""
+    usable = [one for one in usable_connections(user.company) if one.last_success_at]
+    came = SignIn.objects.filter(user=user, connection__in=usable)
+    return came.exclude(outcome=SignIn.Outcome.REFUSED).exists()
+
+
+def shut_out(company: Company, *, now: datetime) -> "QuerySet[User]":
+    """Active people who have not come by single sign-on lately, and would have to."""
+    came = SignIn.objects.filter(
+        user=OuterRef("id"), connection__isnull=False, time__gte=now - RECENT
+    ).exclude(outcome=SignIn.Outcome.REFUSED)
+    people = company.users.filter(status=User.Status.ACTIVE, breaks_glass=False)
+    return people.filter(~Exists(came)).order_by("email_key")
+
+
+@transaction.atomic
+def change_enforcement(
+    company: Company, wanted: str, *, administrator: User, actor: Actor, now: datetime
+) -> list[str]:
+    """Go to another step; return the emergency codes where they are made now. Raises NotYet."""
+    row = Company.objects.select_for_update().get(id=company.id)
+    before = row.sso_enforcement
+    if wanted == before:
+        return []
+    if wanted != Company.Enforcement.OFF and not has_come_by_sso(administrator):
+        raise NotYet
+    _set(row, wanted, actor, now)
+    if wanted == Company.Enforcement.OFF or row.emergency_codes.filter(used_at=None).exists():
+        return []
+    return _make_codes(row, actor, now)
+
+
+@transaction.atomic
+def make_codes(company: Company, *, actor: Actor, now: datetime) -> list[str]:
+    """Ten new emergency codes in place of the old ones, to be shown once."""
+    return _make_codes(company, actor, now)
+
+
+def _make_codes(company: Company, actor: Actor, now: datetime) -> list[str]:
+    company.emergency_codes.all().delete()
+    codes = [_new_code() for _ in range(CODES)]
+    EmergencyCode.objects.bulk_create(
+        EmergencyCode(company=company, digest=digest(_plain(code))) for code in codes
+    )
+    entry = Entry(EventName.EMERGENCY_CODES_MADE, company.name, {"codes": CODES})
+    record([entry], company_id=company.id, actor=actor, now=now)
+    return codes
+
+
+def _new_code() -> str:
+    """Twenty letters, a hundred bits: nobody guesses one, however often they try."""
+    letters = "".join(secrets.choice(_ALPHABET) for _ in range(20))
+    return "-".join(letters[start : start + 5] for start in range(0, 20, 5))
+
+
+def _plain(code: str) -> str:
+    return "".join(one for one in code.upper() if one.isalnum())
+
+
+@transaction.atomic
+def undo_by_code(company: Company, code: str, *, address: str | None, now: datetime) -> bool:
+    """Let everybody use passwords again, by one emergency code; false where it is none."""
+    unused = EmergencyCode.objects.filter(
+        company=company, digest=digest(_plain(code)), used_at=None
+    )
+    if not unused.update(used_at=now, used_by=address or ""):
+        return False
+    actor = Actor("emergency code", address or "unknown address")
+    entry = Entry(EventName.EMERGENCY_CODE_USED, company.name, {"address": address})
+    record([entry], company_id=company.id, actor=actor, now=now)
+    row = Company.objects.select_for_update().get(id=company.id)
+    if row.sso_enforcement != Company.Enforcement.OFF:
+        _set(row, Company.Enforcement.OFF, actor, now)
+    return True
+
+
+def _set(company: Company, wanted: str, actor: Actor, now: datetime) -> None:
+    before, company.sso_enforcement = company.sso_enforcement, wanted
+    Company.objects.filter(id=company.id).update(sso_enforcement=wanted, version=F("version") + 1)
+    details = {"sso_enforcement": [before, wanted]}
+    entry = Entry(EventName.ENFORCEMENT_CHANGED, company.name, details)
+    record([entry], company_id=company.id, actor=actor, now=now)
+    tell_administrators(
+        "enforcement", company, now=now, but=actor.name, who=actor.name, before=before, after=wanted
+    )

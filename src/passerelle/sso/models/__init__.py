@@ -1,0 +1,53 @@
+"""What signing in keeps: connections and their traces, and what local sign-in needs."""
+
+from passerelle.sso.models.local import (
+    EarlierPassword,
+    EmergencyCode,
+    Letter,
+    RecoveryCode,
+    SecondStep,
+    Totp,
+    TrustedDevice,
+)
+from passerelle.sso.models.saml import (
+    FOLLOWING,
+    REFUSED,
+    AuthnRequest,
+    Binding,
+    ConnectionKey,
+    ConsumedAssertion,
+    ExpiryNotice,
+    FailedAttempts,
+    PendingSignIn,
+    SamlConnection,
+    Session,
+    SetupLink,
+    SignIn,
+    SigningCertificate,
+    Trial,
+)
+
+__all__ = [
+    "FOLLOWING",
+    "REFUSED",
+    "AuthnRequest",
+    "Binding",
+    "ConnectionKey",
+    "ConsumedAssertion",
+    "EarlierPassword",
+    "EmergencyCode",
+    "ExpiryNotice",
+    "FailedAttempts",
+    "Letter",
+    "PendingSignIn",
+    "RecoveryCode",
+    "SamlConnection",
+    "SecondStep",
+    "Session",
+    "SetupLink",
+    "SignIn",
+    "SigningCertificate",
+    "Totp",
+    "Trial",
+    "TrustedDevice",
+]

@@ -1,0 +1,150 @@
+"""A company's rules for passwords, and the ways in which somebody gets one."""
+
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.contrib.auth.hashers import check_password, make_password
+from django.core import signing
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.models import Company, User
+from passerelle.sso.models import EarlierPassword, TrustedDevice
+
+MAX_PASSWORD = 1000
+MAX_REUSE = 24
+"""So many earlier passwords are kept at most: each has to be tried."""
+ACTIVATION_DAYS = 7
+RESET_MINUTES = 60
+
+
+def password_problem(company: Company, password: str) -> str:
+    """Why this cannot be a password of the company's people, or nothing."""
+    if len(password) < company.password_min_length:
+        return _("Choose a password of at least %(count)s characters.") % {
+            "count": company.password_min_length
+        }
+    if len(password) > MAX_PASSWORD:
+        return _("Choose a password of at most %(count)s characters.") % {"count": MAX_PASSWORD}
+    if company.password_complexity and not _is_complex(password):
+        return _(
+            "Choose a password with an upper-case letter, a lower-case letter, a digit and another "
+            "sign."
+        )
+    return ""
+
+
+def _is_complex(password: str) -> bool:
+    return (
+        any(one.isupper() for one in password)
+        and any(one.islower() for one in password)
+        and any(one.isdigit() for one in password)
+        and any(not one.isalnum() for one in password)
+    )
+
+
+def reuse_problem(user: User, password: str) -> str:
+    """Why somebody may not have this password again, or nothing. Takes a hash for each earlier one.
+
+    The current password counts among those that may not come back, wherever any may not.
+    """
+    wanted = user.company.password_reuse
+    if not wanted:
+        return ""
+    earlier = user.earlier_passwords.order_by("-replaced_at").values_list("password", flat=True)
+    hashes = [user.password, *earlier[: wanted - 1]] if wanted > 1 else [user.password]
+    if any(one.startswith("argon2") and check_password(password, one) for one in hashes):
+        return _("You had this password lately. Choose another one.")
+    return ""
+
+
+def is_expired(user: User, *, now: datetime) -> bool:
+    """Whether a password has to be replaced before it lets anybody in."""
+    days = user.company.password_expiry_days
+    since = user.password_set_at or user.created_at
+    return bool(days) and now - since >= timedelta(days=days)
+
+
+def activation_path(user: User) -> str:
+    """The address where an invited user chooses a password; worthless once that is done."""
+    token = signing.dumps([str(user.id), user.password, user.status], salt="activation")
+    return f"/activate/{user.id}/{token}/"
+
+
+def activation_user(user_id: UUID | str, token: str) -> User:
+    """The user of a link. Raises signing.BadSignature when it ended or was used."""
+    signed = signing.loads(token, salt="activation", max_age=timedelta(days=ACTIVATION_DAYS))
+    user = _found(user_id)
+    if signed != [str(user.id), user.password, user.status] or not may_activate(user):
+        raise signing.BadSignature
+    return user
+
+
+def may_activate(user: User) -> bool:
+    """Whether an account waits for its first password: invited, or made without one."""
+    statuses = (User.Status.INVITED, User.Status.ACTIVE)
+    return user.status in statuses and not user.password.startswith("argon2")
+
+
+def reset_path(user: User) -> str:
+    """The address where somebody chooses another password; worthless once that is done."""
+    token = signing.dumps([str(user.id), _fingerprint(user)], salt="reset")
+    return f"/reset/{user.id}/{token}/"
+
+
+def reset_user(user_id: UUID | str, token: str) -> User:
+    """The user of a link. Raises signing.BadSignature when it ended or was used."""
+    signed = signing.loads(token, salt="reset", max_age=timedelta(minutes=RESET_MINUTES))
+    user = _found(user_id)
+    if signed != [str(user.id), _fingerprint(user)] or not user.is_active:
+        raise signing.BadSignature
+    return user
+
+
+def _fingerprint(user: User) -> str:
+    """Different after each change of the password, and telling nothing of its hash."""
+    return signing.Signer(salt="password").signature(user.password)
+
+
+def _found(user_id: UUID | str) -> User:
+    user = User.objects.select_related("company").filter(id=user_id).first()
+    if user is None:
+        raise signing.BadSignature
+    return user
+
+
+@transaction.atomic
+def set_password(user: User, password: str, *, actor: Actor | None = None, now: datetime) -> bool:
+    """Give a user a password, and sign them out wherever the old one let them in.
+
+    False when somebody was quicker. The caller has looked at the rules.
+    """
+    before = user.password
+    waiting = User.objects.filter(id=user.id, status=user.status, password=before)
+    changes = {
+        "password": make_password(password),
+        "password_set_at": now,
+        "status": User.Status.ACTIVE,
+    }
+    if not waiting.update(**changes):
+        return False
+    first = not before.startswith("argon2")
+    user.refresh_from_db()
+    if not first:
+        EarlierPassword.objects.create(
+            company_id=user.company_id, user=user, password=before, replaced_at=now
+        )
+        _forget_earlier(user)
+    user.sessions.all().delete()
+    TrustedDevice.objects.filter(user=user).delete()
+    event = EventName.USER_ACTIVATED if first else EventName.PASSWORD_CHANGED
+    who = actor or Actor("user", user.email)
+    record([Entry(event, user.email)], company_id=user.company_id, actor=who, now=now)
+    return True
+
+
+def _forget_earlier(user: User) -> None:
+    kept = user.earlier_passwords.order_by("-replaced_at").values_list("id", flat=True)[:MAX_REUSE]
+    user.earlier_passwords.exclude(id__in=list(kept)).delete()
