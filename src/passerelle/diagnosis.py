@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from passerelle.audit.models import AuditEvent
 from passerelle.config.env import PREFIX, Environment
-from passerelle.directory.models import Company
+from passerelle.directory.models import Company, User
 from passerelle.directory.walls import missing_walls
 from passerelle.sso.connection_keys import lost_keys
 from passerelle.sso.connections import missing_for_sign_in
@@ -52,7 +52,7 @@ def diagnose(*, now: datetime, deploy: bool) -> list[Finding]:
         _keys,
         _policies,
         _walls,
-        _not_obeyed,
+        _ways_back,
         _audit,
     )
     for check in checks:
@@ -220,23 +220,20 @@ def _walls(now: datetime) -> Iterator[Finding]:
         yield Finding("walls", True, "companies are held apart by the database")
 
 
-def _not_obeyed(now: datetime) -> Iterator[Finding]:
-    """Security settings that are kept and not enforced yet: nobody should rely on them."""
-    usual = {
-        "sso_enforcement": "off",
-        "two_factor": "optional",
-        "password_complexity": False,
-        "password_expiry_days": 0,
-    }
-    for company in Company.objects.all():
-        for name, value in usual.items():
-            if getattr(company, name) != value:
-                yield Finding(
-                    "security",
-                    False,
-                    f"{company.slug}: {name} = {getattr(company, name)} is kept, not enforced",
-                    "Do not rely on it: this version does not enforce it yet.",
-                )
+def _ways_back(now: datetime) -> Iterator[Finding]:
+    """Where single sign-on alone is allowed, somebody must be able to enter when it fails."""
+    everyone = Company.objects.filter(sso_enforcement=Company.Enforcement.EVERYONE)
+    for company in everyone:
+        codes = company.emergency_codes.filter(used_at=None).count()
+        breakers = company.users.filter(
+            is_administrator=True, breaks_glass=True, status=User.Status.ACTIVE
+        ).count()
+        detail = f"{company.slug}: {codes} emergency codes, {breakers} who break glass"
+        if codes or breakers:
+            yield Finding("enforcement", True, detail)
+        else:
+            fix = "Make emergency codes, or let an administrator break glass, in the settings."
+            yield Finding("enforcement", False, detail, fix)
 
 
 def _audit(now: datetime) -> Iterator[Finding]:

@@ -119,14 +119,14 @@ def test_a_database_that_goes_away_is_one_line(acme):
     assert "database" in refused(acme.run("users", "--json"))
 
 
-def test_check_names_settings_that_are_not_enforced(acme):
+def test_check_finds_a_company_without_a_way_back_from_single_sign_on_alone(acme):
     with (acme.folder / "acme.toml").open("a", encoding="utf-8") as file:
-        file.write('  [companies.security]\n  two_factor = "required"\n')
+        file.write('  [companies.security]\n  sso_enforcement = "everyone"\n')
     acme.run("apply", "acme.toml")
     done = acme.run("check", "--json")
     findings = {one["check"]: one for one in json.loads(done.stdout)["checks"] if not one["passed"]}
     assert done.returncode == 1
-    assert "two_factor = required is kept, not enforced" in findings["security"]["detail"]
+    assert "0 emergency codes, 0 who break glass" in findings["enforcement"]["detail"]
 
 
 CONNECTION = """

@@ -1,0 +1,102 @@
+"""Settings > E-mail domains: whose people come here, proved by DNS."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_http_methods, require_POST
+
+from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.directory.models import Domain
+from passerelle.provisioning import normalise_domain
+from passerelle.sso.domains import (
+    Unproved,
+    add_domain,
+    is_public,
+    prove_domain,
+    record_name,
+    record_value,
+    remove_domain,
+)
+
+UNPROVED: dict[str, Promise] = {
+    "missing": gettext_lazy(
+        "There is no such record yet. After adding it, a change takes some minutes to be seen, at "
+        "most a day."
+    ),
+    "other": gettext_lazy("The record says something else: %(found)s"),
+    "unreachable": gettext_lazy("The name servers could not be asked: %(found)s"),
+    "taken": gettext_lazy(
+        "Another company of this service has proved this domain. Ask whoever runs the service."
+    ),
+}
+
+
+@require_http_methods(["GET", "POST"])
+@administrators_only
+@confirmed_only
+def page(request: PageRequest) -> HttpResponse:
+    """All of them with their records, and a form for another one."""
+    if request.method != "POST":
+        return _page(request)
+    typed = request.POST.get("name", "").strip()
+    name = normalise_domain(typed)
+    if name is None:
+        problem = _("“%(typed)s” is not a domain. Enter one such as acme.example.")
+        return _page(request, typed=typed, problem=problem % {"typed": typed[:100]})
+    if is_public(name):
+        problem = _("Anybody can have an address at %(name)s: it cannot belong to a company.")
+        return _page(request, typed=typed, problem=problem % {"name": name})
+    if not add_domain(company_of(request), name, **by(request)):
+        return _page(request, typed=typed, problem=_("This domain is in the list already."))
+    return redirect("/settings/domains/?done=added")
+
+
+def _page(
+    request: PageRequest,
+    *,
+    typed: str = "",
+    problem: str = "",
+    unproved: Domain | None = None,
+    why: str = "",
+) -> HttpResponse:
+    domains = company_of(request).domains.order_by("name").select_related("connection")
+    context: dict[str, Any] = {
+        "domains": [
+            (one, record_name(one), record_value(one), why if one == unproved else "")
+            for one in domains
+        ],
+        "typed": typed,
+        "problem": problem,
+        "done": "" if problem or why else request.GET.get("done", ""),
+    }
+    return render(request, "domains.html", context, status=422 if problem or why else 200)
+
+
+@require_POST
+@administrators_only
+@confirmed_only
+def prove(request: PageRequest, domain_id: UUID) -> HttpResponse:
+    """Ask the DNS now."""
+    domain = get_object_or_404(company_of(request).domains, id=domain_id)
+    try:
+        prove_domain(domain, **by(request))
+    except Unproved as error:
+        why = str(UNPROVED[error.reason]) % {"found": error.found}
+        return _page(request, unproved=domain, why=why)
+    return redirect("/settings/domains/?done=verified")
+
+
+@require_POST
+@administrators_only
+@confirmed_only
+def remove(request: PageRequest, domain_id: UUID) -> HttpResponse:
+    domain = get_object_or_404(company_of(request).domains, id=domain_id)
+    remove_domain(domain, **by(request))
+    return redirect("/settings/domains/?done=removed")
