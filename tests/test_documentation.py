@@ -14,7 +14,7 @@ from passerelle.practice_idp.people import PEOPLE
 from passerelle.provisioning.describe import REFUSED
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import FAILED
-from passerelle.sso.explain import EXPLAINED, FLOW, PASSWORD
+from passerelle.sso.explain import EXPLAINED, FLOW, GOOGLE, PASSWORD
 from tests.documentation import PAGES, REFERENCE
 
 ROOT = REFERENCE.parent.parent
@@ -44,7 +44,7 @@ def test_every_promised_reason_is_explained(reason):
 
 
 def test_no_reason_is_explained_twice():
-    assert len(EXPLAINED) == sum(len(one) for one in (FAILED, REFUSED, FLOW, PASSWORD))
+    assert len(EXPLAINED) == sum(len(one) for one in (FAILED, REFUSED, FLOW, GOOGLE, PASSWORD))
 
 
 def test_every_fault_of_the_practice_provider_has_an_explained_reason():

@@ -46,7 +46,7 @@ class HttpsServer:
 @contextmanager
 def https_server(folder: Path) -> Iterator[HttpsServer]:
     server = HttpsServer(folder)
-    server.certificate.write_bytes(_certificate())
+    server.certificate.write_bytes(self_signed())
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -94,7 +94,7 @@ def https_server(folder: Path) -> Iterator[HttpsServer]:
 
 
 @cache
-def _certificate() -> bytes:
+def self_signed() -> bytes:
     """A key and a certificate for localhost, in one PEM file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])

@@ -46,6 +46,11 @@ class Desired:
         self._refuse_twice("domains", (one.name for one in company.domains))
         self._check_permissions()
         self._check_domains()
+        if company.google_sso.enabled and company.security.sso_enforcement != "off":
+            place = (*self.place, "security", "sso_enforcement")
+            raise self.file.wrong(
+                place, "expected off while google_sso is enabled: they exclude each other"
+            )
         return {
             "slug": company.slug,
             "name": company.name,

@@ -15,6 +15,7 @@ from passerelle.dashboard.rules_form import RULE_LABELS, RulesForm
 from passerelle.directory.models import Company, PermissionSet, User, Workspace
 from passerelle.provisioning import normalise_domain
 from passerelle.sso import connections as parts
+from passerelle.sso.google import sealed_secret
 from passerelle.sso.models import SamlConnection
 
 LACKING: dict[str, Promise | str] = {
@@ -123,6 +124,9 @@ class SecurityForm(RulesForm, ConnectionForm):
     update_profile = forms.BooleanField(required=False)
     google_sso_enabled = forms.BooleanField(required=False)
     google_client_id = line(200)
+    google_client_secret = forms.CharField(
+        max_length=200, required=False, widget=forms.PasswordInput(render_value=False)
+    )
     google_hosted_domain = line(253)
     version = forms.IntegerField(widget=forms.HiddenInput)
 
@@ -207,8 +211,7 @@ class SecurityForm(RulesForm, ConnectionForm):
         lists = values["provisioning_domains"] == Company.Domains.LISTED
         if lists and not values.get("provisioning_domain_list"):
             self.add_error("provisioning_domain_list", _("Enter at least one domain."))
-        if values.get("google_sso_enabled") and not values.get("google_client_id"):
-            self.add_error("google_client_id", _("Enter the client ID that Google gave you."))
+        self._clean_google(values)
         if values.get("automatic_user_provisioning"):
             self._clean_provisioning(values)
         elif not self.errors:
@@ -216,6 +219,22 @@ class SecurityForm(RulesForm, ConnectionForm):
         if values.get("version") is not None and values["version"] != self.company.version:
             self.refuse_as_outdated()
         return values
+
+    def _clean_google(self, values: dict[str, Any]) -> None:
+        """All that Google needs, and nothing that excludes it."""
+        if secret := values.pop("google_client_secret", ""):
+            values["google_client_secret"] = sealed_secret(self.company, secret)
+        else:
+            values["google_client_secret"] = self.company.google_client_secret
+        if not values.get("google_sso_enabled"):
+            return
+        if not values.get("google_client_id"):
+            self.add_error("google_client_id", _("Enter the client ID that Google gave you."))
+        if self.company.sso_enforcement != Company.Enforcement.OFF:
+            self.add_error(
+                "google_sso_enabled",
+                _("SAML single sign-on alone is allowed here: allow passwords again first."),
+            )
 
     def refuse_as_outdated(self) -> None:
         """Somebody saved in the meantime: show what is different now, and let the next save win."""

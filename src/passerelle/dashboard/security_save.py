@@ -30,6 +30,7 @@ _COMPANY_FIELDS = (
     *RULES,
     "google_sso_enabled",
     "google_client_id",
+    "google_client_secret",
     "google_hosted_domain",
 )
 _CONNECTION_FIELDS = (
@@ -109,6 +110,9 @@ def _change_company(company: Company, form: SecurityForm) -> dict[str, Any]:
         if before != after:
             setattr(company, name, after)
             changes[name] = [_plain(before), _plain(after)]
+            if name == "google_client_secret":
+                # That it changed, and not to what: not even sealed.
+                changes[name] = [bool(before), bool(after)]
     return changes
 
 

@@ -23,6 +23,10 @@ _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 RECENT = timedelta(days=30)
 
 
+class GoogleIsOn(Exception):  # noqa: N818 - reads as what is the matter
+    """SAML alone and Google exclude each other."""
+
+
 class NotYet(Exception):  # noqa: N818 - reads as what is the matter
     """Whoever switches it on has not come in that way themselves."""
 
@@ -57,11 +61,16 @@ def shut_out(company: Company, *, now: datetime) -> "QuerySet[User]":
 def change_enforcement(
     company: Company, wanted: str, *, administrator: User, actor: Actor, now: datetime
 ) -> list[str]:
-    """Go to another step; return the emergency codes where they are made now. Raises NotYet."""
+    """Go to another step; return the emergency codes where they are made now.
+
+    Raises NotYet, GoogleIsOn.
+    """
     row = Company.objects.select_for_update().get(id=company.id)
     before = row.sso_enforcement
     if wanted == before:
         return []
+    if wanted != Company.Enforcement.OFF and row.google_sso_enabled:
+        raise GoogleIsOn
     if wanted != Company.Enforcement.OFF and not has_come_by_sso(administrator):
         raise NotYet
     _set(row, wanted, actor, now)

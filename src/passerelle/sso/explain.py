@@ -49,6 +49,31 @@ FLOW: dict[str, tuple[str, str]] = {
         _("Complete the connection in the security settings and switch it on."),
     ),
 }
+GOOGLE: dict[str, tuple[str, str]] = {
+    "google_refused": (
+        _("Google sent nobody back: %(received)s."),
+        _("Start the sign-in again. If it stays so, look at the project in Google's console."),
+    ),
+    "google_unreachable": (
+        _("Google could not be asked, or did not accept our client: %(received)s."),
+        _(
+            "Compare client ID, client secret and redirect address with those in Google's console. "
+            "The server must reach Google over https."
+        ),
+    ),
+    "google_token_invalid": (
+        _("What Google sent does not hold: %(received)s."),
+        _("Start the sign-in again. If it stays so, compare the server's clock with another."),
+    ),
+    "google_domain_mismatch": (
+        _("The Google account belongs to no domain of this company."),
+        _("Sign in with the Google account of the company, not with a private one."),
+    ),
+    "google_email_unverified": (
+        _("Google has not verified the e-mail address of this account."),
+        _("Verify the address in the Google account first."),
+    ),
+}
 PASSWORD: dict[str, tuple[str, str]] = {
     "password_not_allowed": (
         _("The password was right, but this person may only enter by single sign-on."),
@@ -66,7 +91,7 @@ PASSWORD: dict[str, tuple[str, str]] = {
         _("If many of these come from one address, somebody may be trying passwords."),
     ),
 }
-EXPLAINED = {**FAILED_SAML, **REFUSED_BY_PROVISIONING, **FLOW, **PASSWORD}
+EXPLAINED = {**FAILED_SAML, **REFUSED_BY_PROVISIONING, **FLOW, **GOOGLE, **PASSWORD}
 
 CHECK_NAMES = {
     **SAML_CHECK_NAMES,
@@ -76,6 +101,7 @@ CHECK_NAMES = {
     "browser": _("Same browser"),
     "account": _("Account"),
     "password": _("Password"),
+    "google": _("Google"),
 }
 PASSED = {
     **SAML_PASSED,
@@ -84,6 +110,7 @@ PASSED = {
     "browser": _("The sign-in was finished in the browser it was started in."),
     "account": _("The person may enter."),
     "password": _("The password is the account's."),
+    "google": _("Google vouches for the person."),
 }
 
 # For the person: what happened, in plain words. Whoever can mend it sees the rest.
@@ -143,6 +170,12 @@ PERSON: dict[str, str] = {
     "address_not_allowed": _(
         "You cannot sign in from this network. Use your company's network or its VPN."
     ),
+    "google_refused": _TRY_AGAIN,
+    "google_domain_mismatch": _(
+        "This Google account does not belong to your company. Sign in with the company's one."
+    ),
+    "google_email_unverified": _("Google has not verified the e-mail address of this account."),
+    "google_token_invalid": _TRY_AGAIN,
     "message_too_large": _SET_UP,
     "malformed_message": _TRY_AGAIN,
 }

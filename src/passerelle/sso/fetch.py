@@ -12,9 +12,9 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ipaddress import ip_address, ip_network
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from passerelle.saml.xml import MAX_BYTES
 
@@ -40,6 +40,10 @@ _SPECIAL = tuple(
 )
 
 
+ACCEPT = "application/samlmetadata+xml, */*"
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+
+
 class FetchError(Exception):
     """Why there is no document: a reason for a sentence, and what was received."""
 
@@ -56,8 +60,9 @@ def fetch(
     private_networks: Sequence[str] = (),
     seconds: float = SECONDS,
     context: ssl.SSLContext | None = None,
+    form: Mapping[str, str] | None = None,
 ) -> bytes:
-    """The document at an https address. Raises FetchError."""
+    """The document at an https address, or the answer to a form sent there. Raises FetchError."""
     deadline = time.monotonic() + seconds
     try:
         parts = urlsplit(url)
@@ -76,7 +81,10 @@ def fetch(
     end.daemon = True
     end.start()
     try:
-        connection.request("GET", target, headers={"Accept": "application/samlmetadata+xml, */*"})
+        if form is None:
+            connection.request("GET", target, headers={"Accept": ACCEPT})
+        else:
+            connection.request("POST", target, urlencode(form), headers=FORM_HEADERS)
         content = _read(connection)
         if connection.is_given_up:
             raise TimeoutError

@@ -1,5 +1,6 @@
 """Finish a sign-in: the same browser, a plan, its application, a session."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -138,20 +139,35 @@ def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan]
     profile = profile_of_pending(pending, trace.connection)
     policy = load_policy(company)
     allowed = not company.ip_allowlist or is_within(trace.address, company.ip_allowlist)
+
+    def decide() -> Plan | Refusal:
+        snapshot = load_snapshot(company, profile, address_allowed=allowed)
+        return plan(profile, snapshot, policy)
+
+    decided = carry_out(decide, _context(profile, trace))
+    if isinstance(decided, Refusal):
+        return _refused(decided, trace)
+    user, decision = decided
+    _note(decision, trace)
+    if decision.outcome == "pending":
+        waits = Refusal("approval_pending", "approved", "pending", str(user.id))
+        return _refused(waits, trace)
+    trace.checks.append(stored(Check("account", True)))
+    return user, decision
+
+
+def carry_out(
+    decide: Callable[[], Plan | Refusal], context: Context
+) -> tuple[User, Plan] | Refusal:
+    """Decide and apply; after a conflict, read and decide again."""
     for _ in range(_ROUNDS):
-        decision = plan(profile, load_snapshot(company, profile, address_allowed=allowed), policy)
+        decision = decide()
         if isinstance(decision, Refusal):
-            return _refused(decision, trace)
+            return decision
         try:
-            user = apply_plan(decision, _context(profile, trace))
+            return apply_plan(decision, context), decision
         except Conflict:
             continue
-        _note(decision, trace)
-        if decision.outcome == "pending":
-            waits = Refusal("approval_pending", "approved", "pending", str(user.id))
-            return _refused(waits, trace)
-        trace.checks.append(stored(Check("account", True)))
-        return user, decision
     raise RuntimeError("a sign-in found the accounts changed each time it looked")
 
 

@@ -114,6 +114,38 @@ def keep_password_attempt(
     return row
 
 
+def keep_google_attempt(
+    company: Company,
+    *,
+    outcome: str,
+    checks: list[Check],
+    steps: list[dict[str, Any]],
+    email: str | None,
+    user_id: UUID | None,
+    address: str | None,
+    now: datetime,
+) -> SignIn:
+    """Write the trace of a way through Google; `email` only if Google vouches for it."""
+    reason = next((one.reason or "" for one in checks if not one.passed), "")
+    row = SignIn(
+        id=uuid7(),
+        company=company,
+        user_id=user_id,
+        reference=new_reference(),
+        time=now,
+        outcome=outcome,
+        reason=reason,
+        email=email,
+        checks=[stored(one) for one in checks],
+        steps=steps,
+        address=address,
+    )
+    if email is None:
+        return _count(row, "google")
+    row.save(force_insert=True)
+    return row
+
+
 def _count(row: SignIn, way: str) -> SignIn:
     """One more of the same: anybody can send junk, and it must not fill the list."""
     hour = row.time.replace(minute=0, second=0, microsecond=0)

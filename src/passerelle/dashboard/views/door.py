@@ -20,6 +20,7 @@ from passerelle.sso import second_factor
 from passerelle.sso.addresses import client_address, is_within
 from passerelle.sso.connections import addresses_of, is_usable, usable_connections
 from passerelle.sso.enforcement import may_use_password
+from passerelle.sso.google import is_usable as google_is_usable
 from passerelle.sso.letters import can_send
 from passerelle.sso.logout import start_logout
 from passerelle.sso.password_rules import (
@@ -92,6 +93,7 @@ def _door(
         "next": next_path,
         "typed": typed,
         "problem": problem,
+        "google": google_is_usable(company),
         "can_reset": can_send(),
         "enforced": company.sso_enforcement == Company.Enforcement.EVERYONE,
         "password_open": bool(typed or problem or "password" in request.GET),

@@ -12,6 +12,7 @@ from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.models import Company
 from passerelle.sso.connections import usable_connections
 from passerelle.sso.enforcement import (
+    GoogleIsOn,
     NotYet,
     change_enforcement,
     has_come_by_sso,
@@ -71,6 +72,8 @@ def change(request: PageRequest) -> HttpResponse:
                 "otherwise nobody knows that it works, and you could be shut out."
             ),
         )
+    except GoogleIsOn:
+        return _page(request, problem=_("Switch Google SSO off first: they exclude each other."))
     if codes:
         company_of(request).refresh_from_db()
         return _page(request, codes=codes)

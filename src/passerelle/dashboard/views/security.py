@@ -36,6 +36,7 @@ from passerelle.sso.connections import (
     usable_connections,
 )
 from passerelle.sso.follow import decide, held_difference
+from passerelle.sso.google import redirect_address
 from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
@@ -182,6 +183,8 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
             "newcomers": NEWCOMERS,
             "existing_accounts": EXISTING,
         },
+        "google_redirect": redirect_address(),
+        "google_lacks": google_lacks(company),
         "two_factor_choices": TWO_FACTOR,
         "client_address": client_address(request) or "?",
         "without_factor": people_without_factor(company),
@@ -201,6 +204,15 @@ def _held(connection: SamlConnection | None, form: SecurityForm) -> dict[str, An
         return None
     settings = [(LABELS.get(name, name), *pair) for name, pair in found.settings.items()]
     return {"found": found, "settings": settings}
+
+
+def google_lacks(company: Company) -> list[str]:
+    """What Google SSO needs before anybody can use it."""
+    parts = {
+        _("the client secret"): company.google_client_secret,
+        _("the Google Workspace domain"): company.google_hosted_domain,
+    }
+    return [name for name, value in parts.items() if not value]
 
 
 def _last_refused(connection: SamlConnection | None) -> SignIn | None:

@@ -69,6 +69,8 @@ class SecurityRules(models.Model):
 
     google_sso_enabled = models.BooleanField(default=False)
     google_client_id = models.CharField(max_length=200, blank=True)
+    # Sealed by the secret key of the installation, for this company only.
+    google_client_secret = models.TextField(blank=True)
     google_hosted_domain = models.CharField(max_length=253, blank=True)
     password_min_length = models.PositiveSmallIntegerField(default=8)
     password_complexity = models.BooleanField(default=False)
@@ -107,6 +109,10 @@ class Company(ProvisioningPolicy, SecurityRules):
                     jit_provisioning_available=True,
                     google_sso_enabled=False,
                 ),
+            ),
+            models.CheckConstraint(
+                name="saml_enforcement_excludes_google_sso",
+                condition=Q(sso_enforcement="off") | Q(google_sso_enabled=False),
             ),
             models.CheckConstraint(
                 name="session_a_day_or_a_week_with_two_factor",

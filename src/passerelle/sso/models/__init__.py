@@ -3,6 +3,7 @@
 from passerelle.sso.models.local import (
     EarlierPassword,
     EmergencyCode,
+    GoogleRequest,
     Letter,
     RecoveryCode,
     SecondStep,
@@ -38,6 +39,7 @@ __all__ = [
     "EmergencyCode",
     "ExpiryNotice",
     "FailedAttempts",
+    "GoogleRequest",
     "Letter",
     "PendingSignIn",
     "RecoveryCode",

@@ -68,6 +68,19 @@ class SecondStep(OfUser):
     expires_at = models.DateTimeField(db_index=True)
 
 
+class GoogleRequest(models.Model):
+    """Somebody who was sent to Google, waiting to come back."""
+
+    state_digest = models.CharField(primary_key=True, max_length=64)
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    nonce = models.CharField(max_length=64)
+    # What proves to Google that whoever asked is whoever gets the answer (PKCE).
+    verifier = models.CharField(max_length=64)
+    binding_digest = models.CharField(max_length=64)
+    next = models.CharField(max_length=2000, blank=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+
 class EmergencyCode(models.Model):
     """One of a company's ten codes that open the door when single sign-on alone is allowed."""
 
