@@ -13,7 +13,6 @@ SOURCE = Path(passerelle.__file__).parent
 NOBODY = "00000000-0000-7000-8000-000000000000"
 SETTINGS_PAGES = [
     "/settings/domains/",
-    "/settings/confirmed/",
     "/settings/events.csv",
     "/settings/enforcement/",
     "/settings/security/",

@@ -121,7 +121,7 @@ def through_the_idp(acme, connection, *, authenticated: timedelta, confirm: bool
     browser, now = Browser(), datetime.now(UTC)
     browser.sign_in(connection)
     acme.users.filter(email="grace@acme.example").update(is_administrator=True)
-    query = {"confirm": "", "next": "/settings/confirmed/"} if confirm else {}
+    query = {"confirm": "", "next": "/account/confirmed/"} if confirm else {}
     sent = browser.get("/auth/saml/acme/login", query)
     request = browser.request_in(sent)
     assert (request.get("ForceAuthn") == "true") is confirm
@@ -133,8 +133,8 @@ def through_the_idp(acme, connection, *, authenticated: timedelta, confirm: bool
 
 def test_signing_in_anew_at_the_identity_provider_confirms(acme, connection):
     grace = through_the_idp(acme, connection, authenticated=timedelta(), confirm=True)
-    assert grace.last["Location"] == "/settings/confirmed/"
-    assert "Close this tab" in grace.get("/settings/confirmed/").content.decode()
+    assert grace.last["Location"] == "/account/confirmed/"
+    assert "Close this tab" in grace.get("/account/confirmed/").content.decode()
     assert AuthnRequest.objects.filter(forced=True).count() == 1
     assert save(grace, acme).status_code == 302
 
@@ -148,7 +148,7 @@ def test_somebody_without_password_is_shown_the_way_through_the_identity_provide
     grace = through_the_idp(acme, connection, authenticated=timedelta(), confirm=False)
     Session.objects.update(confirmed_at=None)
     page = save(grace, acme).content.decode()
-    assert "/auth/saml/acme/login?confirm&amp;next=/settings/confirmed/" in page
+    assert "/auth/saml/acme/login?confirm&amp;next=/account/confirmed/" in page
     assert 'name="confirm_password"' not in page
 
 

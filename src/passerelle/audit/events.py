@@ -19,6 +19,7 @@ class EventName(StrEnum):
     SECOND_FACTOR_SET = "user:second_factor_set"
     SECOND_FACTOR_RESET = "user:second_factor_reset"
     RECOVERY_CODE_USED = "user:recovery_code_used"
+    GLASS_BROKEN = "user:glass_broken"
     ENFORCEMENT_CHANGED = "security_settings:enforcement_changed"
     EMERGENCY_CODES_MADE = "security_settings:emergency_codes_made"
     EMERGENCY_CODE_USED = "security_settings:emergency_code_used"

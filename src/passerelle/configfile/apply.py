@@ -31,6 +31,7 @@ from passerelle.identifiers import uuid7
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
 from passerelle.sso.models import SamlConnection
+from passerelle.sso.setup_links import end_links
 
 
 def apply_file(file: ConfigurationFile, *, dry_run: bool, now: datetime) -> list[str]:
@@ -196,8 +197,10 @@ def _write_company(
 
 def _write_domain(company: Company, wanted: dict[str, Any], now: datetime) -> None:
     row, _ = Domain.objects.get_or_create(company=company, name=wanted["name"])
-    if wanted["verified"] != (row.verified_at is not None):
-        row.verified_at = now if wanted["verified"] else None
+    if wanted["verified"]:
+        row.verified_at, row.is_proved = row.verified_at or now, False
+    elif not row.is_proved:
+        row.verified_at = None
     slug = wanted["connection"]
     row.connection = company.connections.get(slug=slug) if slug else None
     row.save()
@@ -208,6 +211,8 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
         company=company, slug=wanted["slug"], defaults={"name": wanted["name"], "created_at": now}
     )
     row.name, row.enabled = wanted["name"], wanted["enabled"]
+    if row.enabled:
+        end_links(row)
     row.idp_entity_id, row.target_url = wanted["entity_id"] or "", wanted["target_url"] or ""
     row.sp_entity_id = wanted["sp_entity_id"] or ""
     row.idp_initiated = wanted["idp_initiated"]

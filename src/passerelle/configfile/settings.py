@@ -39,7 +39,7 @@ def company_settings(company: Company) -> dict[str, Any]:
         "domains": [
             {
                 "name": one.name,
-                "verified": one.verified_at is not None,
+                "verified": one.verified_at is not None and not one.is_proved,
                 "connection": one.connection.slug if one.connection else None,
             }
             for one in company.domains.order_by("name").select_related("connection")

@@ -12,13 +12,19 @@ from django.utils.translation import gettext as _
 from passerelle.dashboard.access import View
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.errors import overloaded
+from passerelle.sso import second_factor
 from passerelle.sso.addresses import client_address
-from passerelle.sso.confirmation import confirm_by_password, is_recent
+from passerelle.sso.confirmation import (
+    confirm_by_password,
+    is_recent,
+    may_confirm_by_password,
+)
 from passerelle.sso.connections import usable_connections
 from passerelle.sso.passwords import TooBusy, TooManyAttempts
 
 FIELD = "confirm_password"
-_OWN_FIELDS = ("csrfmiddlewaretoken", FIELD)
+CODE = "confirm_code"
+_OWN_FIELDS = ("csrfmiddlewaretoken", FIELD, CODE)
 
 
 def confirmed_only(view: View) -> View:
@@ -38,12 +44,15 @@ def confirmed_only(view: View) -> View:
             return _ask(request, "")
         try:
             address = client_address(request)
-            if confirm_by_password(session, password, address=address, now=now):
+            code = request.POST.get(CODE, "")[:100]
+            if confirm_by_password(session, password, code, address=address, now=now):
                 return view(request, *args, **kwargs)
         except TooManyAttempts:
             return _ask(request, _("Too many failed attempts. Wait ten minutes, then try again."))
         except TooBusy as error:
             return overloaded(error)
+        if second_factor.has_app(session.user):
+            return _ask(request, _("The password or the code is not right."))
         return _ask(request, _("This is not your password."))
 
     return guarded
@@ -55,7 +64,8 @@ def _ask(request: PageRequest, problem: str) -> HttpResponse:
     user = request.person
     context = {
         "problem": problem,
-        "has_password": user.password.startswith("argon2"),
+        "has_password": may_confirm_by_password(user),
+        "has_app": second_factor.has_app(user),
         "connections": usable_connections(user.company) if user.identities.exists() else [],
         "kept": [
             (name, value)

@@ -4,6 +4,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
@@ -16,6 +17,7 @@ from passerelle.saml.errors import MetadataError
 from passerelle.sso.connections import is_web_address, missing_for_sign_in
 from passerelle.sso.fetch import FetchError, fetch
 from passerelle.sso.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
+from passerelle.sso.limits import count_failure
 from passerelle.sso.metadata_errors import metadata_sentence
 from passerelle.sso.models import Binding, SamlConnection, SigningCertificate
 
@@ -244,11 +246,14 @@ class ConnectionForm(forms.Form):
             elif uploaded:
                 self._take_metadata("metadata_file", uploaded)
             elif is_new_url and self.reads_metadata:
-                networks = settings.PASSERELLE.private_networks
-                self._take_metadata("metadata_url", fetch(url, private_networks=networks))
+                self._take_metadata("metadata_url", self._fetched(url))
                 connection.metadata_read_at = self.now
         except FetchError as error:
             self.add_error("metadata_url", metadata_sentence(error))
+
+    def _fetched(self, url: str) -> bytes:
+        """The document at an address. Raises FetchError."""
+        return fetch(url, private_networks=settings.PASSERELLE.private_networks)
 
     def _take_metadata(self, field_name: str, document: bytes) -> None:
         connection = self.draft.connection
@@ -286,7 +291,25 @@ class ConnectionForm(forms.Form):
 
 
 class GuideForm(ConnectionForm):
-    """What the set-up guide asks for of a connection that exists already, switched off or on."""
+    """What the set-up guide asks for of a connection that exists already, switched off or on.
+
+    Who comes `by_link` is a stranger to this service: their addresses are fetched from the public
+    internet only, and nothing is told of what is found there but whether it was metadata.
+    """
+
+    def __init__(
+        self,
+        company: Company,
+        connection: SamlConnection | None,
+        *,
+        now: datetime,
+        by_link: bool = False,
+        **keywords: Any,
+    ) -> None:
+        super().__init__(company, connection, now=now, **keywords)
+        self.by_link = by_link
+        for name in [name for name in self.fields if name not in GUIDED]:
+            del self.fields[name]
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -297,3 +320,28 @@ class GuideForm(ConnectionForm):
             values["name"] = self.connection.name
         self.clean_connection(values)
         return values
+
+    def _fetched(self, url: str) -> bytes:
+        if not self.by_link:
+            return super()._fetched(url)
+        assert self.connection is not None
+        tried = count_failure("setup fetch", str(self.connection.id), now=self.now)
+        if tried > MAX_FETCHES or urlsplit(url).port not in (None, 443):
+            raise FetchError("fetch_not_from_here")
+        try:
+            return fetch(url)
+        except FetchError:
+            raise FetchError("fetch_not_from_here") from None
+
+
+GUIDED = (
+    "name",
+    "metadata_url",
+    "metadata",
+    "metadata_file",
+    "idp_entity_id",
+    "target_url",
+    "new_certificates",
+)
+MAX_FETCHES = 20
+"""Addresses that the holder of a set-up link may have read within ten minutes."""

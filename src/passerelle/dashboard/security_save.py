@@ -12,13 +12,15 @@ from passerelle.dashboard.connection_form import (
     ADVANCED_SWITCHES,
     ADVANCED_TEXTS,
     ConnectionForm,
+    GuideForm,
 )
 from passerelle.dashboard.rules_form import RULES
 from passerelle.dashboard.security_form import PROVISIONING, SecurityForm
 from passerelle.directory.models import Company, Domain, User
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
-from passerelle.sso.models import FOLLOWING, SamlConnection
+from passerelle.sso.models import FOLLOWING, SamlConnection, SetupLink
+from passerelle.sso.setup_links import end_links, still_holds
 
 
 class Outdated(Exception):  # noqa: N818 - reads as what is the matter
@@ -71,13 +73,40 @@ def save_security(form: SecurityForm, *, administrator: User, now: datetime) -> 
     return True
 
 
+class LinkEnded(Exception):  # noqa: N818 - reads as what is the matter
+    """The set-up link has ended, or the connection was switched on, while it was being used."""
+
+
+# What the guide does not ask for: it stays as it is by now, not as it was when the page was made.
+_NOT_IN_THE_GUIDE = (
+    "enabled",
+    "idp_initiated",
+    "subject_attribute",
+    "email_attribute",
+    "first_name_attribute",
+    "last_name_attribute",
+    "name_id_format",
+    "authn_contexts",
+    "allow_cbc",
+    "force_authn",
+)
+
+
 @transaction.atomic
-def save_connection(form: ConnectionForm, *, actor: Actor, now: datetime) -> bool:
-    """Save the connection of a valid form, and nothing of the company; tell whether it changed."""
+def save_guide(
+    form: GuideForm, *, actor: Actor, link: SetupLink | None = None, now: datetime
+) -> bool:
+    """Save what the guide asks for, and nothing else; tell whether it changed. Raises LinkEnded."""
     company = Company.objects.select_for_update().get(id=form.company.id)
-    changes = _change_connection(form, now)
     connection = form.draft.connection
-    if not changes or connection is None:
+    assert connection is not None
+    if link is not None and not still_holds(link, now=now):
+        raise LinkEnded
+    current = SamlConnection.objects.get(id=connection.id)
+    for name in _NOT_IN_THE_GUIDE:
+        setattr(connection, name, getattr(current, name))
+    changes = _change_connection(form, now)
+    if not changes:
         return False
     company.version += 1
     company.save(update_fields=["version"])
@@ -133,9 +162,11 @@ def _change_connection(form: ConnectionForm, now: datetime) -> dict[str, Any]:
     kept = {row.id for row in draft.kept}
     gone = [row for row in form.certificates if row.id not in kept]
     if gone or any(f"saml.{name}" in changes for name in _TRUST):
-        connection.last_success_at = None
+        connection.last_success_at, connection.trusted_since = None, now
     # Only what the form decides: metadata that is followed may have been noted in the meantime.
-    written = [*_CONNECTION_FIELDS, "last_success_at"]
+    written = [*_CONNECTION_FIELDS, "last_success_at", "trusted_since"]
+    if connection.enabled:
+        end_links(connection)
     if gone and connection.metadata_url and not draft.from_metadata:
         connection.refuse_certificates([row.fingerprint for row in gone])
         written.append("metadata_replaced")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
@@ -90,9 +90,10 @@ def _by_time(name: Promise, column: str) -> Order:
         time, _separator, key = text.rpartition("_")
         try:
             moment = parse_datetime(time)
-        except ValueError:
-            return None
-        if moment is None or moment.tzinfo is None:
+            if moment is None or moment.tzinfo is None:
+                return None
+            moment = moment.astimezone(UTC)
+        except (ValueError, OverflowError):
             return None
         earlier, same = Q(**{f"{column}__lt": moment}), Q(**{column: moment})
         return earlier | (same & Q(id__lt=identifier(key)))

@@ -41,6 +41,9 @@ def make_administrator(
         user.password = "!"
         _forget_removal(company, address)
     user.is_administrator = True
+    if company.sso_enforcement != Company.Enforcement.OFF:
+        # Whoever runs the server is one of the ways back from single sign-on alone.
+        user.breaks_glass = True
     if user.status == User.Status.PENDING:
         user.status = User.Status.ACTIVE
     if password:
@@ -50,7 +53,11 @@ def make_administrator(
     if password:
         # Whoever knew the old password is out.
         user.sessions.all().delete()
-    details = {"is_administrator": True, "status": user.status}
+    details = {
+        "is_administrator": True,
+        "status": user.status,
+        "breaks_glass": user.breaks_glass,
+    }
     record([Entry(event, user.email, details)], company_id=company.id, actor=actor, now=now)
     return user
 
@@ -59,13 +66,18 @@ def make_administrator(
 def suspend(user: User, *, actor: Actor, now: datetime) -> None:
     """Close an account and end its sessions; its rights stay for when it is reinstated."""
     _refuse_last_administrator(user)
+    if user.status != User.Status.SUSPENDED:
+        user.status_before = user.status
+        user.save(update_fields=["status_before"])
     _set_status(user, User.Status.SUSPENDED, EventName.USER_SUSPENDED, actor, now)
-    user.sessions.all().delete()
+    _end_everything(user)
 
 
 @transaction.atomic
 def reinstate(user: User, *, actor: Actor, now: datetime) -> None:
-    _set_status(user, User.Status.ACTIVE, EventName.USER_REINSTATED, actor, now)
+    """Back to what it was: who waited for a decision goes on waiting."""
+    status = user.status_before or User.Status.ACTIVE
+    _set_status(user, status, EventName.USER_REINSTATED, actor, now)
 
 
 @transaction.atomic
@@ -156,6 +168,8 @@ def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -
 @transaction.atomic
 def set_flag(user: User, name: str, value: bool, *, actor: Actor, now: datetime) -> None:
     """Change how somebody may enter: `breaks_glass` or `tests_sso`."""
+    if getattr(user, name) == value:
+        return
     setattr(user, name, value)
     user.save(update_fields=[name])
     entry = Entry(EventName.USER_UPDATED, user.email, {name: [not value, value]})
@@ -165,11 +179,17 @@ def set_flag(user: User, name: str, value: bool, *, actor: Actor, now: datetime)
 @transaction.atomic
 def end_sessions(user: User, *, actor: Actor, now: datetime) -> int:
     """Sign a user out everywhere; return how many sessions that were."""
-    ended, _ = user.sessions.all().delete()
+    ended = _end_everything(user)
     if ended:
         entry = Entry(EventName.SESSIONS_ENDED, user.email, {"sessions": ended})
         record([entry], company_id=user.company_id, actor=actor, now=now)
     return ended
+
+
+def _end_everything(user: User) -> int:
+    """Every session, and every one that is about to be opened; return how many there were."""
+    user.second_steps.all().delete()
+    return user.sessions.all().delete()[0]
 
 
 @transaction.atomic
@@ -186,6 +206,7 @@ def rename(user: User, first_name: str, last_name: str, *, actor: Actor, now: da
 @transaction.atomic
 def end_other_sessions(user: User, kept: str, *, actor: Actor, now: datetime) -> None:
     """Sign a user out everywhere but in the browser whose key has this digest."""
+    user.second_steps.all().delete()
     ended, _ = user.sessions.exclude(key_digest=kept).delete()
     if ended:
         entry = Entry(EventName.SESSIONS_ENDED, user.email, {"sessions": ended})

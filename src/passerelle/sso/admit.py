@@ -17,7 +17,7 @@ from passerelle.directory.policy import load_names, load_policy
 from passerelle.directory.snapshot import load_snapshot
 from passerelle.provisioning import Plan, Profile, Refusal, plan
 from passerelle.sso.models import SignIn
-from passerelle.sso.profiles import profile_of_claims
+from passerelle.sso.profiles import is_as_proved, profile_of_claims
 
 ADMITTED = frozenset({"domain_not_allowed", "jit_disabled", "jit_unavailable", "user_removed"})
 """The reasons that stand for a policy, not for something wrong with the person."""
@@ -29,6 +29,7 @@ def may_be_admitted(row: SignIn) -> bool:
         row.reason in ADMITTED
         and row.claims is not None
         and row.connection is not None
+        and row.connection.enabled
         and row.company.default_workspace_id is not None
         and row.company.default_permission_set_id is not None
         and isinstance(_decision(row, profile_of_claims(row.claims, row.connection)), Plan)
@@ -37,6 +38,9 @@ def may_be_admitted(row: SignIn) -> bool:
 
 def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
     """What the settings would decide if they let this one person in."""
+    if row.claims is None or not is_as_proved(row.claims, profile):
+        # The connection means somebody else by the same claims now.
+        return Refusal("identity_conflict")
     company: Company = row.company
     domain = profile.email.domain if profile.email else ""
     policy = replace(

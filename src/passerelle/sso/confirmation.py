@@ -6,7 +6,9 @@ anew at the identity provider (ForceAuthn) in another tab.
 
 from datetime import datetime, timedelta
 
-from passerelle.sso import passwords
+from passerelle.directory.models import User
+from passerelle.sso import passwords, second_factor
+from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.models import Session
 
 RECENT = timedelta(hours=1)
@@ -16,11 +18,24 @@ def is_recent(session: Session, *, now: datetime) -> bool:
     return session.confirmed_at is not None and now - session.confirmed_at < RECENT
 
 
+def may_confirm_by_password(user: User) -> bool:
+    """Whether the password counts for this person; otherwise the identity provider is asked."""
+    return user.password.startswith("argon2") and may_use_password(user)
+
+
 def confirm_by_password(
-    session: Session, password: str, *, address: str | None, now: datetime
+    session: Session, password: str, code: str, *, address: str | None, now: datetime
 ) -> bool:
-    """Confirm a session by its user's password. Raises TooManyAttempts, TooBusy."""
-    if not passwords.confirm(session.user, password, address=address, now=now):
+    """Confirm a session by its user's password, and by the code of the app where there is one.
+
+    Raises TooManyAttempts, TooBusy.
+    """
+    user = session.user
+    if not may_confirm_by_password(user):
+        return False
+    if not passwords.confirm(user, password, address=address, now=now):
+        return False
+    if second_factor.has_app(user) and not second_factor.check_code(user, code, now=now):
         return False
     session.confirmed_at = now
     Session.objects.filter(key_digest=session.key_digest).update(confirmed_at=now)

@@ -76,7 +76,9 @@ def prove_domain(
         others = Domain.objects.filter(name=domain.name, verified_at__isnull=False)
         if others.exclude(company_id=domain.company_id).exists():
             raise Unproved("taken")
-        if Domain.objects.filter(id=domain.id, verified_at=None).update(verified_at=now):
+        if Domain.objects.filter(id=domain.id, verified_at=None).update(
+            verified_at=now, is_proved=True
+        ):
             entry = Entry(EventName.DOMAIN_VERIFIED, domain.name)
             record([entry], company_id=domain.company_id, actor=actor, now=now)
             _raise_version(domain.company_id)

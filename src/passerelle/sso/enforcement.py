@@ -8,14 +8,14 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.sso.connections import usable_connections
 from passerelle.sso.letters import tell_administrators
-from passerelle.sso.models import EmergencyCode, SignIn
+from passerelle.sso.models import EmergencyCode, SecondStep, Session, SignIn
 from passerelle.sso.tokens import digest
 
 CODES = 10
@@ -43,9 +43,11 @@ def may_use_password(user: User) -> bool:
 
 def has_come_by_sso(user: User) -> bool:
     """Whether this administrator has signed in through a connection as it is now."""
-    usable = [one for one in usable_connections(user.company) if one.last_success_at]
+    usable = usable_connections(user.company)
     came = SignIn.objects.filter(user=user, connection__in=usable)
-    return came.exclude(outcome=SignIn.Outcome.REFUSED).exists()
+    changed = F("connection__trusted_since")
+    as_it_is = came.filter(Q(connection__trusted_since=None) | Q(time__gte=changed))
+    return as_it_is.exclude(outcome=SignIn.Outcome.REFUSED).exists()
 
 
 def shut_out(company: Company, *, now: datetime) -> "QuerySet[User]":
@@ -74,6 +76,7 @@ def change_enforcement(
     if wanted != Company.Enforcement.OFF and not has_come_by_sso(administrator):
         raise NotYet
     _set(row, wanted, actor, now)
+    _end_password_sessions(row, but=administrator)
     if wanted == Company.Enforcement.OFF or row.emergency_codes.filter(used_at=None).exists():
         return []
     return _make_codes(row, actor, now)
@@ -82,7 +85,19 @@ def change_enforcement(
 @transaction.atomic
 def make_codes(company: Company, *, actor: Actor, now: datetime) -> list[str]:
     """Ten new emergency codes in place of the old ones, to be shown once."""
+    Company.objects.select_for_update().get(id=company.id)
     return _make_codes(company, actor, now)
+
+
+def _end_password_sessions(company: Company, *, but: User) -> None:
+    """Who may not enter by password any more is not in by it either."""
+    opened = Session.objects.filter(company=company, connection=None).exclude(user=but)
+    people = {one.user for one in opened.select_related("user")}
+    for user in people:
+        user.company = company
+    barred = [user.id for user in people if not may_use_password(user)]
+    Session.objects.filter(user_id__in=barred, connection=None).delete()
+    SecondStep.objects.filter(user_id__in=barred).delete()
 
 
 def _make_codes(company: Company, actor: Actor, now: datetime) -> list[str]:

@@ -98,8 +98,8 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
         return trace.failed(_used_up())
     trace.verified = True
     trace.checks = pending.checks
-    trace.claims = kept_claims(pending.claims)
     profile = profile_of_pending(pending, trace.connection)
+    trace.claims = kept_claims(pending.claims, profile)
     trace.email = profile.email.shown if profile.email else profile.email_received
     bound = not pending.binding_digest or matches(visit.binding, pending.binding_digest)
     # Checked before the code is spent: another browser cannot use a code up.

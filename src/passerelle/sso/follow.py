@@ -45,7 +45,7 @@ _TRUSTED_WITH_CARE = (
 
 
 _CHOICES = ("request_binding", "sign_requests", "logout_binding")
-_WRITTEN = (*FOLLOWING, *_TRUSTED_WITH_CARE, *_CHOICES, "last_success_at")
+_WRITTEN = (*FOLLOWING, *_TRUSTED_WITH_CARE, *_CHOICES, "last_success_at", "trusted_since")
 # What stands for "metadata said nothing yet".
 _UNSAID = {
     "request_binding": Binding.REDIRECT.value,
@@ -245,7 +245,7 @@ def decide(
         return False
     if accept:
         _take(row, found, _read(row, row.metadata_held.encode(), now))
-        row.last_success_at = None
+        row.last_success_at, row.trusted_since = None, now
     else:
         row.metadata_dismissed = found.digest
     row.metadata_held = ""

@@ -135,7 +135,9 @@ def _invitation(letter: Letter) -> Context | None:
 def _password_reset(letter: Letter) -> Context | None:
     """A link for who has an account here; for anybody else there is no letter at all."""
     user = _user(letter)
-    if user is None or not user.is_active:
+    # Who only ever came by single sign-on gets no password by mail: they would keep it when the
+    # identity provider lets them go.
+    if user is None or not user.is_active or not user.password.startswith("argon2"):
         return None
     return {
         "user": user,

@@ -40,6 +40,9 @@ _SENTENCES = {
     "fetch_not_https": gettext_lazy(
         "“%(received)s” is not an address that starts with https:// and can be read."
     ),
+    "fetch_not_from_here": _(
+        "That address cannot be read from here. Choose the metadata file, or paste it."
+    ),
     "fetch_unreachable": gettext_lazy(
         "“%(received)s” is not known here, or not in a public network. Whoever runs this service "
         "can allow a private one with PASSERELLE_PRIVATE_NETWORKS."

@@ -116,10 +116,11 @@ def _found(user_id: UUID | str) -> User:
 
 
 @transaction.atomic
-def set_password(user: User, password: str, *, actor: Actor | None = None, now: datetime) -> bool:
+def set_password(user: User, password: str, *, kept_session: str = "", now: datetime) -> bool:
     """Give a user a password, and sign them out wherever the old one let them in.
 
-    False when somebody was quicker. The caller has looked at the rules.
+    `kept_session` is the digest of the key of the session that goes on. False when somebody was
+    quicker. The caller has looked at the rules.
     """
     before = user.password
     waiting = User.objects.filter(id=user.id, status=user.status, password=before)
@@ -137,11 +138,12 @@ def set_password(user: User, password: str, *, actor: Actor | None = None, now: 
             company_id=user.company_id, user=user, password=before, replaced_at=now
         )
         _forget_earlier(user)
-    user.sessions.all().delete()
+    user.sessions.exclude(key_digest=kept_session).delete()
+    user.second_steps.all().delete()
     TrustedDevice.objects.filter(user=user).delete()
     event = EventName.USER_ACTIVATED if first else EventName.PASSWORD_CHANGED
-    who = actor or Actor("user", user.email)
-    record([Entry(event, user.email)], company_id=user.company_id, actor=who, now=now)
+    actor = Actor("user", user.email)
+    record([Entry(event, user.email)], company_id=user.company_id, actor=actor, now=now)
     return True
 
 

@@ -8,9 +8,12 @@ from functools import partial
 
 from django.contrib.auth.hashers import check_password, make_password
 
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.provisioning import parse_email
 from passerelle.sso.addresses import network_of
+from passerelle.sso.letters import tell_administrators
 from passerelle.sso.limits import count_failure, forgive
 from passerelle.sso.password_rules import MAX_PASSWORD
 from passerelle.sso.traces import keep_password_attempt
@@ -64,8 +67,14 @@ def user_of(
 
 def record_entry(user: User, *, address: str | None, now: datetime) -> None:
     """Somebody is in by password, and by whatever else was asked."""
+    company = user.company
     User.objects.filter(id=user.id).update(last_sign_in_at=now)
-    keep_password_attempt(user.company, user=user, address=address, now=now)
+    keep_password_attempt(company, user=user, address=address, now=now)
+    if company.sso_enforcement == Company.Enforcement.EVERYONE:
+        entry = Entry(EventName.GLASS_BROKEN, user.email, {"address": address})
+        actor = Actor("user", user.email)
+        record([entry], company_id=company.id, actor=actor, now=now)
+        tell_administrators("glass_broken", company, now=now, but=user.email, who=user.email)
 
 
 def confirm(user: User, password: str, *, address: str | None, now: datetime) -> bool:
@@ -115,4 +124,5 @@ def _is_password_of(user: User | None, password: str) -> bool:
 
 def _rehash(user: User, password: str) -> None:
     """Hash anew what was hashed by older rules, now that the password is known."""
-    User.objects.filter(id=user.id).update(password=make_password(password))
+    user.password = make_password(password)
+    User.objects.filter(id=user.id).update(password=user.password)

@@ -18,21 +18,32 @@ def profile_of_pending(pending: PendingSignIn, connection: SamlConnection) -> Pr
     return profile_of_claims(pending.claims, connection)
 
 
-MAX_ATTRIBUTES, MAX_VALUES, MAX_TEXT = 60, 200, 200
-"""Of the claims of one sign-in, so much is kept with its trace."""
+MAX_ATTRIBUTES, MAX_VALUES, MAX_TEXT = 60, 200, 1100
+"""Of the claims of one sign-in, so much is kept with its trace: an identifier is never cut."""
 
 
-def kept_claims(claims: dict[str, Any]) -> dict[str, Any]:
-    """Claims as they are kept with a trace: an endless list of groups is cut."""
+def kept_claims(claims: dict[str, Any], profile: Profile) -> dict[str, Any]:
+    """Claims as they are kept with a trace, with whose they were by the settings of that time.
+
+    An endless list of groups is cut.
+    """
     attributes = list(claims["attributes"].items())[:MAX_ATTRIBUTES]
     return {
+        "idp_entity_id": profile.idp_entity_id,
+        "subject": profile.subject,
         "name_id": claims["name_id"],
         "name_id_format": claims["name_id_format"],
         "attributes": {
-            name[:MAX_TEXT]: [value[:MAX_TEXT] for value in values[:MAX_VALUES]]
+            name: [value for value in values[:MAX_VALUES] if len(value) <= MAX_TEXT]
             for name, values in attributes
         },
     }
+
+
+def is_as_proved(claims: dict[str, Any], profile: Profile) -> bool:
+    """Whether claims that were kept still mean the identity that they proved then."""
+    proved = (claims.get("idp_entity_id"), claims.get("subject"))
+    return proved == (profile.idp_entity_id, profile.subject)
 
 
 def profile_of_claims(claims: dict[str, Any], connection: SamlConnection) -> Profile:

@@ -1,5 +1,6 @@
 """The second factor of a password: an authenticator app, or one of ten recovery codes."""
 
+import logging
 import re
 import secrets
 from datetime import datetime, timedelta
@@ -14,8 +15,11 @@ from passerelle.identifiers import uuid7
 from passerelle.sso.limits import count_failure, forgive
 from passerelle.sso.models import RecoveryCode, SecondStep, Totp, TrustedDevice
 from passerelle.sso.passwords import TooManyAttempts
-from passerelle.sso.sealed import seal, unseal
+from passerelle.sso.sealed import CannotUnseal, seal, unseal
+from passerelle.sso.sessions import shown_agent
 from passerelle.sso.tokens import digest, new_token
+
+log = logging.getLogger("passerelle")
 
 SECONDS = 30
 DRIFT = 1
@@ -61,6 +65,7 @@ def begin(user: User, *, next_path: str, now: datetime) -> str:
         company_id=user.company_id,
         user=user,
         digest=digest(token),
+        password_digest=digest(user.password),
         next=next_path,
         expires_at=now + LIFETIME,
     )
@@ -72,28 +77,42 @@ def waiting_step(token: str | None, *, now: datetime) -> SecondStep | None:
     found = SecondStep.objects.filter(
         digest=digest(token or ""), expires_at__gt=now, user__status=User.Status.ACTIVE
     )
-    return found.select_related("user__company").first()
+    step = found.select_related("user__company").first()
+    return step if step and step.password_digest == digest(step.user.password) else None
 
 
 def check_code(user: User, code: str, *, now: datetime) -> bool:
     """Whether this is the app's code of now, or an unused recovery code; either is good once.
 
-    Raises TooManyAttempts. A failure counts before it is known to be one.
+    Raises TooManyAttempts. A failure counts before it is known to be one; recovery codes are too
+    long to be guessed, and let the owner in while somebody else tries.
     """
-    if count_failure("second factor", str(user.id), now=now) > MAX_FAILURES:
-        raise TooManyAttempts
     plain = "".join(one for one in code.upper() if one.isalnum())
-    if not (_is_of_app(user, plain, now) or _is_recovery(user, plain, now)):
+    if _is_recovery(user, plain, now):
+        return True
+    count_guess(user, now=now)
+    if not _is_of_app(user, plain, now):
         return False
     forgive("second factor", str(user.id))
     return True
+
+
+def count_guess(user: User, *, now: datetime) -> None:
+    """Count one more code that may be wrong. Raises TooManyAttempts."""
+    if count_failure("second factor", str(user.id), now=now) > MAX_FAILURES:
+        raise TooManyAttempts
 
 
 def _is_of_app(user: User, code: str, now: datetime) -> bool:
     row = Totp.objects.filter(user=user).first()
     if row is None:
         return False
-    step = matching_step(_secret_of(row), code, now=now)
+    try:
+        step = matching_step(_secret_of(row), code, now=now)
+    except CannotUnseal:
+        # The secret key was changed: recovery codes still work, and an administrator can help.
+        log.error("the authenticator app of %s cannot be read with this secret key", user.id)
+        return False
     # Only ever later steps: a code that was seen over a shoulder is worth nothing.
     later = Totp.objects.filter(id=row.id, last_step__lt=step or 0)
     return step is not None and bool(later.update(last_step=step))
@@ -145,7 +164,7 @@ def is_secret(text: str) -> bool:
 def address_for_app(user: User, secret: str) -> str:
     """The otpauth: address that an app reads from the picture."""
     return pyotp.TOTP(secret).provisioning_uri(
-        name=user.email, issuer_name=f"Passerelle {user.company.name}"
+        name=user.email[:100], issuer_name=f"Passerelle {user.company.name}"[:60]
     )
 
 
@@ -156,6 +175,7 @@ def set_up(user: User, secret: str, code: str, *, now: datetime) -> list[str] | 
     if step is None:
         return None
     Totp.objects.filter(user=user).delete()
+    user.trusted_devices.all().delete()
     row = Totp(id=uuid7(), company_id=user.company_id, user=user, created_at=now, last_step=step)
     row.sealed_secret = seal(secret.encode(), purpose=f"totp {row.id}")
     row.save(force_insert=True)
@@ -188,6 +208,7 @@ def new_recovery_codes(user: User) -> list[str]:
 def reset(user: User, *, actor: Actor, now: datetime) -> None:
     """Take the second factor away, for who has lost theirs; sessions end, devices are forgotten."""
     removed = Totp.objects.filter(user=user).delete()[0]
+    user.second_steps.all().delete()
     user.recovery_codes.all().delete()
     user.trusted_devices.all().delete()
     if removed:
@@ -203,7 +224,7 @@ def trust_device(user: User, *, agent: str, now: datetime) -> str:
         company_id=user.company_id,
         user=user,
         digest=digest(token),
-        agent=agent[:200],
+        agent=shown_agent(agent),
         created_at=now,
         expires_at=now + REMEMBERED,
     )

@@ -31,6 +31,11 @@ class Browser:
     agent: str
 
 
+def shown_agent(agent: str) -> str:
+    """What a browser says of itself, as a database and a page can bear it."""
+    return "".join(one for one in agent[:200] if one.isprintable())
+
+
 def open_session(
     user: User,
     *,
@@ -53,7 +58,7 @@ def open_session(
         name_id_format=at_idp.name_id_format if at_idp else "",
         session_index=(at_idp.session_index or "") if at_idp else "",
         address=browser.address if browser else None,
-        agent=browser.agent[:200] if browser else "",
+        agent=shown_agent(browser.agent) if browser else "",
         created_at=now,
         last_seen_at=now,
         confirmed_at=confirmed_at,

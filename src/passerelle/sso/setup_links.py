@@ -51,6 +51,16 @@ def revoke_link(connection: SamlConnection, *, actor: Actor, now: datetime) -> N
         _note(connection, EventName.SETUP_LINK_REVOKED, actor, now)
 
 
+def end_links(connection: SamlConnection) -> None:
+    """The connection is on: who set it up from outside is done, even if it goes off again."""
+    SetupLink.objects.filter(connection=connection).delete()
+
+
+def still_holds(link: SetupLink, *, now: datetime) -> bool:
+    """Whether a link holds now, asked within the transaction that relies on it."""
+    return _usable(now).filter(id=link.id).exists()
+
+
 def unopened_link(token: str, *, now: datetime) -> SetupLink | None:
     return _usable(now).filter(token_digest=digest(token), opened_at=None).first()
 

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_GET, require_POST
 from passerelle.dashboard.access import by, signed_in_only
 from passerelle.dashboard.browsers import described
 from passerelle.dashboard.confirm import confirmed_only
-from passerelle.dashboard.cookies import replace_session
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
 from passerelle.dashboard.pictures import picture_of
@@ -24,7 +23,6 @@ from passerelle.sso.addresses import client_address
 from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.password_rules import password_problem, reuse_problem, set_password
 from passerelle.sso.passwords import TooBusy, TooManyAttempts, a_place_for_hashing, confirm
-from passerelle.sso.sessions import Browser, open_session
 from passerelle.sso.tokens import digest
 
 MAX_NAME = 150
@@ -122,8 +120,9 @@ def password(request: PageRequest) -> HttpResponse:
     """Change one's own password; every other session ends, and this one goes on."""
     user, now = _person(request), timezone.now()
     typed, current = request.POST.get("password", ""), request.POST.get("current", "")
-    if not user.password.startswith("argon2"):
+    if not user.password.startswith("argon2") or not may_use_password(user):
         return redirect("/account/")
+    here = _this_browser(request)
     try:
         if not confirm(user, current, address=client_address(request), now=now):
             return _password_problem(request, _("This is not your password."))
@@ -131,19 +130,13 @@ def password(request: PageRequest) -> HttpResponse:
         if not problem:
             with a_place_for_hashing():
                 problem = reuse_problem(user, typed)
-                if not problem:
-                    set_password(user, typed, now=now)
+                if not problem and not set_password(user, typed, kept_session=here, now=now):
+                    problem = _("The password was changed elsewhere in the meantime.")
     except TooManyAttempts:
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
     except TooBusy as error:
         return overloaded(error)
-    if problem:
-        return _password_problem(request, problem)
-    response = redirect("/account/?done=password")
-    browser = Browser(client_address(request), request.headers.get("User-Agent", ""))
-    key = open_session(user, connection=None, now=now, browser=browser, confirmed_at=now)
-    replace_session(request, response, key)
-    return response
+    return _password_problem(request, problem) if problem else redirect("/account/?done=password")
 
 
 def _password_problem(request: PageRequest, problem: str) -> HttpResponse:

@@ -4,11 +4,11 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from passerelle.dashboard.access import administrators_only
+from passerelle.dashboard.access import signed_in_only
 from passerelle.dashboard.middleware import PageRequest
 
 
 @require_GET
-@administrators_only
+@signed_in_only
 def confirmed(request: PageRequest) -> HttpResponse:
     return render(request, "confirmed.html")

@@ -16,13 +16,15 @@ from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.connection_form import GuideForm
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.security_form import LACKING
-from passerelle.dashboard.security_save import free_slug, save_connection
+from passerelle.dashboard.security_save import free_slug, save_guide
 from passerelle.dashboard.views.trials import last_trial, leave_for_trial
+from passerelle.directory.models import Company
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import addresses_of, locked, missing_for_sign_in
 from passerelle.sso.guides import ACS, ENTITY_ID, GUIDES, HINTS, LOGOUT, METADATA
 from passerelle.sso.models import SamlConnection, SetupLink
-from passerelle.sso.setup_links import SwitchedOn, make_link, revoke_link
+from passerelle.sso.setup_links import SwitchedOn, end_links, make_link, revoke_link
+from passerelle.sso.tokens import digest
 
 _OURS = (ACS, ENTITY_ID, METADATA, LOGOUT)
 
@@ -45,6 +47,7 @@ def choose(request: PageRequest) -> HttpResponse:
 @transaction.atomic
 def _draft(request: PageRequest, product: str) -> SamlConnection:
     company = company_of(request)
+    Company.objects.select_for_update().get(id=company.id)
     # One for each product: pressing the button again goes on where one stopped.
     unfinished = company.connections.filter(enabled=False, product=product, idp_entity_id="")
     if (found := unfinished.first()) is not None:
@@ -78,22 +81,36 @@ def guide(request: PageRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         form = guide_form(request, connection)
         if form.is_valid():
-            save_connection(form, **by(request))
+            save_guide(form, **by(request))
             return redirect(f"/settings/connect/{slug}/?done=saved#test")
         return render(request, "connect.html", _context(form, request), status=422)
     form = guide_form(request, connection)
     return render(request, "connect.html", _context(form, request))
 
 
-def guide_form(request: Any, connection: SamlConnection) -> GuideForm:
+def guide_form(request: Any, connection: SamlConnection, *, by_link: bool = False) -> GuideForm:
     sent: dict[str, Any] = (
         {"data": request.POST, "files": request.FILES}
         if request.method == "POST"
         else {"initial": GuideForm.current_connection(connection)}
     )
-    form = GuideForm(connection.company, connection, now=timezone.now(), **sent)
+    form = GuideForm(connection.company, connection, now=timezone.now(), by_link=by_link, **sent)
     form.upload_too_large = getattr(request, "upload_too_large", False)
     return form
+
+
+def shown_digest(connection: SamlConnection) -> str:
+    """Of all that switching a connection on makes people trust, as it is now."""
+    fingerprints = connection.certificates.order_by("fingerprint").values_list(
+        "fingerprint", flat=True
+    )
+    parts = (
+        connection.idp_entity_id,
+        connection.target_url,
+        connection.metadata_url,
+        *fingerprints,
+    )
+    return digest("\0".join(parts))
 
 
 def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
@@ -115,7 +132,8 @@ def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
         ],
         "ours": ours,
         "lacking": [LACKING[one] for one in lacking],
-        "trial": last_trial(connection),
+        "trial": last_trial(connection, by_setup_link=by_setup_link),
+        "shown": shown_digest(connection),
         "now": form.now,
         "base": "/setup/" if by_setup_link else f"/settings/connect/{connection.slug}/",
         "by_setup_link": by_setup_link,
@@ -154,12 +172,15 @@ def switch_on(request: PageRequest, slug: str) -> HttpResponse:
         lacking = missing_for_sign_in(connection, connection.certificates.count())
         if lacking:
             return redirect(f"/settings/connect/{slug}/#values")
+        if request.POST.get("shown") != shown_digest(connection):
+            # Somebody with a set-up link has saved other values since this page was made.
+            return redirect(f"/settings/connect/{slug}/?done=other#values")
         if not connection.enabled:
             connection.enabled = True
             connection.save(update_fields=["enabled"])
             connection.company.version += 1
             connection.company.save(update_fields=["version"])
-            revoke_link(connection, **by(request))
+            end_links(connection)
             changes = {"saml.enabled": [False, True]}
             entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
             record([entry], company_id=connection.company_id, **by(request))

@@ -121,33 +121,51 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
     if user is None:
         problem = _("E-mail address and password do not match an account that can sign in here.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=422)
-    if not may_use_password(user):
-        reason = "password_not_allowed"
-        keep_password_attempt(company, user=user, reason=reason, address=address, now=now)
-        problem = _("Your company lets you in by single sign-on only: use the button above.")
-        return _door(request, company, next_path, typed=typed, problem=problem, status=403)
     return enter(request, user, next_path)
 
 
 def enter(request: PageRequest, user: User, next_path: str) -> HttpResponse:
-    """In, for somebody whose password was right; by another page where more is asked."""
+    """In, for somebody whose password was right; by another page where more is asked.
+
+    Every way in by password comes through here or through `go_in`, and so past every bar.
+    """
+    if barred := barred_from_password(request, user):
+        return barred
     now = timezone.now()
-    if is_expired(user, now=now):
-        # The password has just shown who it is: the link goes to them and to nobody else.
-        return redirect(reset_path(user) + "?expired")
     if second_factor.is_asked(user, request.COOKIES.get(settings.DEVICE_COOKIE), now=now):
-        response = redirect("/login/code/")
+        response: HttpResponse = redirect("/login/code/")
         token = second_factor.begin(user, next_path=next_path, now=now)
         lifetime = round(second_factor.LIFETIME.total_seconds())
         set_cookie(response, settings.SECOND_STEP_COOKIE, token, max_age=lifetime)
         return response
-    return open_by_password(request, user, next_path)
+    return go_in(request, user, next_path)
 
 
-def open_by_password(request: PageRequest, user: User, next_path: str) -> HttpResponse:
-    """Open the session: nothing more is asked."""
-    record_entry(user, address=client_address(request), now=timezone.now())
+def go_in(request: PageRequest, user: User, next_path: str) -> HttpResponse:
+    """Open the session for somebody who has shown all that is asked; an old password goes first."""
+    if barred := barred_from_password(request, user):
+        return barred
+    now = timezone.now()
+    if is_expired(user, now=now):
+        # Both factors have just shown who it is: the link goes to them and to nobody else.
+        return redirect(reset_path(user) + "?expired")
+    record_entry(user, address=client_address(request), now=now)
     return _open(request, user, next_path)
+
+
+def barred_from_password(request: PageRequest, user: User) -> HttpResponse | None:
+    """The page for somebody who may not enter by password, or not from here."""
+    company, address, now = user.company, client_address(request), timezone.now()
+    if company.ip_allowlist and not is_within(address, company.ip_allowlist):
+        reason = "address_not_allowed"
+        text = _("You cannot sign in from this network. Use your company's network or its VPN.")
+    elif not may_use_password(user):
+        reason = "password_not_allowed"
+        text = _("Your company lets you in by single sign-on only: use the button above.")
+    else:
+        return None
+    keep_password_attempt(company, user=user, reason=reason, address=address, now=now)
+    return _door(request, company, "", typed=user.email, problem=text, status=403)
 
 
 def _open(request: PageRequest, user: User, next_path: str) -> HttpResponse:
@@ -183,6 +201,8 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
         user = activation_user(user_id, token)
     except signing.BadSignature:
         return render(request, "activation_ended.html", status=410)
+    if barred := barred_from_password(request, user):
+        return barred
     problem = ""
     if request.method == "POST":
         password = request.POST.get("password", "")

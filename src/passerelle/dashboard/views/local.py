@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -14,9 +15,9 @@ from django.views.decorators.http import require_http_methods
 from passerelle.dashboard.cookies import delete_cookie, set_cookie
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.pictures import picture_of
-from passerelle.dashboard.views.door import open_by_password
+from passerelle.dashboard.views.door import barred_from_password, go_in
 from passerelle.dashboard.views.errors import overloaded
-from passerelle.directory.models import Company
+from passerelle.directory.models import Company, User
 from passerelle.provisioning import parse_email
 from passerelle.sso import second_factor
 from passerelle.sso.addresses import client_address, network_of
@@ -35,7 +36,7 @@ from passerelle.sso.passwords import TooBusy, TooManyAttempts, a_place_for_hashi
 from passerelle.sso.traces import keep_password_attempt
 
 MAX_LETTERS = 5
-"""Letters to one address within ten minutes, and twenty times as many from one network."""
+"""Letters to one address within ten minutes that one network can cause; four times that in all."""
 MAX_EMERGENCY = 20
 
 
@@ -47,13 +48,15 @@ def second_step(request: PageRequest) -> HttpResponse:
     )
     if step is None:
         return render(request, "second_step_ended.html", status=410)
+    if barred := barred_from_password(request, step.user):
+        return barred
     if not second_factor.has_app(step.user):
         return _set_up(request, step)
     problem = ""
     if request.method == "POST":
         try:
             if second_factor.check_code(step.user, _code(request), now=timezone.now()):
-                return _through(request, step, open_by_password(request, step.user, step.next))
+                return _through(request, step, go_in(request, step.user, step.next))
             problem = _wrong(request, step)
         except TooManyAttempts:
             problem = _("Too many failed attempts. Wait ten minutes, then try again.")
@@ -91,14 +94,17 @@ def _through(request: PageRequest, step: SecondStep, response: HttpResponse) -> 
 def _set_up(request: PageRequest, step: SecondStep) -> HttpResponse:
     secret, problem = second_factor.new_secret(step), ""
     if request.method == "POST":
-        codes = second_factor.set_up(step.user, secret, _code(request), now=timezone.now())
+        try:
+            codes = _codes_of(request, step, secret)
+        except TooManyAttempts:
+            codes, problem = None, _("Too many failed attempts. Wait ten minutes, then try again.")
         if codes is not None:
-            opened = open_by_password(request, step.user, step.next)
-            shown = {"codes": codes, "next": opened["Location"]}
+            opened = go_in(request, step.user, step.next)
+            shown = {"codes": codes, "next": opened.get("Location", "/")}
             page = render(request, "recovery_codes.html", shown)
             page.cookies.update(opened.cookies)
             return _through(request, step, page)
-        problem = _wrong(request, step)
+        problem = problem or _wrong(request, step)
     context = {
         "user": step.user,
         "company": step.user.company,
@@ -107,6 +113,19 @@ def _set_up(request: PageRequest, step: SecondStep) -> HttpResponse:
         "problem": problem,
     }
     return render(request, "second_step_set_up.html", context, status=422 if problem else 200)
+
+
+@transaction.atomic
+def _codes_of(request: PageRequest, step: SecondStep, secret: str) -> list[str] | None:
+    """Set the app up if the code is right, once however often it is sent at the same time."""
+    second_factor.count_guess(step.user, now=timezone.now())
+    User.objects.select_for_update().get(id=step.user_id)
+    if not SecondStep.objects.filter(id=step.id).exists():
+        return None
+    codes = second_factor.set_up(step.user, secret, _code(request), now=timezone.now())
+    if codes is not None:
+        SecondStep.objects.filter(id=step.id).delete()
+    return codes
 
 
 @require_http_methods(["GET", "POST"])
@@ -120,9 +139,12 @@ def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
         if address is None:
             context |= {"problem": _("Enter an e-mail address, such as ada@acme.example.")}
             return render(request, "forgot.html", {**context, "typed": typed}, status=422)
-        letters = count_failure("reset", f"{company.id}\0{address.key}", now=now)
-        others = count_failure("resets", network, now=now)
-        if letters <= MAX_LETTERS and others <= MAX_LETTERS * 20:
+        # The network first: whoever asks too much uses up nobody else's letters.
+        if (
+            count_failure("resets", network, now=now) <= MAX_LETTERS * 4
+            and count_failure("reset", f"{company.id}\0{address.key}\0{network}", now=now)
+            <= MAX_LETTERS
+        ):
             put_down(
                 "password_reset",
                 company,

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from passerelle.dashboard.access import By, administrators_only, by, company_of
+from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
 from passerelle.dashboard.views.workspaces import name_problem
@@ -27,6 +28,7 @@ SHOWN = 50
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
+@confirmed_only
 def permission_set_list(request: PageRequest) -> HttpResponse:
     """The permission sets with what each allows, and a form for a new one."""
     company = company_of(request)
@@ -56,6 +58,7 @@ def permission_set_list(request: PageRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
+@confirmed_only
 def permission_set_page(request: PageRequest, row_id: UUID) -> HttpResponse:
     """What it allows, who has it, and what a change means before it is saved."""
     company = company_of(request)

@@ -22,6 +22,7 @@ def _back(row: SignIn, done: str = "") -> HttpResponse:
 
 @require_POST
 @administrators_only
+@confirmed_only
 def approve_newcomer(request: PageRequest, reference: str) -> HttpResponse:
     """Let the newcomer of this sign-in in."""
     row = find_sign_in(company_of(request), reference)

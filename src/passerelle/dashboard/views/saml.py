@@ -117,8 +117,13 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _after_trial(request: HttpRequest, slug: str, answer: AnswersTrial) -> HttpResponse:
     """To the result, which only those see who may test this connection."""
-    trial = answer_trial(slug, answer, address=client_address(request), now=timezone.now())
+    now, address = timezone.now(), client_address(request)
+    trial = answer_trial(slug, answer, address=address, now=now)
     if trial is None:
+        # An address where nothing is stays one.
+        find_connection(slug)
+        if count_failure("callback", network_of(address), now=now) > MAX_FAILURES:
+            return _too_many(request)
         context = {
             "title": _("This test is over"),
             "text": _("It was answered already, or took longer than 15 minutes. Start it again."),

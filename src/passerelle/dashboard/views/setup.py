@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from passerelle.audit.record import Actor
 from passerelle.dashboard.connection_form import GuideForm
 from passerelle.dashboard.cookies import delete_cookie, set_cookie
-from passerelle.dashboard.security_save import save_connection
+from passerelle.dashboard.security_save import LinkEnded, save_guide
 from passerelle.dashboard.views.connect import guide_context, guide_form
 from passerelle.dashboard.views.trials import leave_for_trial, trial_context
 from passerelle.sso.addresses import client_address, network_of
@@ -75,10 +75,13 @@ def holders_only(view: View) -> View:
 @require_http_methods(["GET", "POST"])
 @holders_only
 def guide(request: HttpRequest, link: SetupLink) -> HttpResponse:
-    form = guide_form(request, link.connection)
+    form = guide_form(request, link.connection, by_link=True)
     if request.method == "POST" and form.is_valid():
         actor = Actor(ACTOR_KIND, f"made by {link.made_by}")
-        save_connection(form, actor=actor, now=timezone.now())
+        try:
+            save_guide(form, actor=actor, link=link, now=timezone.now())
+        except LinkEnded:
+            return _ended(request, 404)
         return redirect("/setup/?done=saved#test")
     context = {
         **guide_context(form, by_setup_link=True),

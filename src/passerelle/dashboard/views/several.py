@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from passerelle.dashboard.access import By, administrators_only, by, company_of
+from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import SIZE, identifier
 from passerelle.directory import actions
@@ -137,6 +138,7 @@ def _people(chosen: Chosen) -> list[tuple[User, bool]]:
 
 @require_POST
 @administrators_only
+@confirmed_only
 def do(request: PageRequest) -> HttpResponse:
     """All of it in one transaction, or nothing where one of them cannot be."""
     chosen = _chosen(company_of(request), request.POST)

@@ -19,6 +19,7 @@ from passerelle.dashboard.views.security import chosen_connection, settings_cont
 from passerelle.dashboard.views.sign_ins import explained_attempt
 from passerelle.directory.models import Company
 from passerelle.saml.consoles import CONSOLES, console_of
+from passerelle.sso.addresses import client_address
 from passerelle.sso.connections import NO_CONNECTION, missing_for_sign_in
 from passerelle.sso.models import SamlConnection, Trial
 from passerelle.sso.trials import request_of, start_trial
@@ -32,6 +33,7 @@ def start(request: PageRequest) -> HttpResponse:
     connection = chosen_connection(request, company)
     form = SecurityForm(company, connection, now=now, data=request.POST, files=request.FILES)
     form.upload_too_large = getattr(request, "upload_too_large", False)
+    form.client_address = client_address(request)
     if not form.is_valid() or not _is_complete(form):
         return render(request, "security.html", settings_context(form, request), status=422)
     return leave_for_trial(request, form.draft, form.changed_company())
@@ -99,7 +101,9 @@ def _back(connection: SamlConnection | None, *, by_setup_link: bool) -> str:
     return f"/settings/{page}{connection.slug}" + ("" if connection.enabled else "/")
 
 
-def last_trial(connection: SamlConnection) -> Trial | None:
-    """The newest answered test of a connection as it is saved now."""
+def last_trial(connection: SamlConnection, *, by_setup_link: bool) -> Trial | None:
+    """The newest answered test of a connection; who came by link sees only those made by link."""
     answered = Trial.objects.filter(connection=connection, answered_at__isnull=False)
+    if by_setup_link:
+        answered = answered.filter(by_setup_link=True)
     return answered.order_by("-answered_at").first()

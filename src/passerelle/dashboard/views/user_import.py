@@ -3,20 +3,22 @@
 from typing import Any
 
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.dashboard.people_file import COLUMNS, Unreadable, carry_out, read_people
+from passerelle.dashboard.people_file import COLUMNS, Line, Unreadable, carry_out, read_people
 
 MAX_BYTES = 1024 * 1024
 
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
-def import_page(request: PageRequest) -> HttpResponse:
+def import_page(request: PageRequest) -> HttpResponseBase:
     """First what each line would do; the same lines are sent again to carry it out."""
     context: dict[str, Any] = {"columns": ", ".join(COLUMNS)}
     if request.method != "POST":
@@ -34,8 +36,14 @@ def import_page(request: PageRequest) -> HttpResponse:
         "content": content.decode("utf-8-sig", "replace"),
     }
     if "confirmed" in request.POST:
-        invited, given = carry_out(company, lines, by(request))
-        context |= {"done": True, "invited": invited, "given": given}
+        return _carry_out(request, lines, context)
+    return render(request, "user_import.html", context)
+
+
+@confirmed_only
+def _carry_out(request: PageRequest, lines: list[Line], context: dict[str, Any]) -> HttpResponse:
+    invited, given = carry_out(company_of(request), lines, by(request))
+    context |= {"done": True, "invited": invited, "given": given}
     return render(request, "user_import.html", context)
 
 

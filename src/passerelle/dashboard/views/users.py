@@ -4,7 +4,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse
-from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -22,6 +21,7 @@ from passerelle.directory import actions
 from passerelle.directory.models import User
 from passerelle.provisioning import parse_email
 from passerelle.sso import second_factor
+from passerelle.sso.confirmation import is_recent
 from passerelle.sso.letters import can_send, send_invitation
 from passerelle.sso.password_rules import activation_path, may_activate
 
@@ -30,6 +30,7 @@ RECENT = 20
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
+@confirmed_only
 def invite(request: PageRequest) -> HttpResponse:
     """An account that waits; its link is shown once, to be handed over."""
     company = company_of(request)
@@ -89,15 +90,24 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "has_app": second_factor.has_app(user),
         "has_password": user.password.startswith("argon2"),
         "mailed": can_send(),
-        "link": request.build_absolute_uri(link) if link and may_activate(user) else "",
+        "waits": bool(link) and may_activate(user),
+        # Whoever has the link becomes the user: it is shown to who has shown who they are.
+        "link": request.build_absolute_uri(link)
+        if link and may_activate(user) and _is_confirmed(request)
+        else "",
         "is_self": request.person is not None and request.person.id == user.id,
         "done": DONE.get(done, ""),
         "problem": problem,
     }
 
 
+def _is_confirmed(request: PageRequest) -> bool:
+    return request.session_row is not None and is_recent(request.session_row, now=timezone.now())
+
+
 @require_http_methods(["GET", "POST"])
 @administrators_only
+@confirmed_only
 def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     """Ask first, on a page of its own that says what will be lost; then do it."""
     user = _user(request, user_id)
@@ -130,48 +140,53 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
 
 @require_POST
 @administrators_only
-def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponseBase:
+@confirmed_only
+def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     """What can be undone at once is done at once."""
     user = _user(request, user_id)
-    if verb == "reinstate" and user.status == User.Status.SUSPENDED:
-        actions.reinstate(user, **by(request))
-    elif verb == "approve":
-        actions.approve(user, **by(request))
-    elif verb == "promote":
-        return _promote(request, user)
-    elif verb == "sign-out":
-        actions.end_sessions(user, **by(request))
-    elif verb in ("break-glass", "reset-factor", "test-sso"):
+    if verb in ("break-glass", "reset-factor", "test-sso"):
         return _entry(request, user, verb)
-    elif verb == "end-session":
-        actions.end_one_session(user, typed(request.POST.get("session", "")), **by(request))
-    elif verb == "give":
+    if verb == "give":
         return _give(request, user)
-    elif verb == "withdraw":
-        row = user.memberships.filter(id=identifier(request.POST.get("membership", ""))).first()
-        if row is not None:
-            actions.withdraw_membership(row, **by(request))
-    else:
+    if verb == "show-link":
+        # Asked for who they are, if that was long ago: now the page shows it.
+        return redirect(f"/settings/users/{user.id}/")
+    if not _done(request, user, verb):
         raise Http404
     return redirect(f"/settings/users/{user.id}/?done={verb}")
 
 
-@confirmed_only
+def _done(request: PageRequest, user: User, verb: str) -> bool:
+    """Carry a verb out; false where there is none of this name."""
+    who = by(request)
+    if verb == "reinstate":
+        if user.status == User.Status.SUSPENDED:
+            actions.reinstate(user, **who)
+    elif verb == "approve":
+        actions.approve(user, **who)
+    elif verb == "promote":
+        actions.set_administrator(user, True, **who)
+    elif verb == "sign-out":
+        actions.end_sessions(user, **who)
+    elif verb == "end-session":
+        actions.end_one_session(user, typed(request.POST.get("session", "")), **who)
+    elif verb == "withdraw":
+        row = user.memberships.filter(id=identifier(request.POST.get("membership", ""))).first()
+        if row is not None:
+            actions.withdraw_membership(row, **who)
+    else:
+        return False
+    return True
+
+
 def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
     """How somebody may enter."""
     if verb == "reset-factor":
         second_factor.reset(user, **by(request))
-    elif verb == "break-glass":
-        actions.set_flag(user, "breaks_glass", not user.breaks_glass, **by(request))
     else:
-        actions.set_flag(user, "tests_sso", not user.tests_sso, **by(request))
+        name = "breaks_glass" if verb == "break-glass" else "tests_sso"
+        actions.set_flag(user, name, request.POST.get("value") == "on", **by(request))
     return redirect(f"/settings/users/{user.id}/?done={verb}")
-
-
-@confirmed_only
-def _promote(request: PageRequest, user: User) -> HttpResponse:
-    actions.set_administrator(user, True, **by(request))
-    return redirect(f"/settings/users/{user.id}/?done=promote")
 
 
 def _give(request: PageRequest, user: User) -> HttpResponse:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from passerelle.dashboard.access import By, administrators_only, by, company_of
+from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
 from passerelle.directory.models import Workspace
@@ -26,6 +27,7 @@ MAX_NAME = 150
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
+@confirmed_only
 def workspace_list(request: PageRequest) -> HttpResponse:
     """The workspaces with how many people each has, and a form for a new one."""
     company = company_of(request)
@@ -50,6 +52,7 @@ def workspace_list(request: PageRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
+@confirmed_only
 def workspace_page(request: PageRequest, row_id: UUID) -> HttpResponse:
     """Rename it, or delete it where nothing uses it any more."""
     company = company_of(request)

@@ -132,6 +132,8 @@ class Domain(models.Model):
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="domains")
     name = models.CharField(max_length=253)
     verified_at = models.DateTimeField(null=True, blank=True)
+    # By its DNS, and not by the operator's word: the configuration file does not take it back.
+    is_proved = models.BooleanField(default=False)
     # The connection for people with an address of this domain, where a company has several.
     connection = models.ForeignKey(
         "sso.SamlConnection",

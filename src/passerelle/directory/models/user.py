@@ -34,6 +34,8 @@ class User(AbstractBaseUser):
     first_name = models.CharField(max_length=150, blank=True)
     last_name = models.CharField(max_length=150, blank=True)
     status = models.CharField(max_length=10, choices=Status.choices)
+    # What a suspended account was before: reinstating approves nobody.
+    status_before = models.CharField(max_length=10, blank=True)
     provisioned_by = models.CharField(max_length=10, choices=Origin.choices)
     is_administrator = models.BooleanField(default=False)
     # Enters by password even where single sign-on alone is allowed.

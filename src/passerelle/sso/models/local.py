@@ -59,12 +59,13 @@ class TrustedDevice(OfUser):
 class SecondStep(OfUser):
     """Somebody whose password was right and who has not shown the second factor yet."""
 
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="second_steps")
     digest = models.CharField(max_length=64, unique=True)
+    # Of the password that was right: with another one, the step is worth nothing.
+    password_digest = models.CharField(max_length=64)
     next = models.CharField(max_length=2000, blank=True)
     # A new authenticator app that is being set up, sealed for this row.
     sealed_secret = models.TextField(blank=True)
-    failures = models.PositiveSmallIntegerField(default=0)
     expires_at = models.DateTimeField(db_index=True)
 
 

@@ -27,6 +27,8 @@ class SamlConnection(models.Model):
     idp_initiated = models.BooleanField(default=False)
     last_success_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
+    # Since when what is trusted here is as it is now: who came before came another way.
+    trusted_since = models.DateTimeField(null=True, blank=True)
     # The product behind it, where somebody said so: the set-up guide speaks that console's words.
     product = models.CharField(max_length=20, blank=True)
 
