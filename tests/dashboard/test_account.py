@@ -148,3 +148,30 @@ def test_where_a_session_was_opened_is_kept(connection):
     session = Session.objects.get()
     assert session.address == "127.0.0.1"
     assert "Firefox, Linux" in browser.get(PAGE).content.decode()
+
+
+def test_an_administrator_finds_what_waits_on_the_dashboard(acme, connection):
+    alice = Browser().enter(make_administrator(acme))
+    make_user(acme, "new@acme.example", status="pending")
+    Browser().sign_in(connection, fault="expired")
+    page = alice.get("/").content.decode()
+    assert "You administer Acme" in page
+    assert "1 person waits for your decision" in page
+    assert "1 sign-in refused in the last 24 hours" in page
+    assert "You belong to no workspace" not in page
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("/account/app/", "/account/"),
+        ("/account/password/", "/account/"),
+        ("/settings/users/several/", "/settings/users/"),
+        ("/settings/enforcement/codes/", "/settings/enforcement/"),
+        ("/settings/connect/acme/link/", "/settings/connect/acme/"),
+    ],
+)
+def test_switching_the_language_where_a_button_led_comes_back_to_the_page(acme, path, page):
+    alice = Browser().enter(make_administrator(acme))
+    back = alice.post("/language/", {"language": "fr", "next": path})
+    assert alice.get(back["Location"])["Location"] == page

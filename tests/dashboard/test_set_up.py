@@ -239,3 +239,10 @@ def test_another_company_and_a_member_reach_neither_guide_nor_link(acme, alice, 
         assert mallory.post(f"{GUIDE}{way}").status_code == 404
         assert member.post(f"{GUIDE}{way}").status_code == 403
     assert member.post(CHOOSE, {"product": "okta"}).status_code == 403
+
+
+def test_a_connection_that_is_off_is_deleted_and_one_that_is_on_is_not(acme, alice):
+    choose(alice)
+    assert alice.post(f"{GUIDE}delete/")["Location"].endswith("done=deleted")
+    alice.post("/settings/connect/acme/delete/")
+    assert list(acme.connections.values_list("slug", flat=True)) == ["acme"]

@@ -41,6 +41,7 @@ class EventName(StrEnum):
     METADATA_ACCEPTED = "connection:metadata_accepted"
     METADATA_DISMISSED = "connection:metadata_dismissed"
     CERTIFICATE_ACCEPTED = "connection:certificate_accepted"
+    CONNECTION_DELETED = "connection:deleted"
     SETUP_LINK_MADE = "connection:setup_link_made"
     SETUP_LINK_OPENED = "connection:setup_link_opened"
     SETUP_LINK_FINISHED = "connection:setup_link_finished"

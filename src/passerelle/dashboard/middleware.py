@@ -1,11 +1,12 @@
 """Who is asking: the session of the browser, and with it the user and their company."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
 from passerelle.dashboard.views.errors import overloaded
@@ -37,7 +38,20 @@ class SessionMiddleware:
                 return overloaded(error)
             if session and _may_come_from_here(request, session.user.company):
                 request.person, request.session_row = session.user, session
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
+            return _page_of_action(request) or response
+        return response
+
+
+def _page_of_action(request: HttpRequest) -> HttpResponse | None:
+    """Somebody came by GET to where a button leads: the page that has the button.
+
+    A reload, a switch of language or a copied address does that; nothing is done by it.
+    """
+    if not request.path.startswith(("/settings/", "/account/", "/setup/")):
+        return None
+    return HttpResponseRedirect(request.path.rstrip("/").rpartition("/")[0] + "/")
 
 
 def _may_come_from_here(request: HttpRequest, company: Company) -> bool:

@@ -72,7 +72,7 @@ def _read(text: str) -> Iterator[tuple[Line, dict[str, str]]]:
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     try:
-        headings = [one.strip().casefold() for one in next(reader, [])]
+        headings = [_heading(one) for one in next(reader, [])]
         if "email" not in headings:
             raise Unreadable(
                 _("The first line must name the columns, “email” among them. Known: %(columns)s.")
@@ -89,6 +89,27 @@ def _read(text: str) -> Iterator[tuple[Line, dict[str, str]]]:
             yield Line(number, row.get("email", "")[:300]), row
     except csv.Error as error:
         raise Unreadable(_("This is no CSV file: %(error)s.") % {"error": error}) from None
+
+
+_HEADINGS = {
+    "e-mail": "email",
+    "e-mail address": "email",
+    "adresse e-mail": "email",
+    "mail": "email",
+    "prénom": "first_name",
+    "first name": "first_name",
+    "nom": "last_name",
+    "last name": "last_name",
+    "espace de travail": "workspace",
+    "permission set": "permission_set",
+    "ensemble d'autorisations": "permission_set",
+}
+
+
+def _heading(text: str) -> str:
+    """The column that a heading means, in the words of usual spreadsheets."""
+    plain = text.strip().casefold().replace("’", "'")
+    return _HEADINGS.get(plain, plain)
 
 
 def _cell(text: str) -> str:

@@ -12,4 +12,4 @@ def picture_of(address: str) -> SafeString:
         # A very long name: the key below the picture does the same.
         return mark_safe("")
     # Made of squares only, by the library: nothing of the address is in its text.
-    return mark_safe(code.svg_inline(scale=5, border=2, dark="#000", light="#fff"))  # noqa: S308
+    return mark_safe(code.svg_inline(border=2, omitsize=True, dark="#000", light="#fff"))  # noqa: S308

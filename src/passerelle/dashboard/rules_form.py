@@ -1,7 +1,7 @@
 """The part of the Security settings form that is about passwords, sessions and networks."""
 
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.functional import Promise
@@ -26,7 +26,7 @@ RULES = (
 RULE_LABELS: dict[str, Promise] = {
     "password_min_length": gettext_lazy("Length of a password, at least"),
     "password_complexity": gettext_lazy("Ask for upper case, lower case, a digit and another sign"),
-    "password_reuse": gettext_lazy("Passwords that may not come back"),
+    "password_reuse": gettext_lazy("Old passwords that cannot be reused"),
     "password_expiry_days": gettext_lazy("Days until a password has to be changed"),
     "session_minutes": gettext_lazy("Minutes until an unused session ends"),
     "two_factor": gettext_lazy("Second factor with a password"),
@@ -38,6 +38,24 @@ TWO_FACTOR: dict[str, Promise] = {
 }
 
 
+class NumberField(forms.IntegerField):
+    """A whole number within limits; whatever else is typed gets the same sentence, with both."""
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(required=False)
+        self.least, self.most = least, most
+
+    def clean(self, value: Any) -> int | None:
+        try:
+            found = cast("int | None", super().clean(value))
+        except forms.ValidationError:
+            found = self.least - 1
+        if found is not None and not self.least <= found <= self.most:
+            sentence = _("Enter a whole number from %(least)s to %(most)s.")
+            raise forms.ValidationError(sentence % {"least": self.least, "most": self.most})
+        return found
+
+
 class RulesForm(forms.Form):
     """Fields of the company's own row; a form that was sent without them leaves them alone."""
 
@@ -46,11 +64,11 @@ class RulesForm(forms.Form):
     """Where whoever saves comes from: they must not shut themselves out."""
 
     rules = forms.BooleanField(required=False, widget=forms.HiddenInput)
-    password_min_length = forms.IntegerField(min_value=8, max_value=128, required=False)
+    password_min_length = NumberField(8, 128)
     password_complexity = forms.BooleanField(required=False)
-    password_reuse = forms.IntegerField(min_value=0, max_value=MAX_REUSE, required=False)
-    password_expiry_days = forms.IntegerField(min_value=0, max_value=3650, required=False)
-    session_minutes = forms.IntegerField(min_value=1, max_value=WEEK, required=False)
+    password_reuse = NumberField(0, MAX_REUSE)
+    password_expiry_days = NumberField(0, 3650)
+    session_minutes = NumberField(1, WEEK)
     two_factor = forms.ChoiceField(choices=TWO_FACTOR.items(), required=False)
     ip_allowlist = forms.CharField(max_length=10_000, required=False, widget=forms.Textarea)
 

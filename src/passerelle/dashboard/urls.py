@@ -76,6 +76,7 @@ urlpatterns = [
     path("settings/connect/<slug:slug>/trial/", connect.trial),
     path("settings/connect/<slug:slug>/switch/", connect.switch_on),
     path("settings/connect/<slug:slug>/link/", connect.link),
+    path("settings/connect/<slug:slug>/delete/", connect.delete),
     path("setup/", setup.guide),
     path("setup/trial/", setup.trial),
     path("setup/trial/<uuid:trial_id>/", setup.result),

@@ -81,6 +81,8 @@ def admit(row: SignIn, *, actor: Actor, now: datetime) -> User | None:
         user = apply_plan(decision, context)
     except Conflict:
         return None
+    # They have an account, and have not come in yet.
+    User.objects.filter(id=user.id).update(last_sign_in_at=None)
     _forget_removal(row.company, profile)
     return user
 

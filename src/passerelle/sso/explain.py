@@ -77,10 +77,7 @@ GOOGLE: dict[str, tuple[str, str]] = {
 PASSWORD: dict[str, tuple[str, str]] = {
     "password_not_allowed": (
         _("The password was right, but this person may only enter by single sign-on."),
-        _(
-            "Let them press the sign-in button, or let the account break glass, on its page under "
-            "Users."
-        ),
+        _("Let them press the sign-in button, or give them emergency access on their page."),
     ),
     "second_factor_wrong": (
         _("The password was right, the code of the second factor was not."),
@@ -92,6 +89,23 @@ PASSWORD: dict[str, tuple[str, str]] = {
     ),
 }
 EXPLAINED = {**FAILED_SAML, **REFUSED_BY_PROVISIONING, **FLOW, **GOOGLE, **PASSWORD}
+
+# For lists, where no one attempt gives the values.
+_TITLES: dict[str, str] = {
+    "status_not_success": _("The identity provider did not sign the person in."),
+    "expired": _("The assertion had expired."),
+    "not_yet_valid": _("The assertion was not valid yet."),
+    "request_expired": _("The sign-in took too long."),
+    "google_refused": _("Google sent nobody back."),
+    "google_unreachable": _("Google could not be asked, or did not accept our client."),
+    "google_token_invalid": _("What Google sent does not hold."),
+}
+
+
+def title_of(reason: str) -> str:
+    """What a reason means in general, as a sentence without values; the slug of a strange one."""
+    return _TITLES.get(reason) or EXPLAINED.get(reason, (reason, ""))[0]
+
 
 CHECK_NAMES = {
     **SAML_CHECK_NAMES,

@@ -208,3 +208,20 @@ def link(request: PageRequest, slug: str) -> HttpResponse:
         return redirect(f"/settings/connect/{slug}/")
     address = request.build_absolute_uri(f"/setup/{token}/")
     return render(request, "connect.html", {**_context(form, request), "made": address})
+
+
+@require_POST
+@administrators_only
+@confirmed_only
+def delete(request: PageRequest, slug: str) -> HttpResponse:
+    """Delete a connection that is off: what people sign in through is switched off first."""
+    with transaction.atomic():
+        connection = locked(_connection(request, slug))
+        if connection.enabled:
+            return redirect(f"/settings/connect/{slug}/")
+        entry = Entry(EventName.CONNECTION_DELETED, connection.name, {"slug": slug})
+        record([entry], company_id=connection.company_id, **by(request))
+        connection.company.version += 1
+        connection.company.save(update_fields=["version"])
+        connection.delete()
+    return redirect("/settings/connect/?done=deleted")

@@ -37,6 +37,7 @@ def _page(
     people = shut_out(company, now=now)
     context = {
         "company": company,
+        "chosen": request.POST.get("sso_enforcement") if problem else company.sso_enforcement,
         "connections": usable_connections(company),
         "may": has_come_by_sso(request.person),
         "count": people.count(),
@@ -60,6 +61,8 @@ def change(request: PageRequest) -> HttpResponse:
     wanted = request.POST.get("sso_enforcement", "")
     if wanted not in Company.Enforcement.values:
         return _page(request, problem=_("Choose one of the three steps."))
+    if wanted == company_of(request).sso_enforcement:
+        return redirect("/settings/enforcement/?done=nothing")
     try:
         codes = change_enforcement(
             company_of(request), wanted, administrator=request.person, **by(request)

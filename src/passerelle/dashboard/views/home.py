@@ -10,6 +10,7 @@ from django.utils import timezone
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.door import find_company
 from passerelle.directory.models import User
+from passerelle.sso.models import SignIn
 
 NEW_FOR = timedelta(days=1)
 
@@ -20,6 +21,7 @@ def home(request: PageRequest) -> HttpResponse:
     context = {
         "workspaces": _workspaces(request.person),
         "welcome": _welcome(request.person, timezone.now()),
+        "administers": _administers(request.person, timezone.now()),
     }
     return render(request, "home.html", context)
 
@@ -30,6 +32,19 @@ def _welcome(user: User, now: datetime) -> dict[str, object] | None:
         return None
     administrators = user.company.users.filter(is_administrator=True, status=User.Status.ACTIVE)
     return {"administrators": administrators.exclude(id=user.id).order_by("created_at")[:3]}
+
+
+def _administers(user: User, now: datetime) -> dict[str, int] | None:
+    """What waits for an administrator."""
+    if not user.is_administrator:
+        return None
+    company = user.company
+    refused = SignIn.objects.filter(company=company, outcome="refused", time__gte=now - NEW_FOR)
+    return {
+        "connections": company.connections.filter(enabled=True).count(),
+        "waiting": company.users.filter(status=User.Status.PENDING).count(),
+        "refused": refused.count(),
+    }
 
 
 def _workspaces(user: User) -> list[dict[str, object]]:

@@ -22,6 +22,7 @@ from passerelle.dashboard.security_form import (
     LABELS,
     LACKING,
     NEWCOMERS,
+    PROVISIONING,
     SecurityForm,
     early_access_sentence,
 )
@@ -115,10 +116,12 @@ def effect(request: PageRequest) -> HttpResponse:
         reads_metadata=False,
     )
     form.is_valid()
+    wrong = [str(one) for name in PROVISIONING for one in form.errors.get(name, [])]
     seen = effect_shown(company, form.changed_company(), now=now)
+    context = {"effect": seen, "effect_problems": wrong}
     if "part" in request.GET:
-        return render(request, "security/_effect.html", {"effect": seen})
-    return render(request, "security.html", {**settings_context(form, request), "effect": seen})
+        return render(request, "security/_effect.html", context)
+    return render(request, "security.html", {**settings_context(form, request), **context})
 
 
 @require_POST

@@ -22,7 +22,7 @@ from passerelle.directory.models import Company, User
 from passerelle.provisioning.describe import NOTES
 from passerelle.saml.consoles import Console, console_of
 from passerelle.saml.explain import filled
-from passerelle.sso.explain import EXPLAINED, PHRASES, Explained, explain_stored
+from passerelle.sso.explain import EXPLAINED, PHRASES, Explained, explain_stored, title_of
 from passerelle.sso.models import SignIn
 
 PAGE = 50
@@ -61,10 +61,7 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
 def chart(request: PageRequest) -> HttpResponse:
     """The last thirty days, by day and by reason."""
     found = chart_of(company_of(request), now=timezone.now())
-    reasons = [
-        (slug, _(EXPLAINED[slug][0]) if slug in EXPLAINED else slug, number)
-        for slug, number in found.reasons
-    ]
+    reasons = [(slug, _(title_of(slug)), number) for slug, number in found.reasons]
     context = {"chart": found, "last": found.days[-1], "reasons": reasons}
     return render(request, "sign_in_chart.html", context)
 

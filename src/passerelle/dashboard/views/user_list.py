@@ -63,6 +63,7 @@ def user_list(request: PageRequest) -> HttpResponse:
         "orders": {name: one.name for name, one in ORDERS.items()},
         "workspaces": company.workspaces.all(),
         "permission_sets": company.permission_sets.all(),
+        "done_count": int(done) if (done := request.GET.get("done", ""))[:6].isdecimal() else 0,
         "query": as_query(filters, sort),
         "shown": [
             (user, STATUSES[user.status], ORIGINS[user.provisioned_by]) for user in page.rows

@@ -55,20 +55,34 @@ if (form) {
   // Whom the settings would change: asked again whenever one of them does.
   const button = form.querySelector("[data-effect]");
   const effect = document.getElementById("effect");
+  let newest = 0;
   const show = async () => {
+    const asked = ++newest;
     const data = new FormData(form);
     for (const field of form.querySelectorAll("input[type=file]")) data.delete(field.name);
     effect.setAttribute("aria-busy", "true");
     try {
       const answer = await fetch(button.dataset.effect, { method: "POST", body: data });
-      if (answer.ok) effect.innerHTML = await answer.text();
+      const text = await answer.text();
+      // An answer that comes late is about what is typed no longer.
+      if (answer.ok && asked === newest) effect.innerHTML = text;
     } finally {
       effect.removeAttribute("aria-busy");
     }
   };
-  button.addEventListener("click", (event) => { event.preventDefault(); show(); });
+  button.addEventListener("click", async (event) => {
+    event.preventDefault();
+    await show();
+    effect.focus({ preventScroll: true });
+    effect.scrollIntoView({ block: "nearest" });
+  });
   button.closest(".card").addEventListener("change", show);
 }
 
 // After a refused form, and after saving, what happened is read out first.
 document.querySelector("[data-focus]")?.focus();
+
+// One box ticks every person that is shown.
+document.querySelector("[data-all]")?.addEventListener("change", (event) => {
+  for (const box of document.querySelectorAll("td.pick input")) box.checked = event.target.checked;
+});
