@@ -42,7 +42,7 @@ def test_whoever_is_refused_gets_a_reference_that_the_administrator_opens(
     page.locator("[data-copy=reference]").click()
     expect(page.locator("[data-copy=reference]")).to_have_text(words["copied"])
     enter_as_administrator(page, demo, words)
-    page.get_by_role("link", name=words["sign_ins"]).click()
+    page.get_by_role("link", name=words["sign_ins"], exact=True).click()
     look(page, f"sign-ins-{language}-{width}")
     page.get_by_role("link", name=reference).click()
     expect(page.locator(".notice.bad")).to_contain_text("audience_mismatch")
