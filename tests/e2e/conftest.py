@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +38,29 @@ def sign_ins_of(installation: Passerelle) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """`passerelle demo`, as the README says to start it."""
-    state, port = tmp_path_factory.mktemp("demo"), processes.free_port()
+    with _demo(tmp_path_factory.mktemp("demo"), "127.0.0.1") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def named_demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The same at an address with a name, which passkeys need."""
+    with _demo(tmp_path_factory.mktemp("named-demo"), "localhost") as running:
+        yield running
+
+
+@contextmanager
+def _demo(state: Path, host: str) -> Iterator[Demo]:
+    port = processes.free_port()
     server = processes.start(
-        [*COMMAND, "demo", "--bind", f"127.0.0.1:{port}", "--data", str(state / "data")],
+        [*COMMAND, "demo", "--bind", f"{host}:{port}", "--data", str(state / "data")],
         log=state / "log",
         env={"PASSERELLE_DATABASE_URL": ""},
     )
-    processes.wait_for_url(server, f"http://127.0.0.1:{port}/health/ready")
+    processes.wait_for_url(server, f"http://{host}:{port}/health/ready")
     printed = re.search(r"admin@acme\.example (\S+)", (state / "log").read_text())
     assert printed
-    yield Demo(f"http://127.0.0.1:{port}", printed[1], state)
+    yield Demo(f"http://{host}:{port}", printed[1], state)
     processes.stop(server)
 
 

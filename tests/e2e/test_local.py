@@ -141,3 +141,35 @@ def test_a_domain_is_added_and_says_what_is_missing(tab, demo: Demo, language, w
     section = page.locator("section", has_text=f"{name}.acme.example")
     section.locator("form[action$='/remove/'] button").click()
     expect(page.locator(".notice.good")).to_be_visible()
+
+
+def test_a_passkey_is_added_and_used(tab, named_demo: Demo, language, width):
+    """With the browser's own authenticator, as a fingerprint reader would be one."""
+    page, name = tab.page, f"{language}-{width}"
+    devices = page.context.new_cdp_session(page)
+    devices.send("WebAuthn.enable")
+    device = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": device})
+    slug = f"key-{name}"
+    page.goto(named_demo.make_company(slug))
+    page.locator("#password").fill(PASSWORD)
+    page.locator("main form button").first.click()
+    page.goto(named_demo.base_url + "/account/")
+    page.locator("form[action='/account/passkeys/'] button").click()
+    look(page, f"passkey-new-{name}")
+    page.locator("form[data-passkey] button").click()
+    expect(page.locator(".notice.good")).to_be_visible()
+    look(page, f"passkeys-{name}")
+    page.locator("form[action='/logout/'] button").click()
+    page.goto(f"{named_demo.base_url}/login/{slug}/?password")
+    page.locator("form[action$='/passkey/'] button").click()
+    look(page, f"passkey-sign-in-{name}")
+    page.locator("form[data-passkey] button").click()
+    page.wait_for_url(named_demo.base_url + "/")

@@ -16,6 +16,8 @@ class EventName(StrEnum):
     MEMBERSHIP_GIVEN = "membership:given"
     MEMBERSHIP_WITHDRAWN = "membership:withdrawn"
     PASSWORD_CHANGED = "user:password_changed"  # noqa: S105
+    PASSKEY_ADDED = "user:passkey_added"
+    PASSKEY_REMOVED = "user:passkey_removed"
     SECOND_FACTOR_SET = "user:second_factor_set"
     SECOND_FACTOR_RESET = "user:second_factor_reset"
     RECOVERY_CODE_USED = "user:recovery_code_used"

@@ -60,7 +60,8 @@ def serve(host: str, port: int, *, workers: int) -> None:
 
     server = Granian(
         "passerelle.config.wsgi:application",
-        address=host,
+        # The server takes numbers only.
+        address=_number_of(host),
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
@@ -76,6 +77,14 @@ def serve(host: str, port: int, *, workers: int) -> None:
     )
     _let_go_of_the_database()
     server.serve()
+
+
+def _number_of(host: str) -> str:
+    """The address of a host. Raises UsageError for a name that is not known."""
+    try:
+        return str(socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][4][0])
+    except OSError as error:
+        raise UsageError(f"--bind: {host!r} is not known here ({error})") from error
 
 
 def _let_go_of_the_database() -> None:

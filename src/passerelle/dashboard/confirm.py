@@ -20,6 +20,8 @@ from passerelle.sso.confirmation import (
     may_confirm_by_password,
 )
 from passerelle.sso.connections import usable_connections
+from passerelle.sso.enforcement import may_use_password
+from passerelle.sso.passkeys import are_possible
 from passerelle.sso.passwords import TooBusy, TooManyAttempts
 
 FIELD = "confirm_password"
@@ -66,6 +68,7 @@ def _ask(request: PageRequest, problem: str) -> HttpResponse:
         "problem": problem,
         "has_password": may_confirm_by_password(user),
         "has_app": second_factor.has_app(user),
+        "passkeys": are_possible() and user.passkeys.exists() and may_use_password(user),
         "connections": usable_connections(user.company) if user.identities.exists() else [],
         "kept": [
             (name, value)

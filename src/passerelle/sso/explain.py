@@ -79,6 +79,10 @@ PASSWORD: dict[str, tuple[str, str]] = {
         _("The password was right, but this person may only enter by single sign-on."),
         _("Let them press the sign-in button, or give them emergency access on their page."),
     ),
+    "passkey_wrong": (
+        _("The passkey belongs to no account that can sign in."),
+        _("Let the person sign in another way, and add a passkey anew under “My account”."),
+    ),
     "second_factor_wrong": (
         _("The password was right, the code of the second factor was not."),
         _("If the app or the telephone is lost, reset the second factor on the person's page."),
@@ -116,6 +120,7 @@ CHECK_NAMES = {
     "account": _("Account"),
     "password": _("Password"),
     "google": _("Google"),
+    "passkey": _("Passkey"),
 }
 PASSED = {
     **SAML_PASSED,
@@ -125,6 +130,7 @@ PASSED = {
     "account": _("The person may enter."),
     "password": _("The password is the account's."),
     "google": _("Google vouches for the person."),
+    "passkey": _("The passkey is the account's."),
 }
 
 # For the person: what happened, in plain words. Whoever can mend it sees the rest.

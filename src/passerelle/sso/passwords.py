@@ -65,11 +65,11 @@ def user_of(
     return user
 
 
-def record_entry(user: User, *, address: str | None, now: datetime) -> None:
-    """Somebody is in by password, and by whatever else was asked."""
+def record_entry(user: User, *, way: str, address: str | None, now: datetime) -> None:
+    """Somebody is in by password or passkey, and by whatever else was asked."""
     company = user.company
     User.objects.filter(id=user.id).update(last_sign_in_at=now)
-    keep_password_attempt(company, user=user, address=address, now=now)
+    keep_password_attempt(company, user=user, address=address, now=now, check=way)
     if company.sso_enforcement == Company.Enforcement.EVERYONE:
         entry = Entry(EventName.GLASS_BROKEN, user.email, {"address": address})
         actor = Actor("user", user.email)

@@ -92,10 +92,11 @@ def keep_password_attempt(
     reason: str = "",
     address: str | None,
     now: datetime,
+    check: str = "password",
 ) -> SignIn:
-    """Write the trace of a password: of `user`, whose it is, or of a stranger, who is counted."""
+    """Write the trace of a password or passkey: of `user`, or of a stranger, who is counted."""
     passed = not reason
-    check = Check("password", passed, reason=reason or None)
+    made = Check(check, passed, reason=reason or None)
     row = SignIn(
         id=uuid7(),
         company=company,
@@ -105,11 +106,11 @@ def keep_password_attempt(
         outcome=SignIn.Outcome.SIGNED_IN if passed else SignIn.Outcome.REFUSED,
         reason=reason,
         email=user.email if user else None,
-        checks=[stored(check)],
+        checks=[stored(made)],
         address=address,
     )
     if user is None:
-        return _count(row, "password")
+        return _count(row, check)
     row.save(force_insert=True)
     return row
 

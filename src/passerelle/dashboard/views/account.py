@@ -21,6 +21,7 @@ from passerelle.directory.models import Membership, User
 from passerelle.sso import second_factor
 from passerelle.sso.addresses import client_address
 from passerelle.sso.enforcement import may_use_password
+from passerelle.sso.passkeys import are_possible
 from passerelle.sso.password_rules import password_problem, reuse_problem, set_password
 from passerelle.sso.passwords import TooBusy, TooManyAttempts, a_place_for_hashing, confirm
 from passerelle.sso.tokens import digest
@@ -51,6 +52,8 @@ def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[st
         ],
         "has_password": user.password.startswith("argon2"),
         "may_use_password": may_use_password(user),
+        "passkeys": user.passkeys.order_by("-created_at") if are_possible() else [],
+        "passkeys_possible": are_possible(),
         "has_app": second_factor.has_app(user),
         "codes_left": user.recovery_codes.filter(used_at=None).count(),
         "company": user.company,

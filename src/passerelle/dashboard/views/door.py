@@ -23,6 +23,8 @@ from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.google import is_usable as google_is_usable
 from passerelle.sso.letters import can_send
 from passerelle.sso.logout import start_logout
+from passerelle.sso.models import Passkey
+from passerelle.sso.passkeys import are_possible
 from passerelle.sso.password_rules import (
     activation_user,
     is_expired,
@@ -94,6 +96,7 @@ def _door(
         "typed": typed,
         "problem": problem,
         "google": google_is_usable(company),
+        "passkeys": are_possible() and Passkey.objects.filter(company=company).exists(),
         "can_reset": can_send(),
         "enforced": company.sso_enforcement == Company.Enforcement.EVERYONE,
         "password_open": bool(typed or problem or "password" in request.GET),
@@ -141,15 +144,17 @@ def enter(request: PageRequest, user: User, next_path: str) -> HttpResponse:
     return go_in(request, user, next_path)
 
 
-def go_in(request: PageRequest, user: User, next_path: str) -> HttpResponse:
+def go_in(
+    request: PageRequest, user: User, next_path: str, *, way: str = "password"
+) -> HttpResponse:
     """Open the session for somebody who has shown all that is asked; an old password goes first."""
     if barred := barred_from_password(request, user):
         return barred
     now = timezone.now()
-    if is_expired(user, now=now):
+    if way == "password" and is_expired(user, now=now):
         # Both factors have just shown who it is: the link goes to them and to nobody else.
         return redirect(reset_path(user) + "?expired")
-    record_entry(user, address=client_address(request), now=now)
+    record_entry(user, way=way, address=client_address(request), now=now)
     return _open(request, user, next_path)
 
 

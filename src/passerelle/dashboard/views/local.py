@@ -25,6 +25,7 @@ from passerelle.sso.enforcement import undo_by_code
 from passerelle.sso.letters import can_send, put_down
 from passerelle.sso.limits import count_failure
 from passerelle.sso.models import SecondStep
+from passerelle.sso.passkeys import are_possible
 from passerelle.sso.password_rules import (
     RESET_MINUTES,
     password_problem,
@@ -60,7 +61,12 @@ def second_step(request: PageRequest) -> HttpResponse:
             problem = _wrong(request, step)
         except TooManyAttempts:
             problem = _("Too many failed attempts. Wait ten minutes, then try again.")
-    context = {"user": step.user, "company": step.user.company, "problem": problem}
+    context = {
+        "user": step.user,
+        "company": step.user.company,
+        "problem": problem,
+        "passkeys": are_possible() and step.user.passkeys.exists(),
+    }
     return render(request, "second_step.html", context, status=422 if problem else 200)
 
 

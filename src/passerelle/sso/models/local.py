@@ -38,6 +38,30 @@ class Totp(OfUser):
     last_step = models.PositiveBigIntegerField(default=0)
 
 
+class Passkey(OfUser):
+    """A key of a device or a password manager (WebAuthn)."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="passkeys")
+    credential_id = models.CharField(max_length=1400, unique=True)
+    # The attested credential data, as the authenticator gave it, in base64.
+    credential = models.TextField()
+    sign_count = models.PositiveBigIntegerField(default=0)
+    name = models.CharField(max_length=100)
+    created_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True)
+
+
+class PasskeyChallenge(models.Model):
+    """A question to an authenticator that waits for its one answer."""
+
+    token_digest = models.CharField(primary_key=True, max_length=64)
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
+    # Who adds a passkey; None where somebody signs in.
+    user = models.ForeignKey(User, null=True, on_delete=models.CASCADE, related_name="+")
+    state = models.JSONField()
+    expires_at = models.DateTimeField(db_index=True)
+
+
 class RecoveryCode(OfUser):
     """One of ten codes that stand in for a lost second factor: each once, kept as a digest."""
 

@@ -86,3 +86,39 @@ document.querySelector("[data-focus]")?.focus();
 document.querySelector("[data-all]")?.addEventListener("change", (event) => {
   for (const box of document.querySelectorAll("td.pick input")) box.checked = event.target.checked;
 });
+
+// Passkeys: what the server asks goes to the authenticator, what it answers into the form.
+const asking = document.querySelector("form[data-passkey]");
+if (asking) {
+  const bytes = (text) =>
+    Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (one) => one.charCodeAt(0));
+  const text = (buffer) =>
+    btoa(String.fromCharCode(...new Uint8Array(buffer)))
+      .replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+  const options = JSON.parse(asking.dataset.options).publicKey;
+  options.challenge = bytes(options.challenge);
+  if (options.user) options.user.id = bytes(options.user.id);
+  for (const list of ["excludeCredentials", "allowCredentials"]) {
+    for (const one of options[list] ?? []) one.id = bytes(one.id);
+  }
+  const written = (made) => {
+    const response = { clientDataJSON: text(made.response.clientDataJSON) };
+    for (const part of ["attestationObject", "authenticatorData", "signature", "userHandle"]) {
+      if (made.response[part]) response[part] = text(made.response[part]);
+    }
+    return { id: made.id, rawId: text(made.rawId), type: made.type, response,
+      clientExtensionResults: made.getClientExtensionResults() };
+  };
+  asking.addEventListener("submit", async (event) => {
+    if (asking.elements.response.value) return;
+    event.preventDefault();
+    document.querySelector("[data-failed]").hidden = true;
+    try {
+      const made = await navigator.credentials[asking.dataset.passkey]({ publicKey: options });
+      asking.elements.response.value = JSON.stringify(written(made));
+      asking.submit();
+    } catch {
+      document.querySelector("[data-failed]").hidden = false;
+    }
+  });
+}
