@@ -12,6 +12,7 @@ from tests.world import make_administrator, make_company, make_user
 SOURCE = Path(passerelle.__file__).parent
 NOBODY = "00000000-0000-7000-8000-000000000000"
 SETTINGS_PAGES = [
+    "/settings/delivery/",
     "/settings/domains/",
     "/settings/events.csv",
     "/settings/enforcement/",
@@ -47,6 +48,8 @@ SETTINGS_ACTIONS = [
     "/settings/security/effect/",
     "/settings/users/several/",
     "/settings/enforcement/change/",
+    "/settings/delivery/webhook/",
+    "/settings/delivery/webhook/test/",
     f"/settings/domains/{NOBODY}/prove/",
     f"/settings/domains/{NOBODY}/remove/",
     "/settings/enforcement/codes/",

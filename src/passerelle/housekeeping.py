@@ -13,6 +13,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from passerelle.audit.chain import seal
+from passerelle.sso.delivery import deliver_all
 from passerelle.sso.follow import follow_all
 from passerelle.sso.letters import KEPT as LETTERS_KEPT
 from passerelle.sso.letters import send_letters
@@ -97,6 +98,7 @@ def start() -> None:
         ("metadata", MINUTE, follow_all),
         ("notices", MINUTE, send_notices),
         ("letters", SEND_EVERY, send_letters),
+        ("events", MINUTE, deliver_all),
     ):
         keeper = threading.Thread(target=_keep, args=(name, every, job), name=name, daemon=True)
         keeper.start()

@@ -133,6 +133,8 @@ def test_single_sign_on_alone_and_the_way_back(tab, demo: Demo, language, width)
 def test_a_domain_is_added_and_says_what_is_missing(tab, demo: Demo, language, width):
     page, name = tab.page, f"{language}-{width}"
     enter_as_administrator(page, demo, WORDS[language])
+    page.goto(demo.base_url + "/settings/delivery/")
+    look(page, f"delivery-{name}")
     page.goto(demo.base_url + "/settings/domains/")
     page.locator("#name").fill(f"{name}.acme.example")
     page.locator("main form button").last.click()

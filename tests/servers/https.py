@@ -31,6 +31,8 @@ class HttpsServer:
     drips: dict[str, float] = field(default_factory=dict)
     """Seconds between the letters of a header that never ends."""
     asked: list[str] = field(default_factory=list)
+    taken: list[tuple[str, str, dict[str, str], bytes]] = field(default_factory=list)
+    """What was sent here: method, path, headers, body."""
 
     @property
     def certificate(self) -> Path:
@@ -49,6 +51,15 @@ def https_server(folder: Path) -> Iterator[HttpsServer]:
     server.certificate.write_bytes(self_signed())
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            server.taken.append((self.command, self.path, dict(self.headers), body))
+            self.send_response(server.answers.get(self.path, (404, b""))[0])
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        do_PUT = do_POST  # noqa: N815 - the name that the library calls
+
         def do_GET(self) -> None:
             server.asked.append(self.path)
             if self.path in server.drips:

@@ -25,6 +25,7 @@ class EventName(StrEnum):
     ENFORCEMENT_CHANGED = "security_settings:enforcement_changed"
     EMERGENCY_CODES_MADE = "security_settings:emergency_codes_made"
     EMERGENCY_CODE_USED = "security_settings:emergency_code_used"
+    DELIVERY_CHANGED = "security_settings:delivery_changed"
     DOMAIN_ADDED = "domain:added"
     DOMAIN_VERIFIED = "domain:verified"
     DOMAIN_REMOVED = "domain:removed"

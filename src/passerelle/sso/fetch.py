@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from urllib.parse import urlencode, urlsplit
 
@@ -54,6 +55,15 @@ class FetchError(Exception):
         super().__init__(f"{reason}: {self.received}" if received else reason)
 
 
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Something that is sent: any 2xx takes it."""
+
+    method: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
 def fetch(
     url: str,
     *,
@@ -61,8 +71,9 @@ def fetch(
     seconds: float = SECONDS,
     context: ssl.SSLContext | None = None,
     form: Mapping[str, str] | None = None,
+    sent: Sent | None = None,
 ) -> bytes:
-    """The document at an https address, or the answer to a form sent there. Raises FetchError."""
+    """The document at an https address, or the answer to what is sent there. Raises FetchError."""
     deadline = time.monotonic() + seconds
     try:
         parts = urlsplit(url)
@@ -81,11 +92,13 @@ def fetch(
     end.daemon = True
     end.start()
     try:
-        if form is None:
-            connection.request("GET", target, headers={"Accept": ACCEPT})
-        else:
+        if sent is not None:
+            connection.request(sent.method, target, sent.body, headers=dict(sent.headers))
+        elif form is not None:
             connection.request("POST", target, urlencode(form), headers=FORM_HEADERS)
-        content = _read(connection)
+        else:
+            connection.request("GET", target, headers={"Accept": ACCEPT})
+        content = _read(connection, any_success=sent is not None)
         if connection.is_given_up:
             raise TimeoutError
         return content
@@ -129,9 +142,9 @@ def _is_outside(address: str, private_networks: Sequence[str]) -> bool:
     return parsed.is_global and not parsed.is_multicast
 
 
-def _read(connection: http.client.HTTPSConnection) -> bytes:
+def _read(connection: http.client.HTTPSConnection, *, any_success: bool) -> bytes:
     with connection.getresponse() as answer:
-        if answer.status != http.client.OK:
+        if answer.status != http.client.OK and not (any_success and answer.status // 100 == 2):
             raise FetchError("fetch_status", str(answer.status))
         content = b""
         while chunk := answer.read1(CHUNK):

@@ -3,6 +3,7 @@
 from passerelle.sso.models.local import (
     EarlierPassword,
     EmergencyCode,
+    EventDelivery,
     GoogleRequest,
     Letter,
     Passkey,
@@ -39,6 +40,7 @@ __all__ = [
     "ConsumedAssertion",
     "EarlierPassword",
     "EmergencyCode",
+    "EventDelivery",
     "ExpiryNotice",
     "FailedAttempts",
     "GoogleRequest",

@@ -106,6 +106,37 @@ class GoogleRequest(models.Model):
     expires_at = models.DateTimeField(db_index=True)
 
 
+class EventDelivery(models.Model):
+    """Where a company's security events go once a day."""
+
+    class Kind(models.TextChoices):
+        WEBHOOK = "webhook"
+        BUCKET = "bucket"
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="deliveries")
+    kind = models.CharField(max_length=10, choices=Kind.choices)
+    # The webhook's address; or that of an S3-compatible service.
+    url = models.CharField(max_length=2048)
+    bucket = models.CharField(max_length=100, blank=True)
+    region = models.CharField(max_length=50, blank=True)
+    folder = models.CharField(max_length=200, blank=True)
+    access_key = models.CharField(max_length=200, blank=True)
+    # Sealed by the secret key of the installation, for this row only.
+    sealed_secret = models.TextField()
+    # Events before this time were delivered.
+    sent_until = models.DateTimeField()
+    due_at = models.DateTimeField(db_index=True)
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    problem = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["company", "kind"], name="delivery_once_of_a_kind")
+        ]
+
+
 class EmergencyCode(models.Model):
     """One of a company's ten codes that open the door when single sign-on alone is allowed."""
 

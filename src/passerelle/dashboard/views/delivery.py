@@ -1,0 +1,141 @@
+"""Settings > Delivery of security events: a webhook, and a bucket."""
+
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Entry, record
+from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.connection_form import LineField, line
+from passerelle.dashboard.middleware import PageRequest
+from passerelle.sso.connections import is_web_address
+from passerelle.sso.delivery import midnight, sealed_secret, send
+from passerelle.sso.fetch import FetchError
+from passerelle.sso.models import EventDelivery
+from passerelle.sso.sealed import CannotUnseal
+
+
+class DeliveryForm(forms.Form):
+    """One receiver. An empty secret goes on with the one that is kept."""
+
+    url = line(2048)
+    bucket = line(100)
+    region = line(50)
+    folder = line(200)
+    access_key = line(200)
+    secret = LineField(max_length=500, required=False)
+
+    def __init__(self, row: EventDelivery, **keywords: Any) -> None:
+        super().__init__(prefix=row.kind, **keywords)
+        self.row = row
+
+    def clean_url(self) -> str:
+        typed = str(self.cleaned_data["url"])
+        if not typed.startswith("https://") or not is_web_address(typed):
+            raise forms.ValidationError(_("Enter an address that starts with https://"))
+        return typed
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if not values.get("secret") and not self.row.sealed_secret:
+            self.add_error("secret", _("Enter the secret: without it nothing can be signed."))
+        if self.row.kind == EventDelivery.Kind.BUCKET:
+            for name in ("bucket", "access_key"):
+                if not values.get(name):
+                    self.add_error(name, _("This is needed for a bucket."))
+        return values
+
+
+FIELDS = ("url", "bucket", "region", "folder", "access_key")
+
+
+def _row(request: PageRequest, kind: str) -> EventDelivery:
+    """The receiver of this kind, or a new one that is not saved."""
+    company, now = company_of(request), timezone.now()
+    found = company.deliveries.filter(kind=kind).select_related("company").first()
+    start = midnight(now)
+    return found or EventDelivery(company=company, kind=kind, sent_until=start, due_at=start)
+
+
+@require_GET
+@administrators_only
+def page(request: PageRequest) -> HttpResponse:
+    return _page(request)
+
+
+def _page(
+    request: PageRequest, wrong: DeliveryForm | None = None, problem: str = ""
+) -> HttpResponse:
+    shown = []
+    for kind in EventDelivery.Kind.values:
+        row = _row(request, kind)
+        form = DeliveryForm(row, initial={name: getattr(row, name) for name in FIELDS})
+        if wrong is not None and wrong.row.kind == kind:
+            form = wrong
+        shown.append({"kind": kind, "row": row, "form": form, "saved": not row._state.adding})
+    failed = wrong is not None or bool(problem)
+    context = {
+        "shown": shown,
+        "problem": problem,
+        "done": "" if failed else request.GET.get("done", ""),
+    }
+    return render(request, "delivery.html", context, status=422 if failed else 200)
+
+
+@require_POST
+@administrators_only
+@confirmed_only
+def save(request: PageRequest, kind: str) -> HttpResponse:
+    """Save a receiver; what happened today is the first that it gets, after midnight."""
+    row = _row(request, kind)
+    if kind not in EventDelivery.Kind.values:
+        return redirect("/settings/delivery/")
+    if "remove" in request.POST:
+        return _remove(request, row)
+    form = DeliveryForm(row, data=request.POST)
+    if not form.is_valid():
+        return _page(request, form)
+    is_new, before = row._state.adding, row.url
+    for name in FIELDS:
+        setattr(row, name, form.cleaned_data[name])
+    if secret := form.cleaned_data["secret"]:
+        row.sealed_secret = sealed_secret(row, secret)
+    row.tries, row.problem = 0, ""
+    row.save(force_insert=is_new)
+    details = {"url": [before, row.url], "secret_changed": bool(secret)}
+    entry = Entry(EventName.DELIVERY_CHANGED, kind, details)
+    record([entry], company_id=row.company_id, **by(request))
+    return redirect("/settings/delivery/?done=saved")
+
+
+def _remove(request: PageRequest, row: EventDelivery) -> HttpResponse:
+    if not row._state.adding:
+        entry = Entry(EventName.DELIVERY_CHANGED, row.kind, {"url": [row.url, ""]})
+        record([entry], company_id=row.company_id, **by(request))
+        row.delete()
+    return redirect("/settings/delivery/?done=removed")
+
+
+@require_POST
+@administrators_only
+@confirmed_only
+def test(request: PageRequest, kind: str) -> HttpResponse:
+    """Send one made-up event now, to see that the receiver takes it."""
+    row, now = _row(request, kind), timezone.now()
+    if row._state.adding:
+        return redirect("/settings/delivery/")
+    assert request.person is not None
+    cells = ("delivery:tested", "", request.person.email, "", "", "{}")
+    try:
+        send(row, iter([(now, cells)]), now)
+    except (FetchError, CannotUnseal) as error:
+        problem = _("The receiver did not take it: %(error)s") % {"error": error}
+        return _page(request, problem=problem)
+    return redirect("/settings/delivery/?done=tested")

@@ -1,0 +1,207 @@
+"""Security events delivered once a day, to a real receiver with TLS."""
+
+import csv
+import hashlib
+import hmac
+import io
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from passerelle.audit.models import AuditEvent
+from passerelle.sso.delivery import deliver_all, midnight
+from passerelle.sso.models import EventDelivery, SignIn
+from tests.browsing import Browser
+from tests.world import make_administrator, make_company, make_user
+
+pytestmark = pytest.mark.django_db
+PAGE = "/settings/delivery/"
+SECRET = "a secret of the receiver"
+TODAY = datetime(2031, 3, 5, 9, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def acme():
+    return make_company()
+
+
+@pytest.fixture
+def alice(acme) -> Browser:
+    return Browser().enter(make_administrator(acme))
+
+
+def save(alice: Browser, web, kind: str = "webhook", **changes: str):
+    fields = {"url": web.url("/hook" if kind == "webhook" else ""), "secret": SECRET}
+    if kind == "bucket":
+        fields |= {"bucket": "audit", "access_key": "AKIA", "region": "eu-west-3"}
+    fields |= changes
+    return alice.post(f"{PAGE}{kind}/", {f"{kind}-{name}": value for name, value in fields.items()})
+
+
+def start_at(moment: datetime) -> None:
+    EventDelivery.objects.update(sent_until=midnight(moment), due_at=midnight(moment))
+
+
+def happen(acme, moment: datetime, count: int = 1) -> None:
+    SignIn.objects.bulk_create(
+        SignIn(
+            company=acme,
+            reference="AAA-AAA",
+            time=moment + timedelta(milliseconds=number),
+            outcome="refused",
+            reason="expired",
+            email=f"p{number}@acme.example",
+            checks=[],
+        )
+        for number in range(count)
+    )
+
+
+def lines(web) -> list[dict]:
+    return [json.loads(one) for sent in web.taken for one in sent[3].decode().splitlines()]
+
+
+def test_a_webhook_gets_the_events_of_yesterday_signed(acme, alice, web):
+    web.answers["/hook"] = (204, b"")
+    assert save(alice, web).status_code == 302
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1))
+    happen(acme, TODAY)
+    assert deliver_all(TODAY) == 1
+    [(method, path, headers, body)] = web.taken
+    assert (method, path, headers["Content-Type"]) == ("POST", "/hook", "application/x-ndjson")
+    stamp, signature = (one.split("=")[1] for one in headers["Passerelle-Signature"].split(","))
+    wanted = hmac.new(SECRET.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+    assert signature == wanted
+    [event] = lines(web)
+    assert (event["event"], event["reason"], event["company"]) == (
+        "sign_in:refused",
+        "expired",
+        "acme",
+    )
+
+
+def test_what_was_taken_is_not_sent_again_and_nothing_is_left_out(acme, alice, web):
+    save(alice, web)
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1))
+    web.answers["/hook"] = (500, b"")
+    assert deliver_all(TODAY) == 0
+    row = EventDelivery.objects.get()
+    assert row.problem.startswith("fetch_status")
+    assert deliver_all(TODAY) == 0
+    assert len(web.taken) == 1
+    web.answers["/hook"] = (200, b"")
+    web.taken.clear()
+    happen(acme, TODAY)
+    tomorrow = TODAY + timedelta(days=1)
+    assert deliver_all(tomorrow) == 1
+    assert len(lines(web)) == 2
+    assert deliver_all(tomorrow) == 0
+    row.refresh_from_db()
+    assert (row.problem, row.tries, row.sent_until) == ("", 0, midnight(tomorrow))
+
+
+def test_many_events_go_in_several_requests(acme, alice, web):
+    web.answers["/hook"] = (200, b"")
+    save(alice, web)
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1), 2500)
+    deliver_all(TODAY)
+    assert [sent[3].count(b"\n") for sent in web.taken] == [1000, 1000, 500]
+
+
+def test_a_bucket_gets_a_file_a_day_signed_as_s3_wants_it(acme, alice, web):
+    path = "/audit/logs/2031/security-events-2031-03-04.csv"
+    web.answers[path] = (200, b"")
+    assert save(alice, web, "bucket", folder="logs/2031").status_code == 302
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1), 3)
+    assert deliver_all(TODAY) == 1
+    [(method, sent_to, headers, body)] = web.taken
+    assert (method, sent_to) == ("PUT", path)
+    assert len(list(csv.DictReader(io.StringIO(body.decode())))) == 3
+    assert headers["Authorization"].endswith(signature_v4(path, headers, body))
+
+
+def signature_v4(path: str, headers: dict[str, str], body: bytes) -> str:
+    """AWS Signature Version 4, from its specification: what the receiver computes."""
+    given = {name.lower(): value for name, value in headers.items()}
+    names = given["authorization"].split("SignedHeaders=")[1].split(",")[0]
+    stamp, day = given["x-amz-date"], given["x-amz-date"][:8]
+    lower = "".join(f"{name}:{given[name]}\n" for name in names.split(";"))
+    payload = given["x-amz-content-sha256"]
+    assert payload in ("UNSIGNED-PAYLOAD", hashlib.sha256(body).hexdigest())
+    asked = "\n".join(["PUT", path, "", lower, names, payload])
+    scope = f"{day}/eu-west-3/s3/aws4_request"
+    hashed = hashlib.sha256(asked.encode()).hexdigest()
+    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashed])
+    key = f"AWS4{SECRET}".encode()
+    for part in (day, "eu-west-3", "s3", "aws4_request"):
+        key = hmac.new(key, part.encode(), hashlib.sha256).digest()
+    return "Signature=" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
+
+
+def test_a_test_is_sent_at_once_and_says_what_came_of_it(alice, web):
+    web.answers["/hook"] = (200, b"")
+    save(alice, web)
+    assert alice.post(f"{PAGE}webhook/test/")["Location"].endswith("done=tested")
+    assert lines(web)[0]["event"] == "delivery:tested"
+    web.answers["/hook"] = (403, b"")
+    failed = alice.post(f"{PAGE}webhook/test/")
+    assert failed.status_code == 422
+    assert "did not take it: fetch_status: 403" in failed.content.decode()
+
+
+def test_the_secret_is_sealed_kept_when_left_empty_and_never_shown(acme, alice, web):
+    save(alice, web)
+    row = EventDelivery.objects.get()
+    assert SECRET not in row.sealed_secret
+    save(alice, web, secret="", url=web.url("/other"))
+    changed = EventDelivery.objects.get()
+    assert (changed.sealed_secret, changed.url) == (row.sealed_secret, web.url("/other"))
+    assert SECRET not in alice.get(PAGE).content.decode()
+    recorded = AuditEvent.objects.filter(event="security_settings:delivery_changed")
+    assert all(SECRET not in str(one.details) for one in recorded)
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "sentence"),
+    [
+        ("webhook", {"url": "http://x.example"}, "starts with https://"),
+        ("webhook", {"url": ""}, "starts with https://"),
+        ("webhook", {"secret": ""}, "Enter the secret"),
+        ("bucket", {"bucket": ""}, "This is needed for a bucket."),
+        ("bucket", {"access_key": ""}, "This is needed for a bucket."),
+    ],
+)
+def test_what_is_missing_is_said_beside_its_field(alice, web, kind, changes, sentence):
+    answer = save(alice, web, kind, **changes)
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+    assert not EventDelivery.objects.exists()
+
+
+def test_an_inner_address_is_not_reached(acme, alice, web, settings):
+    save(alice, web)
+    settings.PASSERELLE = settings.PASSERELLE.model_copy(update={"private_networks": ()})
+    assert alice.post(f"{PAGE}webhook/test/").status_code == 422
+    assert web.taken == []
+
+
+def test_a_receiver_is_removed(alice, web):
+    save(alice, web)
+    alice.post(f"{PAGE}webhook/", {"remove": "1"})
+    assert not EventDelivery.objects.exists()
+
+
+def test_members_may_not_and_companies_have_their_own(acme, alice, web):
+    save(alice, web)
+    member = Browser().enter(make_user(acme, "bob@acme.example"))
+    assert member.get(PAGE).status_code == 403
+    assert member.post(f"{PAGE}webhook/test/").status_code == 403
+    mallory = Browser().enter(make_administrator(make_company("globex")))
+    assert web.url("/hook") not in mallory.get(PAGE).content.decode()
+    mallory.post(f"{PAGE}webhook/", {"remove": "1"})
+    assert EventDelivery.objects.count() == 1
