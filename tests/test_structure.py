@@ -54,6 +54,7 @@ SETTINGS_ACTIONS = [
     f"/settings/domains/{NOBODY}/remove/",
     "/settings/enforcement/codes/",
     "/settings/users/several/do/",
+    "/settings/connect/acme/check/",
     "/settings/connect/acme/trial/",
     "/settings/connect/acme/switch/",
     "/settings/connect/acme/link/",

@@ -246,3 +246,23 @@ def test_a_connection_that_is_off_is_deleted_and_one_that_is_on_is_not(acme, ali
     assert alice.post(f"{GUIDE}delete/")["Location"].endswith("done=deleted")
     alice.post("/settings/connect/acme/delete/")
     assert list(acme.connections.values_list("slug", flat=True)) == ["acme"]
+
+
+def test_what_is_typed_is_looked_at_and_not_saved(acme, alice):
+    choose(alice)
+    good = alice.post(f"{GUIDE}check/", {"metadata": idp_metadata().decode()}).content.decode()
+    assert "This can be used" in good
+    assert "https://idp.new.example/metadata" in good
+    assert "1 certificate, valid until" in good
+    bad = alice.post(f"{GUIDE}check/", {"metadata": "<no>"}).content.decode()
+    assert 'class="wrong"' in bad
+    half = alice.post(f"{GUIDE}check/", {"idp_entity_id": "https://x.example"}).content.decode()
+    assert "Still missing: the Target URL, a certificate" in half
+    assert acme.connections.get(slug="acme-2").idp_entity_id == ""
+
+
+def test_a_holder_has_entries_looked_at_too(alice, path):
+    ivan = open_link(path)
+    page = ivan.post("/setup/check/", {"metadata": idp_metadata().decode()}).content.decode()
+    assert "This can be used" in page
+    assert Browser().post("/setup/check/").status_code == 404

@@ -13,6 +13,18 @@ from tests.servers import processes
 
 SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
 
+WEIGHT = """() => new Promise((done) => {
+  let shift = 0;
+  new PerformanceObserver((list) => {
+    for (const one of list.getEntries()) if (!one.hadRecentInput) shift += one.value;
+  }).observe({ type: "layout-shift", buffered: true });
+  const loaded = [...performance.getEntriesByType("navigation"),
+    ...performance.getEntriesByType("resource").filter((one) => one.initiatorType !== "fetch")];
+  const bytes = loaded.reduce((sum, one) => sum + one.decodedBodySize, 0);
+  setTimeout(() => done({ shift, bytes, files: loaded.length }), 50);
+})"""
+"""How far things moved while the page was built, and what was loaded for it."""
+
 WORDS = {
     "en": {
         "sign_in": "Sign in with Acme SSO",
@@ -99,6 +111,11 @@ def look(page: Page, name: str) -> None:
     ]
     assert violations == []
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    # What a page costs whoever opens it: nothing moves, and little is loaded.
+    weight = page.evaluate(WEIGHT)
+    assert weight["shift"] <= 0.01, weight
+    assert weight["bytes"] <= 100_000, weight
+    assert weight["files"] <= 6, weight
 
 
 def enter_as_administrator(page: Page, demo: Demo, words: dict[str, str]) -> None:

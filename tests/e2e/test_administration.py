@@ -28,6 +28,22 @@ def activate(page: Page, link: str) -> None:
     page.locator("main form button").first.click()
 
 
+def enter_metadata(page: Page, simplesamlphp: SimpleSAMLphp, name: str) -> None:
+    """Step 3: something wrong first, said while it is typed and when it is saved; then what is."""
+    page.locator("#name").fill("Acme SSO")
+    page.locator("#metadata").fill("<this is no metadata>")
+    page.locator("#metadata").dispatch_event("change")
+    expect(page.locator("#check .wrong")).to_be_visible()
+    page.locator("form[enctype] button.button").last.click()
+    expect(page.locator("#metadata-error")).to_be_visible()
+    look(page, f"connect-wrong-{name}")
+    page.locator("#metadata").fill(simplesamlphp.metadata().decode())
+    page.locator("#metadata").dispatch_event("change")
+    expect(page.locator("#check .badge")).to_be_visible()
+    page.locator("form[enctype] button.button").last.click()
+    expect(page.locator(".notice.good")).to_be_visible()
+
+
 def test_a_first_set_up_with_simplesamlphp_by_the_guide_alone(
     tab, demo: Demo, simplesamlphp, language, width
 ):
@@ -43,14 +59,7 @@ def test_a_first_set_up_with_simplesamlphp_by_the_guide_alone(
     assert address.endswith(f"/auth/saml/{slug}/metadata")
     # What the identity provider's administrator does with the values that the page shows.
     simplesamlphp.register(urllib.request.urlopen(address, timeout=20).read())
-    page.locator("#name").fill("Acme SSO")
-    page.locator("#metadata").fill("<this is no metadata>")
-    page.locator("form[enctype] button.button").last.click()
-    expect(page.locator("#metadata-error")).to_be_visible()
-    look(page, f"connect-wrong-{name}")
-    page.locator("#metadata").fill(simplesamlphp.metadata().decode())
-    page.locator("form[enctype] button.button").last.click()
-    expect(page.locator(".notice.good")).to_be_visible()
+    enter_metadata(page, simplesamlphp, name)
     page.locator("form[action$='/trial/'] button").click()
     sign_in_there(page, simplesamlphp, "grace")
     page.wait_for_url("**/settings/security/trial/**")

@@ -153,6 +153,29 @@ def _context(form: GuideForm, request: PageRequest) -> dict[str, Any]:
 
 @require_POST
 @administrators_only
+def check(request: PageRequest, slug: str) -> HttpResponse:
+    """What is typed in step 3, looked at while it is typed; nothing is saved."""
+    return checked(request, guide_form(request, _connection(request, slug)))
+
+
+def checked(request: Any, form: GuideForm) -> HttpResponse:
+    """The part of the page that says what is typed so far, or what is wrong with it."""
+    form.is_valid()
+    draft, problems = form.draft, [one for found in form.errors.values() for one in found]
+    connection = draft.connection
+    lacking = missing_for_sign_in(connection, len(draft.ends)) if connection else []
+    context = {
+        "problems": problems,
+        "connection": connection,
+        "lacking": [LACKING[one] for one in lacking],
+        "ends": max(draft.ends, default=None),
+        "certificates": len(draft.ends),
+    }
+    return render(request, "connect_check.html", context)
+
+
+@require_POST
+@administrators_only
 def trial(request: PageRequest, slug: str) -> HttpResponse:
     """Test what is saved, before it is switched on."""
     connection = _connection(request, slug)

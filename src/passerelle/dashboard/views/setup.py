@@ -15,7 +15,7 @@ from passerelle.audit.record import Actor
 from passerelle.dashboard.connection_form import GuideForm
 from passerelle.dashboard.cookies import delete_cookie, set_cookie
 from passerelle.dashboard.security_save import LinkEnded, save_guide
-from passerelle.dashboard.views.connect import guide_context, guide_form
+from passerelle.dashboard.views.connect import checked, guide_context, guide_form
 from passerelle.dashboard.views.trials import leave_for_trial, trial_context
 from passerelle.sso.addresses import client_address, network_of
 from passerelle.sso.connections import missing_for_sign_in
@@ -89,6 +89,12 @@ def guide(request: HttpRequest, link: SetupLink) -> HttpResponse:
         "done": "" if form.is_bound else request.GET.get("done", ""),
     }
     return render(request, "connect.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@holders_only
+def check(request: HttpRequest, link: SetupLink) -> HttpResponse:
+    return checked(request, guide_form(request, link.connection, by_link=True))
 
 
 @require_POST

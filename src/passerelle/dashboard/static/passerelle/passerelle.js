@@ -17,9 +17,6 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = label; }, 2000);
 });
 
-// Without scripts the button would do nothing: it is shown only here.
-for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
-
 // Unsaved changes: the bar tells how many, and leaving asks.
 const form = document.querySelector("form[data-unsaved]");
 if (form) {
@@ -120,5 +117,18 @@ if (asking) {
     } catch {
       document.querySelector("[data-failed]").hidden = false;
     }
+  });
+}
+
+// What is typed into the set-up guide is looked at as soon as a field is left.
+const check = document.querySelector("[data-check]");
+if (check) {
+  let newest = 0;
+  check.closest("form").addEventListener("change", async () => {
+    const asked = ++newest;
+    const data = new FormData(check.closest("form"));
+    const answer = await fetch(check.dataset.check, { method: "POST", body: data });
+    const text = await answer.text();
+    if (answer.ok && asked === newest) check.innerHTML = text;
   });
 }
