@@ -20,7 +20,7 @@ from passerelle.sso.models import SamlConnection, SigningCertificate
 from passerelle.sso.sessions import find_session, open_session
 from tests.browsing import Browser
 from tests.configfile.files import EXAMPLE, expired_key, metadata_of, pem_of
-from tests.world import NOW, idp_of, make_company, make_user
+from tests.world import NOW, idp_of, make_company, make_user, signing_key
 
 pytestmark = pytest.mark.django_db
 
@@ -310,3 +310,45 @@ def test_an_expired_certificate_does_not_stop_what_is_on_already(operator):
     operator.write("idp-metadata.xml", metadata_of("acme", key=expired_key()))
     assert operator.apply(EXAMPLE)[-1] != "0 changes"
     assert Company.objects.get().automatic_user_provisioning
+
+
+def test_a_domain_that_the_company_has_proved_stays(operator):
+    operator.apply(EXAMPLE)
+    acme = Company.objects.get()
+    Domain.objects.create(company=acme, name="acme.test", verified_at=NOW, is_proved=True)
+    assert operator.apply(EXAMPLE) == ["0 changes"]
+    operator.apply(changed(EXAMPLE, 'name = "Acme"', 'name = "Acme Ltd"'))
+    assert Domain.objects.get(name="acme.test").verified_at
+
+
+def test_whoever_is_barred_by_the_file_is_not_in_any_more(operator):
+    operator.apply(OPEN)
+    acme = Company.objects.get()
+    bob = make_user(acme, "bob@acme.example")
+    key = open_session(bob, connection=None, now=NOW)
+    through = open_session(bob, connection=acme.connections.get(), now=NOW)
+    operator.apply(changed(OPEN, 'sso_enforcement = "off"', 'sso_enforcement = "everyone"'))
+    assert find_session(key, now=NOW) is None
+    assert find_session(through, now=NOW)
+
+
+def test_sessions_by_google_end_when_the_file_switches_it_off(operator):
+    on = changed(OPEN, "automatic_user_provisioning = true", "automatic_user_provisioning = false")
+    operator.apply(changed(on, "enabled = false", "enabled = true"))
+    bob = make_user(Company.objects.get(), "bob@acme.example")
+    key = open_session(bob, connection=None, by_google=True, now=NOW)
+    assert find_session(key, now=NOW)
+    operator.apply(on)
+    assert find_session(key, now=NOW) is None
+
+
+def test_a_connection_that_trusts_others_now_has_to_prove_itself_again(operator):
+    operator.apply(EXAMPLE)
+    SamlConnection.objects.update(last_success_at=NOW, trusted_since=None)
+    operator.apply(changed(EXAMPLE, 'name = "Acme SSO"', 'name = "Acme door"'))
+    assert SamlConnection.objects.get().last_success_at
+    operator.write("idp-metadata.xml", metadata_of("acme", key=signing_key("globex")))
+    operator.apply(changed(EXAMPLE, 'name = "Acme SSO"', 'name = "Acme door"'))
+    connection = SamlConnection.objects.get()
+    assert connection.last_success_at is None
+    assert connection.trusted_since

@@ -5,6 +5,7 @@ import pytest
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Domain
+from passerelle.sso import domains
 from passerelle.sso.domains import record_name, record_value
 from tests.browsing import Browser
 from tests.servers.dns import NameServer, name_server
@@ -91,6 +92,28 @@ def test_the_record_of_one_company_proves_nothing_for_another(acme, alice, dns_s
     assert prove(alice, ours).status_code == 302
     dns_server.texts[record_name(ours)].append(record_value(theirs))
     assert "Another company" in prove(mallory, theirs).content.decode()
+
+
+def test_two_companies_that_prove_it_at_once_do_not_both_have_it(
+    acme, alice, dns_server, monkeypatch
+):
+    globex = make_company("globex")
+    mallory = Browser().enter(make_administrator(globex))
+    ours, theirs = add(alice, acme), add(mallory, globex)
+    dns_server.texts[record_name(ours)] = [record_value(ours), record_value(theirs)]
+    locked = domains.Company.objects
+
+    class Meanwhile:
+        """Right after the look at who else has it."""
+
+        def select_for_update(self):
+            Domain.objects.filter(id=theirs.id).update(is_proved=True)
+            return locked.select_for_update()
+
+    monkeypatch.setattr(domains.Company, "objects", Meanwhile())
+    assert "Another company" in prove(alice, ours).content.decode()
+    ours.refresh_from_db()
+    assert ours.verified_at is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from joserfc.jwk import RSAKey
 
 from passerelle.directory.models import Company, ExternalIdentity, User
 from passerelle.sso import google
-from passerelle.sso.models import GoogleRequest, SignIn
+from passerelle.sso.models import GoogleRequest, SamlConnection, Session, SignIn
 from tests.browsing import Browser, reference_in
 from tests.dashboard.test_security_settings import PAGE, errors_in, fields_of
 from tests.servers.https import LOOPBACK
@@ -274,7 +274,91 @@ def test_switched_off_or_incomplete_there_is_no_way(acme):
     assert Browser().get("/auth/google/nobody/login").status_code == 404
 
 
+def test_switched_off_nobody_stays_in_by_it(acme, bob, provider):
+    browser = Browser()
+    come_back(browser, provider)
+    assert is_in(browser)
+    Company.objects.update(google_sso_enabled=False)
+    assert not is_in(browser)
+
+
+def test_switched_off_while_google_is_asked_nobody_enters(acme, bob, provider, monkeypatch):
+    ask = google._ask
+
+    def meanwhile(url, form=None):
+        Company.objects.update(google_sso_enabled=False)
+        return ask(url, form)
+
+    browser = Browser()
+    back = provider.consent(browser.get(LOGIN)["Location"], "g-1")
+    monkeypatch.setattr(google, "_ask", meanwhile)
+    assert browser.get(CALLBACK + "?" + urlsplit(back).query).status_code == 403
+    assert not Session.objects.exists()
+
+
+def test_who_comes_only_by_google_confirms_by_google(acme, bob, provider):
+    User.objects.filter(id=bob.id).update(is_administrator=True)
+    browser = Browser()
+    come_back(browser, provider)
+    Session.objects.update(confirmed_at=datetime.now(UTC) - timedelta(hours=2))
+    page = browser.post("/settings/delivery/webhook/test/")
+    assert page.status_code == 403
+    assert "/auth/google/acme/login?confirm" in page.content.decode()
+    there = browser.get(LOGIN + "?confirm&next=/account/confirmed/")["Location"]
+    assert parse_qs(urlsplit(there).query)["prompt"] == ["select_account"]
+    back = provider.consent(there, "g-1")
+    done = browser.get(CALLBACK + "?" + urlsplit(back).query)
+    assert done["Location"] == "/account/confirmed/"
+    assert browser.post("/settings/delivery/webhook/test/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("auth_time", "minutes"),
+    [(None, 0), (-7200, 120), (3600, 0), ("x", 0), (True, 0), (-(10**30), 0)],
+)
+def test_when_somebody_was_authenticated_is_googles_word(auth_time, minutes):
+    now = datetime(2031, 3, 5, tzinfo=UTC)
+    at = auth_time
+    if isinstance(at, int) and not isinstance(at, bool):
+        at += int(now.timestamp())
+    found = google._authenticated_at({"auth_time": at}, now)
+    assert now - found == timedelta(minutes=minutes)
+
+
+def test_who_begins_and_never_finishes_is_stopped_and_who_finishes_is_not(
+    acme, bob, provider, monkeypatch
+):
+    monkeypatch.setattr("passerelle.sso.limits.MAX_BEGUN", 2)
+    for _ in range(4):
+        assert come_back(Browser(), provider).status_code == 302
+    assert [Browser().get(LOGIN).status_code for _ in range(3)] == [302, 302, 429]
+
+
 # The setting.
+
+
+def test_the_last_way_in_is_not_switched_off(acme, provider):
+    """Administrators without a password, SAML off: Google is how they come."""
+    SamlConnection.objects.update(enabled=False)
+    alice = Browser().enter(make_administrator(acme))
+    without = fields_of(acme)
+    without.pop("saml_enabled", None)
+    answer = alice.post(PAGE, without)
+    assert "google_sso_enabled" in errors_in(answer)
+    answer = alice.post(PAGE, {**without, "google_sso_enabled": "on"})
+    assert answer.status_code == 302
+
+
+def test_google_is_a_way_in_when_saml_is_switched_off(acme, provider):
+    alice = Browser().enter(make_administrator(acme))
+    fields = {**fields_of(acme, google_sso_enabled="on")}
+    fields.pop("saml_enabled", None)
+    assert alice.post(PAGE, fields).status_code == 302
+    other = {**fields_of(Company.objects.get(), google_sso_enabled="on"), "saml_enabled": "on"}
+    assert alice.post(PAGE, other).status_code == 302
+    User.objects.update(email="alice@partner.example", email_key="alice@partner.example")
+    fields["version"] = Company.objects.get().version
+    assert "saml_enabled" in errors_in(alice.post(PAGE, fields))
 
 
 def test_the_secret_is_sealed_never_shown_and_kept_when_left_empty(acme, provider):

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from passerelle.audit.models import AuditEvent
+from passerelle.csv_lines import harmless
 from passerelle.dashboard.browsers import described
-from passerelle.dashboard.csv_lines import harmless
 from passerelle.directory.models import Membership, Tombstone, User
 from passerelle.sso.models import Session
 from tests.browsing import Browser

@@ -17,10 +17,11 @@ from fido2.utils import websafe_decode, websafe_encode
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Company, User
-from passerelle.sso.models import Passkey, PasskeyChallenge, Session, SignIn
+from passerelle.sso.letters import send_letters
+from passerelle.sso.models import Letter, Passkey, PasskeyChallenge, Session, SignIn
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import change, with_password
-from tests.world import make_company, make_user
+from tests.world import make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db
 ORIGIN = "http://localhost:8000"
@@ -196,6 +197,57 @@ def test_a_copy_is_noticed_by_its_counter(bob, kept):
     use(Browser(), kept)
     kept.counter = 0
     assert use(Browser(), kept).status_code == 422
+
+
+def test_a_device_that_counted_once_does_not_stop(bob, kept):
+    use(Browser(), kept)
+    kept.counter = -1
+    assert use(Browser(), kept).status_code == 422
+
+
+def test_who_has_no_password_has_no_passkey_either(bob, kept):
+    """Whom the identity provider lets go keeps no way in."""
+    User.objects.update(password="!")
+    assert use(Browser(), kept).status_code == 422
+    browser = Browser().enter(bob)
+    assert browser.post("/account/passkeys/").status_code == 404
+    assert browser.post("/account/passkeys/keep/", {"response": "{}"}).status_code == 404
+
+
+def test_an_identifier_that_is_too_long_is_not_kept(bob, device):
+    device.id = b"x" * 1024
+    browser = Browser().enter(bob)
+    response = device.make(options_in(browser.post("/account/passkeys/")))
+    browser.post("/account/passkeys/keep/", {"response": response})
+    assert not Passkey.objects.exists()
+
+
+@pytest.fixture
+def mailed(settings):
+    mail = {"email_url": "smtp://mail.example"}
+    settings.PASSERELLE = settings.PASSERELLE.model_copy(update=mail)
+
+
+def test_its_owner_is_told(bob, mailed, kept, mailoutbox):
+    letter = Letter.objects.get(kind="passkey_added")
+    assert (letter.to, letter.values["name"]) == ("bob@acme.example", "Phone")
+    send_letters(datetime.now(UTC))
+    assert "Phone" in mailoutbox[0].body
+
+
+def test_an_administrator_takes_it_away_with_the_second_factor(acme, bob, kept):
+    alice = Browser().enter(make_administrator(acme))
+    page = alice.get(f"/settings/users/{bob.id}/").content.decode()
+    assert "passkeys away" in page
+    alice.post(f"/settings/users/{bob.id}/reset-factor/")
+    assert use(Browser(), kept).status_code == 422
+
+
+def test_who_begins_and_never_finishes_is_stopped_and_who_finishes_is_not(bob, kept, monkeypatch):
+    monkeypatch.setattr("passerelle.sso.limits.MAX_BEGUN", 2)
+    for _ in range(4):
+        assert use(Browser(), kept).status_code == 302
+    assert [Browser().post(DOOR).status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_another_key_under_the_same_name_opens_nothing(bob, kept):

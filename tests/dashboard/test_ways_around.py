@@ -563,3 +563,85 @@ def test_sessions_of_somebody_are_still_ended_one_by_one(acme, bob, alice):
     session_of(bob, now=datetime.now(UTC))
     alice.post(f"/settings/users/{bob.id}/sign-out/")
     assert not Session.objects.filter(user=bob).exists()
+
+
+# What ends with what it stood on.
+
+
+@pytest.mark.parametrize("flag", ["break-glass", "test-sso"])
+def test_who_loses_the_password_way_is_out_at_once(acme, bob, alice, flag):
+    if flag == "break-glass":
+        User.objects.filter(id=bob.id).update(breaks_glass=True)
+        change(acme, sso_enforcement="everyone")
+    else:
+        change(acme, sso_enforcement="test_users")
+    browser = Browser()
+    enter(browser)
+    assert is_in(browser)
+    fields = {"value": ""} if flag == "break-glass" else {"value": "on"}
+    alice.post(f"/settings/users/{bob.id}/{flag}/", fields)
+    assert not is_in(browser)
+    assert alice.get("/settings/users/").status_code == 200
+
+
+def test_another_password_session_of_who_switches_it_on_ends_too(acme, connection):
+    admin, thief = Browser(), Browser()
+    admin.sign_in(connection)
+    grace = acme.users.get(email="grace@acme.example")
+    User.objects.filter(id=grace.id).update(is_administrator=True)
+    thief.enter(grace)
+    admin.post("/settings/enforcement/change/", {"sso_enforcement": "everyone"})
+    assert is_in(admin)
+    assert not is_in(thief)
+
+
+def test_an_invitation_that_lies_waits_for_nobody_who_came_meanwhile(acme, connection):
+    user = make_user(acme, "grace@acme.example", status="invited")
+    letters.send_invitation(user, who="Alice", now=NOW)
+    User.objects.filter(id=user.id).update(status="active")
+    letters.send_letters(datetime.now(UTC))
+    assert Letter.objects.get().sent_at is None
+
+
+def test_who_comes_by_single_sign_on_waits_for_no_password(acme, connection):
+    Browser().sign_in(connection)
+    grace = acme.users.get(email="grace@acme.example")
+    assert Browser().get(activation_path(grace)).status_code == 410
+
+
+def test_a_rehash_does_not_undo_a_password_that_was_set_meanwhile(bob):
+    from passerelle.sso.passwords import _rehash
+
+    stale = User.objects.get(id=bob.id)
+    with_password(bob, OTHER)
+    now = User.objects.get(id=bob.id).password
+    _rehash(stale, PASSWORD)
+    assert User.objects.get(id=bob.id).password == now
+
+
+def test_who_changes_the_own_password_is_told(bob):
+    Browser().enter(bob).post("/account/password/", {"current": PASSWORD, "password": OTHER})
+    assert Letter.objects.get(kind="password_changed").to == "bob@acme.example"
+
+
+def test_one_letter_that_cannot_be_written_holds_up_no_other(acme, bob):
+    put = {"company": acme, "to": "x@acme.example", "created_at": NOW}
+    Letter.objects.create(kind="no_such_letter", values={}, due_at=NOW, **put)
+    letters.put_down("password_changed", acme, "bob@acme.example", now=NOW, language="en")
+    letters.send_letters(NOW)
+    assert Letter.objects.get(sent_at=NOW).to == "bob@acme.example"
+
+
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [
+        ("/settings/domains/ID/prove/", "/settings/domains/"),
+        ("/settings/users/ID/sign-out/", "/settings/users/ID/"),
+        ("/account/passkeys/ID/remove/", "/account/"),
+        ("/account/sessions/", "/account/"),
+    ],
+)
+def test_a_reload_where_a_button_led_comes_to_the_page_with_the_button(alice, bob, path, page):
+    answer = alice.get(path.replace("ID", str(bob.id)), follow=True)
+    assert answer.status_code == 200
+    assert answer.request["PATH_INFO"] == page.replace("ID", str(bob.id))

@@ -27,6 +27,8 @@ class HttpsServer:
     folder: Path
     port: int = 0
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
+    first: dict[str, list[int]] = field(default_factory=dict)
+    """Statuses for what is sent first, before `answers` holds."""
     slow: dict[str, float] = field(default_factory=dict)
     drips: dict[str, float] = field(default_factory=dict)
     """Seconds between the letters of a header that never ends."""
@@ -54,7 +56,9 @@ def https_server(folder: Path) -> Iterator[HttpsServer]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             server.taken.append((self.command, self.path, dict(self.headers), body))
-            self.send_response(server.answers.get(self.path, (404, b""))[0])
+            first = server.first.get(self.path)
+            status = first.pop(0) if first else server.answers.get(self.path, (404, b""))[0]
+            self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

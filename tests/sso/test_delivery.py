@@ -80,6 +80,9 @@ def test_a_webhook_gets_the_events_of_yesterday_signed(acme, alice, web):
         "expired",
         "acme",
     )
+    assert event["id"] == str(SignIn.objects.order_by("time").first().id)
+    # By the time of sending, so that a receiver can refuse what somebody sends again later.
+    assert int(stamp) == int(TODAY.timestamp())
 
 
 def test_what_was_taken_is_not_sent_again_and_nothing_is_left_out(acme, alice, web):
@@ -101,6 +104,85 @@ def test_what_was_taken_is_not_sent_again_and_nothing_is_left_out(acme, alice, w
     assert deliver_all(tomorrow) == 0
     row.refresh_from_db()
     assert (row.problem, row.tries, row.sent_until) == ("", 0, midnight(tomorrow))
+
+
+def test_what_a_slow_request_writes_after_midnight_is_not_missed(acme, alice, web):
+    web.answers["/hook"] = (200, b"")
+    save(alice, web)
+    start_at(TODAY - timedelta(days=1))
+    night = midnight(TODAY)
+    assert deliver_all(night + timedelta(minutes=14)) == 1
+    assert lines(web) == []
+    happen(acme, night - timedelta(seconds=1))
+    assert deliver_all(night + timedelta(minutes=14)) == 0
+    assert deliver_all(night + timedelta(minutes=15)) == 1
+    assert len(lines(web)) == 1
+
+
+def test_after_a_failure_in_the_middle_only_the_last_may_come_twice(acme, alice, web):
+    save(alice, web)
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1), 1500)
+    web.answers["/hook"] = (200, b"")
+    web.first["/hook"] = [200, 500]
+    assert deliver_all(TODAY) == 0
+    assert deliver_all(TODAY + timedelta(minutes=2)) == 1
+    seen = [one["id"] for one in lines(web)]
+    taken = seen[:1000] + seen[1500:]
+    assert len(set(taken)) == 1500
+    assert len(taken) == 1501
+
+
+def test_one_receiver_that_breaks_holds_up_no_other(acme, alice, web):
+    web.answers["/hook"] = (200, b"")
+    save(alice, web, "bucket")
+    save(alice, web)
+    start_at(TODAY - timedelta(days=1))
+    EventDelivery.objects.filter(kind="bucket").update(
+        sealed_secret="unreadable", due_at=midnight(TODAY - timedelta(days=2))
+    )
+    assert deliver_all(TODAY) == 1
+    assert EventDelivery.objects.get(kind="bucket").problem
+
+
+def test_a_mended_receiver_is_tried_at_once(alice, web):
+    save(alice, web)
+    later = datetime.now(UTC) + timedelta(hours=5)
+    EventDelivery.objects.update(problem="fetch_status: 500", tries=5, due_at=later)
+    save(alice, web)
+    assert EventDelivery.objects.get().due_at <= datetime.now(UTC)
+    save(alice, web, secret="another")
+    assert EventDelivery.objects.get().due_at <= datetime.now(UTC)
+
+
+def test_saving_does_not_set_back_how_far_it_has_come(acme, alice, web, monkeypatch):
+    save(alice, web)
+    from passerelle.dashboard.views import delivery
+
+    sealed = delivery.sealed_secret
+
+    def meanwhile(row, secret):
+        EventDelivery.objects.update(sent_until=TODAY)
+        return sealed(row, secret)
+
+    monkeypatch.setattr(delivery, "sealed_secret", meanwhile)
+    save(alice, web)
+    assert EventDelivery.objects.get().sent_until == TODAY
+
+
+def test_a_test_file_stands_beside_those_of_the_days(alice, web):
+    save(alice, web, "bucket")
+    alice.post(f"{PAGE}bucket/test/")
+    assert web.taken[0][1].startswith("/audit/passerelle-test-")
+
+
+def test_a_spreadsheet_takes_no_cell_of_a_file_for_a_formula(acme, alice, web):
+    save(alice, web, "bucket")
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1))
+    SignIn.objects.update(email="=1+1@acme.example")
+    deliver_all(TODAY)
+    assert b",'=1+1@acme.example," in web.taken[0][3]
 
 
 def test_many_events_go_in_several_requests(acme, alice, web):
@@ -174,6 +256,10 @@ def test_the_secret_is_sealed_kept_when_left_empty_and_never_shown(acme, alice, 
         ("webhook", {"secret": ""}, "Enter the secret"),
         ("bucket", {"bucket": ""}, "This is needed for a bucket."),
         ("bucket", {"access_key": ""}, "This is needed for a bucket."),
+        ("bucket", {"bucket": "a b"}, "letters, digits"),
+        ("bucket", {"folder": "../other"}, "letters, digits"),
+        ("bucket", {"folder": "a?b"}, "letters, digits"),
+        ("bucket", {"url": "https://x.example/?a=b"}, "starts with https://"),
     ],
 )
 def test_what_is_missing_is_said_beside_its_field(alice, web, kind, changes, sentence):

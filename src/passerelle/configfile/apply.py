@@ -30,7 +30,8 @@ from passerelle.directory.models import (
 from passerelle.identifiers import uuid7
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
-from passerelle.sso.models import SamlConnection
+from passerelle.sso.enforcement import end_barred_sessions
+from passerelle.sso.models import TRUST, SamlConnection
 from passerelle.sso.setup_links import end_links
 
 
@@ -126,6 +127,7 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
         lines.append(f"+ company {slug}")
     before, after = company_settings(company), desired.settings()
     _keep_what_was_followed(company, after)
+    _keep_what_was_proved(company, before, after)
     desired.refuse_unless_provisioning_possible(
         after["saml"], was_on=company.automatic_user_provisioning
     )
@@ -133,6 +135,8 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
     changes = changes_between(before, after)
     if changes:
         _write_company(company, before, after, now)
+        # The file may have barred somebody from the way in which they came.
+        end_barred_sessions(company)
     lines += changes
     if lines:
         entry = Entry(EventName.CONFIGURATION_APPLIED, slug, {"changes": lines})
@@ -164,6 +168,14 @@ def _keep_what_was_followed(company: Company, after: dict[str, Any]) -> None:
         written = {saml.load_certificate(pem).fingerprint: pem for pem in wanted["certificates"]}
         merged = learnt | {key: pem for key, pem in written.items() if key not in withdrawn}
         wanted["certificates"] = [merged[key] for key in sorted(merged)]
+
+
+def _keep_what_was_proved(company: Company, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """A domain that a company has proved by its DNS is not the file's to take away."""
+    proved = set(company.domains.filter(is_proved=True).values_list("name", flat=True))
+    proved -= {one["name"] for one in after["domains"]}
+    kept = [one for one in before["domains"] if one["name"] in proved]
+    after["domains"] = sorted(after["domains"] + kept, key=lambda one: str(one["name"]))
 
 
 def _refuse_foreign_connections(file: ConfigurationFile, index: int, company: Company) -> None:
@@ -210,6 +222,7 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
     row, is_new = SamlConnection.objects.get_or_create(
         company=company, slug=wanted["slug"], defaults={"name": wanted["name"], "created_at": now}
     )
+    trusted = [getattr(row, name) for name in TRUST]
     row.name, row.enabled = wanted["name"], wanted["enabled"]
     if row.enabled:
         end_links(row)
@@ -222,13 +235,15 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
     for name in CONNECTION_CHOICES:
         setattr(row, name, wanted[name])
     row.authn_contexts = " ".join(wanted["authn_contexts"])
-    row.save()
     known = {one.fingerprint: one for one in row.certificates.all()}
     for certificate in (saml.load_certificate(pem) for pem in wanted["certificates"]):
         if known.pop(certificate.fingerprint, None) is None:
             certificate_row(row, certificate).save()
     for gone in known.values():
         gone.delete()
+    if known or trusted != [getattr(row, name) for name in TRUST]:
+        row.last_success_at, row.trusted_since = None, now
+    row.save()
     if is_new:
         make_key(row, now=now)
 

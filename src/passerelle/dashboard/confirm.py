@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from passerelle.dashboard.access import View
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.errors import overloaded
-from passerelle.sso import second_factor
+from passerelle.sso import google, second_factor
 from passerelle.sso.addresses import client_address
 from passerelle.sso.confirmation import (
     confirm_by_password,
@@ -64,12 +64,15 @@ def _ask(request: PageRequest, problem: str) -> HttpResponse:
     """The page that asks: everything that was sent goes along, files excepted."""
     assert request.person is not None
     user = request.person
+    issuers = set(user.identities.values_list("idp_entity_id", flat=True))
+    came_by_google, came_by_saml = google.ISSUER in issuers, bool(issuers - {google.ISSUER})
     context = {
         "problem": problem,
         "has_password": may_confirm_by_password(user),
         "has_app": second_factor.has_app(user),
         "passkeys": are_possible() and user.passkeys.exists() and may_use_password(user),
-        "connections": usable_connections(user.company) if user.identities.exists() else [],
+        "connections": usable_connections(user.company) if came_by_saml else [],
+        "google": came_by_google and google.is_usable(user.company),
         "kept": [
             (name, value)
             for name in request.POST

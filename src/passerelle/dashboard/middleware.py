@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import is_valid_path
 from django.utils import timezone
 
 from passerelle.dashboard.views.errors import overloaded
@@ -51,7 +52,12 @@ def _page_of_action(request: HttpRequest) -> HttpResponse | None:
     """
     if not request.path.startswith(("/settings/", "/account/", "/setup/")):
         return None
-    return HttpResponseRedirect(request.path.rstrip("/").rpartition("/")[0] + "/")
+    path = request.path
+    while path != "/":
+        path = path.rstrip("/").rpartition("/")[0] + "/"
+        if is_valid_path(path):
+            break
+    return HttpResponseRedirect(path)
 
 
 def _may_come_from_here(request: HttpRequest, company: Company) -> bool:

@@ -15,7 +15,7 @@ from passerelle.dashboard.rules_form import RULE_LABELS, RulesForm
 from passerelle.directory.models import Company, PermissionSet, User, Workspace
 from passerelle.provisioning import normalise_domain
 from passerelle.sso import connections as parts
-from passerelle.sso.google import sealed_secret
+from passerelle.sso import google
 from passerelle.sso.models import SamlConnection
 
 LACKING: dict[str, Promise | str] = {
@@ -215,7 +215,7 @@ class SecurityForm(RulesForm, ConnectionForm):
         if values.get("automatic_user_provisioning"):
             self._clean_provisioning(values)
         elif not self.errors:
-            self._refuse_lock_out()
+            self._refuse_lock_out(values)
         if values.get("version") is not None and values["version"] != self.company.version:
             self.refuse_as_outdated()
         return values
@@ -223,7 +223,7 @@ class SecurityForm(RulesForm, ConnectionForm):
     def _clean_google(self, values: dict[str, Any]) -> None:
         """All that Google needs, and nothing that excludes it."""
         if secret := values.pop("google_client_secret", ""):
-            values["google_client_secret"] = sealed_secret(self.company, secret)
+            values["google_client_secret"] = google.sealed_secret(self.company, secret)
         else:
             values["google_client_secret"] = self.company.google_client_secret
         if not values.get("google_sso_enabled"):
@@ -270,14 +270,19 @@ class SecurityForm(RulesForm, ConnectionForm):
             found.insert(0, (self.draft.connection, self.draft.ends))
         return parts.company_lacks_for_provisioning(found, now=self.now)
 
-    def _refuse_lock_out(self) -> None:
+    def _refuse_lock_out(self, values: dict[str, Any]) -> None:
         """The last way in stays, unless an administrator can come in by password."""
         was_usable = self.connection is not None and parts.is_usable(self.connection)
         others_usable = any(
             self.connection is None or one.id != self.connection.id
             for one in parts.usable_connections(self.company)
         )
-        if not was_usable or self.draft.is_usable or others_usable:
+        after = copy(self.company)
+        for name in google.SETTINGS:
+            setattr(after, name, values.get(name, ""))
+        if self.draft.is_usable or others_usable or google.lets_an_administrator_in(after):
+            return
+        if not was_usable and not google.lets_an_administrator_in(self.company):
             return
         if User.objects.filter(
             company=self.company,
@@ -285,7 +290,8 @@ class SecurityForm(RulesForm, ConnectionForm):
             status=User.Status.ACTIVE,
             password__startswith="argon2",
         ).exists():
-            if self.draft.connection and self.draft.connection.enabled and not self.draft.ends:
+            enabled = self.draft.connection is not None and self.draft.connection.enabled
+            if was_usable and enabled and not self.draft.ends:
                 self.add_error(
                     "removed_certificates",
                     _(
@@ -295,7 +301,7 @@ class SecurityForm(RulesForm, ConnectionForm):
                 )
             return
         self.add_error(
-            "saml_enabled",
+            "saml_enabled" if was_usable else "google_sso_enabled",
             _(
                 "Nobody could sign in any more, not even you: no administrator has a password. "
                 "Give one a password first, with `passerelle admin create` on the server."

@@ -17,9 +17,10 @@ from passerelle.dashboard.connection_form import (
 from passerelle.dashboard.rules_form import RULES
 from passerelle.dashboard.security_form import PROVISIONING, SecurityForm
 from passerelle.directory.models import Company, Domain, User
+from passerelle.sso import google
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
-from passerelle.sso.models import FOLLOWING, SamlConnection, SetupLink
+from passerelle.sso.models import FOLLOWING, TRUST, SamlConnection, SetupLink
 from passerelle.sso.setup_links import end_links, still_holds
 
 
@@ -27,14 +28,7 @@ class Outdated(Exception):  # noqa: N818 - reads as what is the matter
     """Someone else saved in the meantime."""
 
 
-_COMPANY_FIELDS = (
-    *PROVISIONING,
-    *RULES,
-    "google_sso_enabled",
-    "google_client_id",
-    "google_client_secret",
-    "google_hosted_domain",
-)
+_COMPANY_FIELDS = (*PROVISIONING, *RULES, *google.SETTINGS)
 _CONNECTION_FIELDS = (
     "enabled",
     "name",
@@ -47,8 +41,6 @@ _CONNECTION_FIELDS = (
     *ADVANCED_SWITCHES,
     *ADVANCED_CHOICES,
 )
-# After a change of these, nobody has signed in through the connection as it is now.
-_TRUST = ("idp_entity_id", "target_url", "request_binding")
 
 
 @transaction.atomic
@@ -161,7 +153,7 @@ def _change_connection(form: ConnectionForm, now: datetime) -> dict[str, Any]:
         connection.slug, connection.created_at = free_slug(form.company.slug), now
     kept = {row.id for row in draft.kept}
     gone = [row for row in form.certificates if row.id not in kept]
-    if gone or any(f"saml.{name}" in changes for name in _TRUST):
+    if gone or any(f"saml.{name}" in changes for name in TRUST):
         connection.last_success_at, connection.trusted_since = None, now
     # Only what the form decides: metadata that is followed may have been noted in the meantime.
     written = [*_CONNECTION_FIELDS, "last_success_at", "trusted_since"]

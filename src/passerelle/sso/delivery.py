@@ -1,7 +1,8 @@
 """Security events, delivered once a day: to a webhook, or into an S3-compatible bucket.
 
-After midnight UTC what happened until then is sent. What a receiver does not take is tried again;
-nothing is skipped, and what was taken is not sent a second time.
+A while after midnight UTC, what happened until then is sent: whatever takes longest has written its
+row by then. What a receiver does not take is tried again and nothing is skipped; after a failure in
+the middle some events may come twice, with the ID that they had.
 """
 
 import csv
@@ -20,17 +21,21 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from django.conf import settings
 
-from passerelle.directory.models import Company
+from passerelle.csv_lines import harmless
 from passerelle.sso.events import COLUMNS, Row, events_of
-from passerelle.sso.fetch import FetchError, Sent, fetch
+from passerelle.sso.fetch import Sent, fetch
 from passerelle.sso.models import EventDelivery
-from passerelle.sso.sealed import CannotUnseal, seal, unseal
+from passerelle.sso.sealed import seal, unseal
 
 log = logging.getLogger("passerelle")
 
 BATCH = 1000
 """Events in one request to a webhook."""
 SECONDS = 60.0
+GRACE = timedelta(minutes=15)
+"""After midnight: longer than any request, so that none writes an earlier time afterwards."""
+CLAIMED = timedelta(minutes=30)
+"""So long one process has a delivery for itself; renewed with each batch."""
 PAUSES = [timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 360)]
 """After each failure; from the last one on always as long."""
 
@@ -49,43 +54,62 @@ def deliver_all(now: datetime) -> int:
     return sum(_deliver(row, now) for row in due.order_by("due_at")[:50])
 
 
+def next_due(now: datetime) -> datetime:
+    return midnight(now) + timedelta(days=1) + GRACE
+
+
 def _deliver(row: EventDelivery, now: datetime) -> bool:
-    again = now + PAUSES[min(row.tries, len(PAUSES) - 1)]
     mine = EventDelivery.objects.filter(id=row.id, due_at=row.due_at)
-    if not mine.update(due_at=again, tries=row.tries + 1):
+    if not mine.update(due_at=now + CLAIMED, tries=row.tries + 1):
         return False
-    until = midnight(now)
+    until = midnight(now - GRACE)
     found = EventDelivery.objects.filter(id=row.id)
     try:
-        send(row, events_of(row.company, since=row.sent_until, until=until), until)
-    except (FetchError, CannotUnseal) as error:
+        if row.sent_until < until:
+            _send_all(row, until, now)
+    except Exception as error:
+        # Whatever it is, it holds up no other receiver, and this one is tried again.
         problem = str(error) or type(error).__name__
         log.warning("events of %s were not delivered: %s", row.company.slug, problem)
-        found.update(problem=problem[:300])
+        again = now + PAUSES[min(row.tries, len(PAUSES) - 1)]
+        found.update(problem=problem[:300], due_at=again)
         return False
-    tomorrow = until + timedelta(days=1)
-    found.update(sent_until=until, due_at=tomorrow, tries=0, sent_at=now, problem="")
+    due = midnight(now - GRACE) + timedelta(days=1) + GRACE
+    found.update(sent_until=until, due_at=due, tries=0, sent_at=now, problem="")
     return True
 
 
-def send(row: EventDelivery, events: Iterator[Row], until: datetime) -> None:
-    """Send these events. Raises FetchError, CannotUnseal."""
-    secret = unseal(row.sealed_secret, purpose=f"delivery {row.id}").decode()
+def _send_all(row: EventDelivery, until: datetime, now: datetime) -> None:
+    """Everything since the last time, and the cursor behind what was taken."""
+    events = events_of(row.company, since=row.sent_until, until=until)
+    found = EventDelivery.objects.filter(id=row.id)
     if row.kind == EventDelivery.Kind.BUCKET:
-        _put(row, secret, events, until)
+        day = (until - timedelta(days=1)).date()
+        _put(row, f"security-events-{day}.csv", events)
         return
     while batch := list(islice(events, BATCH)):
-        _post(row, secret, row.company, batch, until)
+        _post(row, batch, now)
+        found.update(sent_until=batch[-1][0], due_at=now + CLAIMED)
 
 
-def _post(
-    row: EventDelivery, secret: str, company: Company, batch: list[Row], until: datetime
-) -> None:
+def send_test(row: EventDelivery, event: Row, *, now: datetime) -> None:
+    """Send one made-up event, beside the real ones. Raises FetchError, CannotUnseal."""
+    if row.kind == EventDelivery.Kind.BUCKET:
+        _put(row, f"passerelle-test-{now:%Y%m%dT%H%M%S}.csv", iter([event]))
+    else:
+        _post(row, [event], now)
+
+
+def _secret(row: EventDelivery) -> str:
+    return unseal(row.sealed_secret, purpose=f"delivery {row.id}").decode()
+
+
+def _post(row: EventDelivery, batch: list[Row], now: datetime) -> None:
     """JSON lines, signed: `Passerelle-Signature: t=…,v1=…`, an HMAC-SHA256 of `t.body`."""
     lines = [
         json.dumps(
             {
-                "company": company.slug,
+                "company": row.company.slug,
                 "time": time.isoformat(),
                 **dict(zip(COLUMNS[1:], cells, strict=True)),
             },
@@ -94,8 +118,9 @@ def _post(
         for time, cells in batch
     ]
     body = ("\n".join(lines) + "\n").encode()
-    stamp = str(int(until.timestamp()))
-    signature = hmac.new(secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
+    stamp = str(int(now.timestamp()))
+    signed = f"{stamp}.".encode() + body
+    signature = hmac.new(_secret(row).encode(), signed, hashlib.sha256).hexdigest()
     headers = {
         "Content-Type": "application/x-ndjson",
         "Passerelle-Signature": f"t={stamp},v1={signature}",
@@ -103,20 +128,19 @@ def _post(
     _send(row.url, Sent("POST", body, headers))
 
 
-def _put(row: EventDelivery, secret: str, events: Iterator[Row], until: datetime) -> None:
-    """One CSV file for each day, signed as AWS Signature Version 4 wants it."""
+def _put(row: EventDelivery, name: str, events: Iterator[Row]) -> None:
+    """One CSV file, signed as AWS Signature Version 4 wants it."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
-    writer.writerows([time.isoformat(), *cells] for time, cells in events)
-    day = (until - timedelta(days=1)).date()
-    key = f"{row.folder.strip('/')}/security-events-{day}.csv".lstrip("/")
+    writer.writerows([time.isoformat(), *map(harmless, cells)] for time, cells in events)
+    key = f"{row.folder.strip('/')}/{name}".lstrip("/")
     url = f"{row.url.rstrip('/')}/{quote(row.bucket)}/{quote(key)}"
     request = AWSRequest("PUT", url, data=text.getvalue().encode())
     request.headers["Content-Type"] = "text/csv; charset=utf-8"
     request.headers["Host"] = urlsplit(url).netloc
-    signer = S3SigV4Auth(Credentials(row.access_key, secret), "s3", row.region or "us-east-1")
-    signer.add_auth(request)
+    credentials = Credentials(row.access_key, _secret(row))
+    S3SigV4Auth(credentials, "s3", row.region or "us-east-1").add_auth(request)
     _send(url, Sent("PUT", bytes(request.data), dict(request.headers.items())))
 
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import dns.exception
 import dns.resolver
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from passerelle.audit.events import EventName
@@ -71,6 +71,14 @@ def prove_domain(
     wanted = record_value(domain)
     if not any(hmac.compare_digest(one.encode(), wanted.encode()) for one in found):
         raise Unproved("other", ", ".join(found)[:300])
+    try:
+        _mark_proved(domain, actor, now)
+    except IntegrityError:
+        # Another company proved it at this very moment.
+        raise Unproved("taken") from None
+
+
+def _mark_proved(domain: Domain, actor: Actor, now: datetime) -> None:
     with transaction.atomic():
         Company.objects.select_for_update().get(id=domain.company_id)
         others = Domain.objects.filter(name=domain.name, verified_at__isnull=False)

@@ -61,7 +61,13 @@ def shut_out(company: Company, *, now: datetime) -> "QuerySet[User]":
 
 @transaction.atomic
 def change_enforcement(
-    company: Company, wanted: str, *, administrator: User, actor: Actor, now: datetime
+    company: Company,
+    wanted: str,
+    *,
+    administrator: User,
+    session: str,
+    actor: Actor,
+    now: datetime,
 ) -> list[str]:
     """Go to another step; return the emergency codes where they are made now.
 
@@ -76,7 +82,7 @@ def change_enforcement(
     if wanted != Company.Enforcement.OFF and not has_come_by_sso(administrator):
         raise NotYet
     _set(row, wanted, actor, now)
-    _end_password_sessions(row, but=administrator)
+    end_barred_sessions(row, but=session)
     if wanted == Company.Enforcement.OFF or row.emergency_codes.filter(used_at=None).exists():
         return []
     return _make_codes(row, actor, now)
@@ -89,14 +95,18 @@ def make_codes(company: Company, *, actor: Actor, now: datetime) -> list[str]:
     return _make_codes(company, actor, now)
 
 
-def _end_password_sessions(company: Company, *, but: User) -> None:
-    """Who may not enter by password any more is not in by it either."""
-    opened = Session.objects.filter(company=company, connection=None).exclude(user=but)
+def end_barred_sessions(company: Company, *, but: str = "") -> None:
+    """Who may not enter by password any more is not in by it either.
+
+    Asked after whatever may have barred somebody. `but` is the digest of the one session that goes
+    on: that of whoever does it.
+    """
+    opened = Session.objects.filter(company=company, connection=None).exclude(key_digest=but)
     people = {one.user for one in opened.select_related("user")}
     for user in people:
         user.company = company
     barred = [user.id for user in people if not may_use_password(user)]
-    Session.objects.filter(user_id__in=barred, connection=None).delete()
+    opened.filter(user_id__in=barred).delete()
     SecondStep.objects.filter(user_id__in=barred).delete()
 
 

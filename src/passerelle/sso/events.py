@@ -10,7 +10,7 @@ from passerelle.directory.models import Company
 from passerelle.sso.models import SignIn
 
 CHUNK = 500
-COLUMNS = ("time", "event", "person", "actor", "address", "reason", "details")
+COLUMNS = ("time", "id", "event", "person", "actor", "address", "reason", "details")
 Row = tuple[datetime, tuple[str, ...]]
 
 
@@ -28,14 +28,13 @@ def events_of(
 def _sign_ins(company: Company, within: dict[str, datetime]) -> Iterator[Row]:
     rows = SignIn.objects.filter(company=company, **within).select_related("user", "connection")
     for row in rows.order_by("time", "id").iterator(chunk_size=CHUNK):
-        way = (
-            row.connection.name if row.connection else row.checks[0]["check"] if row.checks else ""
-        )
+        way = row.connection.name if row.connection else _way_of(row)
         person = row.user.email if row.user else row.email or ""
         details = {"way": way, "reference": row.reference, "count": row.count}
         yield (
             row.time,
             (
+                str(row.id),
                 f"sign_in:{row.outcome}",
                 person,
                 person,
@@ -47,12 +46,13 @@ def _sign_ins(company: Company, within: dict[str, datetime]) -> Iterator[Row]:
 
 
 def _way_of(row: SignIn) -> str:
-    """How somebody came who came through no connection: password, passkey, google."""
-    return str(row.checks[-1]["check"]) if row.checks else ""
+    """How somebody came who came through no connection."""
+    made = {check["check"] for check in row.checks}
+    return next((way for way in ("google", "passkey", "password") if way in made), "")
 
 
 def _changes(company: Company, within: dict[str, datetime]) -> Iterator[Row]:
     rows = AuditEvent.objects.filter(company=company, **within).order_by("time", "id")
     for row in rows.iterator(chunk_size=CHUNK):
         details = json.dumps(row.details, ensure_ascii=False)
-        yield row.time, (row.event, row.target, row.actor, "", "", details)
+        yield row.time, (str(row.id), row.event, row.target, row.actor, "", "", details)

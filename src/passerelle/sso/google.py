@@ -9,12 +9,13 @@ import base64
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -43,6 +44,15 @@ LIFETIME = timedelta(minutes=15)
 LEEWAY = 60
 KEYS_KEPT = timedelta(hours=1)
 CALLBACK = "/auth/google/callback"
+
+
+SETTINGS = (
+    "google_sso_enabled",
+    "google_client_id",
+    "google_client_secret",
+    "google_hosted_domain",
+)
+"""The fields of a company."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
@@ -91,6 +101,17 @@ def is_usable(company: Company) -> bool:
     return company.google_sso_enabled and all(parts)
 
 
+def lets_an_administrator_in(company: Company) -> bool:
+    """Whether it is a way in for at least one of the company's administrators."""
+    if not is_usable(company):
+        return False
+    linked = Q(identities__idp_entity_id=ISSUER)
+    by_address = Q(email_key__endswith=f"@{company.google_hosted_domain}")
+    ways = linked | by_address if company.existing_accounts == "link" else linked
+    administrators = company.users.filter(is_administrator=True, status=User.Status.ACTIVE)
+    return administrators.filter(ways).exists()
+
+
 def sealed_secret(company: Company, secret: str) -> str:
     return seal(secret.encode(), purpose=_purpose(company))
 
@@ -99,8 +120,13 @@ def _purpose(company: Company) -> str:
     return f"google client secret {company.id}"
 
 
-def start(company: Company, *, next_path: str, binding: str, now: datetime) -> str:
-    """Remember a request and return Google's address for it. Raises FetchError."""
+def start(
+    company: Company, *, next_path: str, binding: str, chosen: bool = False, now: datetime
+) -> str:
+    """Remember a request and return Google's address for it. Raises FetchError.
+
+    `chosen` has Google ask which account it is, even where it knows only one.
+    """
     provider = _provider(now)
     state, nonce, verifier = new_token(), new_token(), new_token()
     GoogleRequest.objects.create(
@@ -123,6 +149,7 @@ def start(company: Company, *, next_path: str, binding: str, now: datetime) -> s
         "code_challenge": challenge.decode().rstrip("="),
         "code_challenge_method": "S256",
         "hd": company.google_hosted_domain,
+        **({"prompt": "select_account"} if chosen else {}),
     }
     return f"{provider.document['authorization_endpoint']}?{urlencode(query)}"
 
@@ -152,7 +179,7 @@ def finish(
     except _Failed as failed:
         checks.append(failed.check)
         raise Refused(_keep(company, checks, None, browser, now)) from None
-    return _enter(request, _profile(claims), checks, browser, now)
+    return _enter(request, claims, checks, browser, now)
 
 
 def _spend(request: GoogleRequest, binding: str | None, now: datetime) -> None:
@@ -259,11 +286,15 @@ def _profile(claims: dict[str, Any]) -> Profile:
 
 
 def _enter(
-    request: GoogleRequest, profile: Profile, checks: list[Check], browser: Browser, now: datetime
+    request: GoogleRequest,
+    claims: dict[str, Any],
+    checks: list[Check],
+    browser: Browser,
+    now: datetime,
 ) -> SignedIn:
     refused: SignIn
     with transaction.atomic():
-        entered = _decide(request, profile, checks, browser, now)
+        entered = _decide(request, claims, checks, browser, now)
         if isinstance(entered, SignedIn):
             return entered
         refused = entered
@@ -271,9 +302,18 @@ def _enter(
 
 
 def _decide(
-    request: GoogleRequest, profile: Profile, checks: list[Check], browser: Browser, now: datetime
+    request: GoogleRequest,
+    claims: dict[str, Any],
+    checks: list[Check],
+    browser: Browser,
+    now: datetime,
 ) -> SignedIn | SignIn:
-    company = request.company
+    profile = _profile(claims)
+    # As it is at this moment: it may have changed while Google was asked.
+    company = Company.objects.get(id=request.company_id)
+    if not is_usable(company):
+        failed = _Failed("request_unknown", expected="a request that waits").check
+        return _keep(company, [*checks, failed], None, browser, now)
     policy, names = load_policy(company), load_names(company)
     allowed = not company.ip_allowlist or is_within(browser.address, company.ip_allowlist)
     of_domain = profile.email is not None and profile.email.domain == company.google_hosted_domain
@@ -317,8 +357,26 @@ def _decide(
     )
     User.objects.filter(id=user.id).update(last_sign_in_at=now)
     user.company = company
-    key = open_session(user, connection=None, now=now, browser=browser)
+    key = open_session(
+        user,
+        connection=None,
+        by_google=True,
+        now=now,
+        browser=browser,
+        confirmed_at=_authenticated_at(claims, now),
+    )
     return SignedIn(user, key, request.next)
+
+
+def _authenticated_at(claims: dict[str, Any], now: datetime) -> datetime:
+    """When the person was authenticated at Google; where it does not say, this way there and back.
+
+    That shows at least that the browser is one in which Google knows them.
+    """
+    at = claims.get("auth_time")
+    if not isinstance(at, int) or isinstance(at, bool) or not 0 < at < now.timestamp():
+        return now
+    return datetime.fromtimestamp(at, tz=UTC)
 
 
 def _keep(

@@ -80,15 +80,16 @@ def _send(letter: Letter, now: datetime) -> bool:
     mine = Letter.objects.filter(id=letter.id, due_at=letter.due_at)
     if not mine.update(due_at=again, tries=letter.tries + 1):
         return False
-    written = _write(letter)
-    if written is None:
-        Letter.objects.filter(id=letter.id).update(due_at=None)
-        return False
-    subject, body = written
     try:
+        written = _write(letter)
+        if written is None:
+            Letter.objects.filter(id=letter.id).update(due_at=None)
+            return False
+        subject, body = written
         if settings.PASSERELLE.email_url:
             EmailMessage(subject, body, None, [letter.to]).send()
-    except OSError as error:
+    except Exception as error:
+        # Whatever it is, it holds up no other letter.
         log.error("a letter (%s) could not be sent by e-mail: %s", letter.kind, error)
         return False
     sent = Letter.objects.filter(id=letter.id)
@@ -127,7 +128,7 @@ def _user(letter: Letter) -> User | None:
 
 def _invitation(letter: Letter) -> Context | None:
     user = _user(letter)
-    if user is None or not may_activate(user):
+    if user is None or user.status != User.Status.INVITED or not may_activate(user):
         return None
     return {"user": user, "link": settings.PASSERELLE.base_url + activation_path(user)}
 

@@ -9,6 +9,8 @@ from passerelle.sso.models import FailedAttempts
 from passerelle.sso.tokens import digest
 
 WINDOW = timedelta(minutes=10)
+BEGUN, MAX_BEGUN = "begun", 1000
+"""Sign-ins begun from one network within ten minutes and not finished: each keeps a row."""
 
 
 def count_failure(scope: str, who: str, *, now: datetime) -> int:
@@ -22,6 +24,11 @@ def count_failure(scope: str, who: str, *, now: datetime) -> int:
         return 1
     current.update(count=F("count") + 1)
     return current.values_list("count", flat=True).first() or 1
+
+
+def has_begun_too_many(network: str, *, now: datetime) -> bool:
+    """Count a sign-in that begins; to be forgiven when it is finished."""
+    return count_failure(BEGUN, network, now=now) > MAX_BEGUN
 
 
 def failures(scope: str, who: str, *, now: datetime) -> int:

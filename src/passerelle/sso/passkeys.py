@@ -28,12 +28,15 @@ from fido2.webauthn import (
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
+from passerelle.sso.letters import put_down
 from passerelle.sso.models import Passkey, PasskeyChallenge
 from passerelle.sso.tokens import digest, new_token
 
 LIFETIME = timedelta(minutes=5)
 MAX_PASSKEYS = 20
 MAX_RESPONSE = 50_000
+MAX_ID = 1023
+"""Bytes of a credential ID (WebAuthn §4)."""
 
 
 class WrongPasskey(Exception):  # noqa: N818 - reads as what is the matter
@@ -44,6 +47,14 @@ def are_possible() -> bool:
     """Whether our address has a name: browsers make no passkeys for numbers."""
     host = urlsplit(settings.PASSERELLE.base_url).hostname or ""
     return bool(host) and not host.replace(".", "").isdigit() and ":" not in host
+
+
+def may_have(user: User) -> bool:
+    """Whether somebody may enter by passkey: only who has a password, too.
+
+    Who only comes by single sign-on would keep a way in when the identity provider lets them go.
+    """
+    return user.password.startswith("argon2")
 
 
 def _server() -> Fido2Server:
@@ -111,7 +122,7 @@ def register(user: User, token: str, response: str, name: str, *, now: datetime)
     except Exception as error:
         # The library raises whatever its parsers do: nothing of it lets anybody in.
         raise WrongPasskey from error
-    if credential is None:
+    if credential is None or len(credential.credential_id) > MAX_ID:
         raise WrongPasskey
     identifier = websafe_encode(credential.credential_id)
     if Passkey.objects.filter(credential_id=identifier).exists():
@@ -126,6 +137,7 @@ def register(user: User, token: str, response: str, name: str, *, now: datetime)
         created_at=now,
     )
     _note(EventName.PASSKEY_ADDED, user, name, now)
+    put_down("passkey_added", user.company, user.email, now=now, language=user.language, name=name)
 
 
 def user_of(company: Company, token: str, response: str, *, now: datetime) -> User:
@@ -137,6 +149,8 @@ def user_of(company: Company, token: str, response: str, *, now: datetime) -> Us
         row = Passkey.objects.select_related("user__company").get(
             company=company, credential_id=identifier, user__status=User.Status.ACTIVE
         )
+        if not may_have(row.user):
+            raise WrongPasskey
         _server().authenticate_complete(state, [_credential(row)], brought)
         counter = brought.response.authenticator_data.counter
         handle = brought.response.user_handle
@@ -145,7 +159,7 @@ def user_of(company: Company, token: str, response: str, *, now: datetime) -> Us
     if handle is not None and bytes(handle) != row.user.id.bytes:
         raise WrongPasskey
     # A counter that does not grow tells of a copy; authenticators without one say zero.
-    if counter and counter <= row.sign_count:
+    if (counter or row.sign_count) and counter <= row.sign_count:
         raise WrongPasskey
     Passkey.objects.filter(id=row.id).update(sign_count=counter, last_used_at=now)
     return row.user

@@ -83,9 +83,15 @@ def activation_user(user_id: UUID | str, token: str) -> User:
 
 
 def may_activate(user: User) -> bool:
-    """Whether an account waits for its first password: invited, or made without one."""
-    statuses = (User.Status.INVITED, User.Status.ACTIVE)
-    return user.status in statuses and not user.password.startswith("argon2")
+    """Whether an account waits for its first password: invited, or made without one.
+
+    Who has come by single sign-on waits for none.
+    """
+    if user.password.startswith("argon2"):
+        return False
+    if user.status == User.Status.INVITED:
+        return True
+    return user.status == User.Status.ACTIVE and not user.identities.exists()
 
 
 def reset_path(user: User) -> str:

@@ -124,5 +124,6 @@ def _is_password_of(user: User | None, password: str) -> bool:
 
 def _rehash(user: User, password: str) -> None:
     """Hash anew what was hashed by older rules, now that the password is known."""
-    user.password = make_password(password)
-    User.objects.filter(id=user.id).update(password=user.password)
+    before, user.password = user.password, make_password(password)
+    # Only over the one that was checked: another may have been set at this moment.
+    User.objects.filter(id=user.id, password=before).update(password=user.password)

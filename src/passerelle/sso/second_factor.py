@@ -207,7 +207,7 @@ def new_recovery_codes(user: User) -> list[str]:
 @transaction.atomic
 def reset(user: User, *, actor: Actor, now: datetime) -> None:
     """Take the second factor away, for who has lost theirs; sessions end, devices are forgotten."""
-    removed = Totp.objects.filter(user=user).delete()[0]
+    removed = Totp.objects.filter(user=user).delete()[0] + user.passkeys.all().delete()[0]
     user.second_steps.all().delete()
     user.recovery_codes.all().delete()
     user.trusted_devices.all().delete()

@@ -40,6 +40,7 @@ def open_session(
     user: User,
     *,
     connection: SamlConnection | None,
+    by_google: bool = False,
     now: datetime,
     at_idp: IdPSession | None = None,
     browser: Browser | None = None,
@@ -53,6 +54,7 @@ def open_session(
         company_id=user.company_id,
         user=user,
         connection=connection,
+        by_google=by_google,
         name_id=at_idp.name_id if at_idp else "",
         name_id_digest=digest(at_idp.name_id) if at_idp else "",
         name_id_format=at_idp.name_id_format if at_idp else "",
@@ -78,12 +80,13 @@ def find_session(key: str, *, now: datetime) -> Session | None:
     """The session of a key, with its user and company; None when it ended.
 
     Using a session keeps it open: it ends after the company's minutes without use, and at once when
-    the account or the connection that it came through is switched off.
+    the account, the connection or the Google SSO that it came through is switched off.
     """
     session = (
         Session.objects.select_related("user__company")
         .filter(key_digest=digest(key), expires_at__gt=now, user__status=User.Status.ACTIVE)
         .exclude(connection__enabled=False)
+        .exclude(by_google=True, company__google_sso_enabled=False)
         .first()
     )
     if session is None:

@@ -21,6 +21,7 @@ from passerelle.directory.models import Membership, User
 from passerelle.sso import second_factor
 from passerelle.sso.addresses import client_address
 from passerelle.sso.enforcement import may_use_password
+from passerelle.sso.letters import put_down
 from passerelle.sso.passkeys import are_possible
 from passerelle.sso.password_rules import password_problem, reuse_problem, set_password
 from passerelle.sso.passwords import TooBusy, TooManyAttempts, a_place_for_hashing, confirm
@@ -139,7 +140,10 @@ def password(request: PageRequest) -> HttpResponse:
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
     except TooBusy as error:
         return overloaded(error)
-    return _password_problem(request, problem) if problem else redirect("/account/?done=password")
+    if problem:
+        return _password_problem(request, problem)
+    put_down("password_changed", user.company, user.email, now=now, language=user.language)
+    return redirect("/account/?done=password")
 
 
 def _password_problem(request: PageRequest, problem: str) -> HttpResponse:

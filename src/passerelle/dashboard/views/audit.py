@@ -12,8 +12,8 @@ from django.views.decorators.http import require_GET
 
 from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
+from passerelle.csv_lines import Echo, harmless
 from passerelle.dashboard.access import administrators_only
-from passerelle.dashboard.csv_lines import Echo, harmless
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, page_of, typed
 

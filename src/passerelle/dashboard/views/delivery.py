@@ -1,5 +1,6 @@
 """Settings > Delivery of security events: a webhook, and a bucket."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -16,10 +17,12 @@ from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.connection_form import LineField, line
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.sso.connections import is_web_address
-from passerelle.sso.delivery import midnight, sealed_secret, send
+from passerelle.sso.delivery import midnight, next_due, sealed_secret, send_test
 from passerelle.sso.fetch import FetchError
 from passerelle.sso.models import EventDelivery
 from passerelle.sso.sealed import CannotUnseal
+
+_NAME = re.compile(r"[\w./-]*", re.ASCII)
 
 
 class DeliveryForm(forms.Form):
@@ -38,9 +41,22 @@ class DeliveryForm(forms.Form):
 
     def clean_url(self) -> str:
         typed = str(self.cleaned_data["url"])
-        if not typed.startswith("https://") or not is_web_address(typed):
+        strange = not is_web_address(typed) or ("?" in typed and self.row.kind == "bucket")
+        if not typed.startswith("https://") or strange:
             raise forms.ValidationError(_("Enter an address that starts with https://"))
         return typed
+
+    def _name(self, field: str) -> str:
+        typed = str(self.cleaned_data[field])
+        if not _NAME.fullmatch(typed) or ".." in typed:
+            raise forms.ValidationError(_("Use letters, digits, and the signs - _ . / only."))
+        return typed
+
+    def clean_bucket(self) -> str:
+        return self._name("bucket")
+
+    def clean_folder(self) -> str:
+        return self._name("folder")
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -60,8 +76,9 @@ def _row(request: PageRequest, kind: str) -> EventDelivery:
     """The receiver of this kind, or a new one that is not saved."""
     company, now = company_of(request), timezone.now()
     found = company.deliveries.filter(kind=kind).select_related("company").first()
-    start = midnight(now)
-    return found or EventDelivery(company=company, kind=kind, sent_until=start, due_at=start)
+    return found or EventDelivery(
+        company=company, kind=kind, sent_until=midnight(now), due_at=next_due(now)
+    )
 
 
 @require_GET
@@ -107,8 +124,13 @@ def save(request: PageRequest, kind: str) -> HttpResponse:
         setattr(row, name, form.cleaned_data[name])
     if secret := form.cleaned_data["secret"]:
         row.sealed_secret = sealed_secret(row, secret)
+    if row.problem:
+        # Mended, as it seems: at once, and not after the pause of the last failure.
+        row.due_at = timezone.now()
     row.tries, row.problem = 0, ""
-    row.save(force_insert=is_new)
+    # Not how far it has come: that may be moving at this moment.
+    changed = (*FIELDS, "sealed_secret", "due_at", "tries", "problem")
+    row.save(force_insert=is_new, update_fields=None if is_new else changed)
     details = {"url": [before, row.url], "secret_changed": bool(secret)}
     entry = Entry(EventName.DELIVERY_CHANGED, kind, details)
     record([entry], company_id=row.company_id, **by(request))
@@ -132,9 +154,9 @@ def test(request: PageRequest, kind: str) -> HttpResponse:
     if row._state.adding:
         return redirect("/settings/delivery/")
     assert request.person is not None
-    cells = ("delivery:tested", "", request.person.email, "", "", "{}")
+    cells = ("test", "delivery:tested", "", request.person.email, "", "", "{}")
     try:
-        send(row, iter([(now, cells)]), now)
+        send_test(row, (now, cells), now=now)
     except (FetchError, CannotUnseal) as error:
         problem = _("The receiver did not take it: %(error)s") % {"error": error}
         return _page(request, problem=problem)

@@ -32,7 +32,13 @@ from passerelle.sso.password_rules import (
     reset_path,
     set_password,
 )
-from passerelle.sso.passwords import TooBusy, TooManyAttempts, record_entry, user_of
+from passerelle.sso.passwords import (
+    TooBusy,
+    TooManyAttempts,
+    a_place_for_hashing,
+    record_entry,
+    user_of,
+)
 from passerelle.sso.redirects import safe_next
 from passerelle.sso.sessions import Browser, find_session, open_session
 from passerelle.sso.traces import keep_password_attempt
@@ -213,9 +219,14 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
         password = request.POST.get("password", "")
         problem = password_problem(user.company, password)
         if not problem:
-            # What the link proves, and the password that was just chosen.
-            if not set_password(user, password, now=timezone.now()):
+            try:
+                with a_place_for_hashing():
+                    is_set = set_password(user, password, now=timezone.now())
+            except TooBusy as error:
+                return overloaded(error)
+            if not is_set:
                 return render(request, "activation_ended.html", status=410)
+            # What the link proves, and the password that was just chosen.
             return enter(request, user, "")
     context = {"account": user, "company": user.company, "problem": problem}
     return render(request, "activate.html", context, status=422 if problem else 200)

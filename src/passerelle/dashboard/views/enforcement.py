@@ -65,7 +65,11 @@ def change(request: PageRequest) -> HttpResponse:
         return redirect("/settings/enforcement/?done=nothing")
     try:
         codes = change_enforcement(
-            company_of(request), wanted, administrator=request.person, **by(request)
+            company_of(request),
+            wanted,
+            administrator=request.person,
+            session=request.session_row.key_digest if request.session_row else "",
+            **by(request),
         )
     except NotYet:
         return _page(

@@ -51,6 +51,15 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
 
 
+def too_many_attempts(request: HttpRequest) -> HttpResponse:
+    return _page(
+        request,
+        429,
+        _("Too many failed attempts"),
+        _("Wait ten minutes, then start the sign-in again."),
+    )
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Rendered without anything that could fail again."""
     return HttpResponse(render_to_string("server_error.html"), status=500)

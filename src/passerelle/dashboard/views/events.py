@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from django.http import StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
+from passerelle.csv_lines import Echo, harmless
 from passerelle.dashboard.access import administrators_only, company_of
-from passerelle.dashboard.csv_lines import Echo, harmless
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.models import Company
 from passerelle.sso.events import COLUMNS, events_of

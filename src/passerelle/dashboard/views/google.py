@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from passerelle.dashboard.cookies import YEAR, replace_session, set_cookie
+from passerelle.dashboard.views.errors import too_many_attempts
 from passerelle.dashboard.views.saml import MAX_FAILURES
 from passerelle.directory.models import Company
 from passerelle.saml.explain import filled
@@ -17,7 +18,7 @@ from passerelle.sso import google
 from passerelle.sso.addresses import client_address, network_of
 from passerelle.sso.explain import person_sentence
 from passerelle.sso.fetch import FetchError
-from passerelle.sso.limits import count_failure
+from passerelle.sso.limits import BEGUN, count_failure, forgive, has_begun_too_many
 from passerelle.sso.models import SignIn
 from passerelle.sso.sessions import Browser
 from passerelle.sso.tokens import new_token
@@ -28,13 +29,17 @@ def login(request: HttpRequest, company_slug: str) -> HttpResponse:
     company = Company.objects.filter(slug=company_slug).first()
     if company is None or not google.is_usable(company):
         raise Http404
+    now = timezone.now()
+    if has_begun_too_many(network_of(client_address(request)), now=now):
+        return too_many_attempts(request)
     binding = request.COOKIES.get(settings.BINDING_COOKIE) or new_token()
     try:
         address = google.start(
             company,
             next_path=request.GET.get("next", ""),
             binding=binding,
-            now=timezone.now(),
+            chosen="confirm" in request.GET,
+            now=now,
         )
     except FetchError:
         text = _("Google does not answer at the moment. Try again in a minute.")
@@ -65,6 +70,7 @@ def callback(request: HttpRequest) -> HttpResponse:
         )
     except google.Refused as refused:
         return _refused(request, refused.sign_in, address)
+    forgive(BEGUN, network_of(address))
     response = redirect(signed_in.next or "/")
     replace_session(request, response, signed_in.session_key, language=signed_in.user.language)
     return response
@@ -72,9 +78,7 @@ def callback(request: HttpRequest) -> HttpResponse:
 
 def _refused(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
     if count_failure("google", network_of(address), now=timezone.now()) > MAX_FAILURES:
-        text = _("Wait ten minutes, then start the sign-in again.")
-        context: dict[str, Any] = {"title": _("Too many failed attempts"), "text": text}
-        return render(request, "error.html", context, status=429)
+        return too_many_attempts(request)
     failed: dict[str, Any] = next((check for check in sign_in.checks if not check["passed"]), {})
     values = {"received": failed.get("received") or "?"}
     context = {

@@ -16,10 +16,12 @@ from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.cookies import delete_cookie, set_cookie
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.door import go_in
+from passerelle.dashboard.views.errors import too_many_attempts
 from passerelle.directory.models import Company
 from passerelle.sso import passkeys
 from passerelle.sso.addresses import client_address, network_of
-from passerelle.sso.limits import count_failure
+from passerelle.sso.confirmation import may_confirm_by_password
+from passerelle.sso.limits import BEGUN, count_failure, forgive, has_begun_too_many
 from passerelle.sso.redirects import safe_next
 from passerelle.sso.traces import keep_password_attempt
 
@@ -32,7 +34,7 @@ MAX_FAILURES = 100
 def new(request: PageRequest) -> HttpResponse:
     """Begin: the page asks the browser for a new passkey."""
     assert request.person is not None
-    if not passkeys.are_possible():
+    if not passkeys.are_possible() or not may_confirm_by_password(request.person):
         raise Http404
     token, options = passkeys.begin_registration(request.person, now=timezone.now())
     context = {
@@ -54,6 +56,8 @@ def _with_token(response: HttpResponse, token: str) -> HttpResponse:
 @confirmed_only
 def keep(request: PageRequest) -> HttpResponse:
     assert request.person is not None
+    if not may_confirm_by_password(request.person):
+        raise Http404
     name = "".join(one for one in request.POST.get("name", "") if one.isprintable()).strip()
     try:
         passkeys.register(
@@ -93,7 +97,10 @@ def sign_in(request: PageRequest, company_slug: str) -> HttpResponse:
 
 
 def _ask(request: PageRequest, company: Company, next_path: str, problem: str = "") -> HttpResponse:
-    token, options = passkeys.begin_sign_in(company, now=timezone.now())
+    now = timezone.now()
+    if has_begun_too_many(network_of(client_address(request)), now=now):
+        return too_many_attempts(request)
+    token, options = passkeys.begin_sign_in(company, now=now)
     context = {
         "company": company,
         "next": next_path,
@@ -107,8 +114,7 @@ def _ask(request: PageRequest, company: Company, next_path: str, problem: str = 
 def _finish(request: PageRequest, company: Company, next_path: str) -> HttpResponse:
     address, now = client_address(request), timezone.now()
     if count_failure("passkey", network_of(address), now=now) > MAX_FAILURES:
-        problem = _("Too many failed attempts. Wait ten minutes, then try again.")
-        return _ask(request, company, next_path, problem)
+        return too_many_attempts(request)
     token = request.COOKIES.get(settings.PASSKEY_COOKIE, "")
     try:
         user = passkeys.user_of(company, token, request.POST["response"], now=now)
@@ -118,6 +124,8 @@ def _finish(request: PageRequest, company: Company, next_path: str) -> HttpRespo
         )
         problem = _("This passkey belongs to no account that can sign in here.")
         return _ask(request, company, next_path, problem)
+    forgive("passkey", network_of(address))
+    forgive(BEGUN, network_of(address))
     response = go_in(request, user, next_path, way="passkey")
     delete_cookie(response, settings.PASSKEY_COOKIE)
     return response

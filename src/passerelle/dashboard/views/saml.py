@@ -22,6 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from passerelle import saml
 from passerelle.dashboard.cookies import YEAR, delete_cookie, replace_session, set_cookie
+from passerelle.dashboard.views.errors import too_many_attempts
 from passerelle.dashboard.views.leave import leave
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
@@ -123,7 +124,7 @@ def _after_trial(request: HttpRequest, slug: str, answer: AnswersTrial) -> HttpR
         # An address where nothing is stays one.
         find_connection(slug)
         if count_failure("callback", network_of(address), now=now) > MAX_FAILURES:
-            return _too_many(request)
+            return too_many_attempts(request)
         context = {
             "title": _("This test is over"),
             "text": _("It was answered already, or took longer than 15 minutes. Start it again."),
@@ -233,7 +234,7 @@ def logout(request: HttpRequest, slug: str) -> HttpResponse:
 def _refused_logout(request: HttpRequest, error: MessageError) -> HttpResponse:
     network = network_of(client_address(request))
     if count_failure("logout", network, now=timezone.now()) > MAX_FAILURES:
-        return _too_many(request)
+        return too_many_attempts(request)
     log.warning("a logout request was refused: %s", error)
     context = {
         "title": _("This sign-out could not be carried out"),
@@ -250,15 +251,9 @@ def _finish_cookie(code: str) -> str:
 
 def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
     failures = count_failure("callback", network_of(address), now=timezone.now())
-    return _too_many(request) if failures > MAX_FAILURES else _refused_page(request, sign_in)
-
-
-def _too_many(request: HttpRequest) -> HttpResponse:
-    context = {
-        "title": _("Too many failed attempts"),
-        "text": _("Wait ten minutes, then start the sign-in again."),
-    }
-    return render(request, "error.html", context, status=429)
+    if failures > MAX_FAILURES:
+        return too_many_attempts(request)
+    return _refused_page(request, sign_in)
 
 
 def _refused_page(request: HttpRequest, sign_in: SignIn) -> HttpResponse:

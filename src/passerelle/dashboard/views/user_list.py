@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from passerelle.csv_lines import Echo, harmless
 from passerelle.dashboard.access import administrators_only, company_of
-from passerelle.dashboard.csv_lines import Echo, harmless
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import page_of, typed
 from passerelle.dashboard.user_filters import (

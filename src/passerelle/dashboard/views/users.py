@@ -22,6 +22,7 @@ from passerelle.directory.models import User
 from passerelle.provisioning import parse_email
 from passerelle.sso import second_factor
 from passerelle.sso.confirmation import is_recent
+from passerelle.sso.enforcement import end_barred_sessions
 from passerelle.sso.letters import can_send, send_invitation
 from passerelle.sso.password_rules import activation_path, may_activate
 
@@ -88,6 +89,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "workspaces": company.workspaces.all(),
         "permission_sets": company.permission_sets.all(),
         "has_app": second_factor.has_app(user),
+        "passkeys": user.passkeys.count(),
         "has_password": user.password.startswith("argon2"),
         "mailed": can_send(),
         "waits": bool(link) and may_activate(user),
@@ -186,6 +188,8 @@ def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
     else:
         name = "breaks_glass" if verb == "break-glass" else "tests_sso"
         actions.set_flag(user, name, request.POST.get("value") == "on", **by(request))
+        here = request.session_row.key_digest if request.session_row else ""
+        end_barred_sessions(user.company, but=here)
     return redirect(f"/settings/users/{user.id}/?done={verb}")
 
 
@@ -227,7 +231,9 @@ DONE = {
     "end-session": gettext_lazy("This session has ended."),
     "break-glass": gettext_lazy("Changed: see “Ways to sign in” below."),
     "test-sso": gettext_lazy("Changed: see “Ways to sign in” below."),
-    "reset-factor": gettext_lazy("The second factor is taken away, and every session has ended."),
+    "reset-factor": gettext_lazy(
+        "App, codes and passkeys are taken away, and every session has ended."
+    ),
     "give": gettext_lazy("The right was given."),
     "withdraw": gettext_lazy("The right was withdrawn."),
 }

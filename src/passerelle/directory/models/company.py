@@ -145,7 +145,10 @@ class Domain(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["company", "name"], name="domain_once_in_a_company")
+            models.UniqueConstraint(fields=["company", "name"], name="domain_once_in_a_company"),
+            models.UniqueConstraint(
+                fields=["name"], condition=Q(is_proved=True), name="domain_proved_by_one_company"
+            ),
         ]
         indexes = [models.Index(fields=["name"], name="domain_by_name")]
 

@@ -16,6 +16,7 @@ from passerelle.sso.models.local import (
 from passerelle.sso.models.saml import (
     FOLLOWING,
     REFUSED,
+    TRUST,
     AuthnRequest,
     Binding,
     ConnectionKey,
@@ -34,6 +35,7 @@ from passerelle.sso.models.saml import (
 __all__ = [
     "FOLLOWING",
     "REFUSED",
+    "TRUST",
     "AuthnRequest",
     "Binding",
     "ConnectionKey",

@@ -13,6 +13,10 @@ class Binding(models.TextChoices):
     POST = "post", "HTTP-POST"
 
 
+TRUST = ("idp_entity_id", "target_url", "request_binding")
+"""After a change of these fields a connection has to prove itself anew."""
+
+
 class SamlConnection(models.Model):
     """One company's trust in one identity provider."""
 
@@ -310,6 +314,7 @@ class Session(models.Model):
     connection = models.ForeignKey(
         SamlConnection, null=True, on_delete=models.CASCADE, related_name="sessions"
     )
+    by_google = models.BooleanField(default=False)
     # What the identity provider calls this session, for single logout both ways.
     name_id = models.TextField(blank=True)
     name_id_digest = models.CharField(max_length=64, blank=True)
