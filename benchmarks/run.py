@@ -22,6 +22,7 @@ django.setup()
 
 from benchmarks import peers, startup, throughput  # noqa: E402
 from benchmarks.floor import floor  # noqa: E402
+from benchmarks.hashing import hashing_rows  # noqa: E402
 from benchmarks.payloads import Keys, make_payloads  # noqa: E402
 from benchmarks.rounds import Series  # noqa: E402
 from benchmarks.sign_in import sign_in_rows  # noqa: E402
@@ -117,12 +118,19 @@ def verification(folder: Path) -> str:
 def sign_in(folder: Path) -> str:
     with PostgreSQL.start(folder / "postgresql") as postgresql:
         rows = sign_in_rows(folder, postgresql)
-    return table(
+        besides = hashing_rows(folder / "hashing", postgresql)
+    text = table(
         "## A whole sign-in",
         "Login, callback and finish over HTTP, eight people at a time, two worker processes, the "
         "client on the same cores. Time of one sign-in without the identity provider's part. This "
         "PostgreSQL does not wait for the disk; SQLite does, at every commit.",
         rows,
+    )
+    return text + table(
+        "## Signing in while others try passwords",
+        "The same by SAML, four people at a time, while strangers on the same cores send one "
+        "request after the other, each from another network. Hashing is made to give way.",
+        besides,
     )
 
 

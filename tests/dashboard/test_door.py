@@ -6,7 +6,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from passerelle.directory.models import Company, Domain, User
-from passerelle.sso import passwords
+from passerelle.sso import hashing
 from passerelle.sso.models import FailedAttempts, Session, SignIn
 from passerelle.sso.password_rules import activation_path
 from tests.browsing import Browser
@@ -171,9 +171,9 @@ def test_successes_are_not_held_against_a_network(ada):
 
 
 def test_when_every_place_for_hashing_is_taken_a_password_has_to_come_again(ada, monkeypatch):
-    monkeypatch.setattr(passwords, "PATIENCE", 0.01)
-    monkeypatch.setattr(passwords, "_places", threading.BoundedSemaphore(1))
-    with passwords.a_place_for_hashing():
+    room = threading.BoundedSemaphore(1)
+    monkeypatch.setattr(hashing, "_room", room)
+    with room:
         _, answer = enter("ada@acme.example", PASSWORD)
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert enter("ada@acme.example", PASSWORD)[1].status_code == 302

@@ -9,6 +9,7 @@ from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
 from passerelle.audit.record import OPERATOR
+from passerelle.config.hashers import Argon2PasswordHasher
 from passerelle.directory import actions
 from passerelle.directory.models import Company, ExternalIdentity, User
 from passerelle.practice_idp.people import Person
@@ -321,9 +322,7 @@ def test_very_long_names_still_make_a_page(bob):
 
 
 def test_a_password_by_older_rules_is_really_changed(acme, bob):
-    from django.contrib.auth.hashers import get_hasher
-
-    hasher = get_hasher()
+    hasher = Argon2PasswordHasher()
     hasher.time_cost = 1
     User.objects.filter(id=bob.id).update(password=hasher.encode(PASSWORD, hasher.salt()))
     browser = Browser()

@@ -12,6 +12,7 @@ from django.utils.cache import patch_vary_headers
 from passerelle.dashboard.content_security import content_security_policy
 from passerelle.dashboard.views.errors import overloaded
 from passerelle.sso.addresses import is_within
+from passerelle.sso.hashing import TooBusy
 
 MAX_DRAINED = 64 * 1024 * 1024
 CHUNK = 64 * 1024
@@ -73,7 +74,7 @@ def _came_by_tls(request: HttpRequest) -> bool:
 
 
 class OverloadMiddleware:
-    """A database that cannot answer in time is overload, not an error of the request."""
+    """What cannot be answered in time is overload, not an error of the request."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -82,7 +83,7 @@ class OverloadMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, OperationalError | InterfaceError):
+        if not isinstance(error, OperationalError | InterfaceError | TooBusy):
             return None
         return overloaded(error)
 

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from passerelle.dashboard.access import View
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.dashboard.views.errors import overloaded
 from passerelle.sso import google, second_factor
 from passerelle.sso.addresses import client_address
 from passerelle.sso.confirmation import (
@@ -22,7 +21,7 @@ from passerelle.sso.confirmation import (
 from passerelle.sso.connections import usable_connections
 from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.passkeys import are_possible
-from passerelle.sso.passwords import TooBusy, TooManyAttempts
+from passerelle.sso.passwords import TooManyAttempts
 
 FIELD = "confirm_password"
 CODE = "confirm_code"
@@ -51,8 +50,6 @@ def confirmed_only(view: View) -> View:
                 return view(request, *args, **kwargs)
         except TooManyAttempts:
             return _ask(request, _("Too many failed attempts. Wait ten minutes, then try again."))
-        except TooBusy as error:
-            return overloaded(error)
         if second_factor.has_app(session.user):
             return _ask(request, _("The password or the code is not right."))
         return _ask(request, _("This is not your password."))

@@ -16,6 +16,7 @@ from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.inserts import insert_or_nothing
 from passerelle.directory.models import Company, Domain
 from passerelle.directory.public_domains import PUBLIC_DOMAINS
+from passerelle.directory.waiting import let_go_of_the_database
 
 LABEL = "_passerelle"
 SECONDS = 5.0
@@ -93,6 +94,7 @@ def _mark_proved(domain: Domain, actor: Actor, now: datetime) -> None:
 
 
 def _texts(name: str, resolver: dns.resolver.Resolver) -> list[str]:
+    let_go_of_the_database()
     try:
         answer = resolver.resolve(name, "TXT", lifetime=SECONDS)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):

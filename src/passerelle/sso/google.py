@@ -25,6 +25,7 @@ from passerelle.directory.apply import Context
 from passerelle.directory.models import Company, User
 from passerelle.directory.policy import load_names, load_policy
 from passerelle.directory.snapshot import load_snapshot
+from passerelle.directory.waiting import let_go_of_the_database
 from passerelle.provisioning import Plan, Profile, Refusal, parse_email, plan
 from passerelle.provisioning.describe import describe_step
 from passerelle.saml.checks import Check
@@ -268,6 +269,7 @@ def _provider(now: datetime) -> _Provider:
 
 
 def _ask(url: str, form: dict[str, str] | None = None) -> bytes:
+    let_go_of_the_database()
     return fetch(url, private_networks=settings.PASSERELLE.private_networks, form=form)
 
 

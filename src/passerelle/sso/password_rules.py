@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.contrib.auth.hashers import check_password, make_password
 from django.core import signing
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -11,6 +10,7 @@ from django.utils.translation import gettext as _
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
+from passerelle.sso.hashing import hash_of, is_hash_of
 from passerelle.sso.models import EarlierPassword, TrustedDevice
 
 MAX_PASSWORD = 1000
@@ -46,16 +46,17 @@ def _is_complex(password: str) -> bool:
 
 
 def reuse_problem(user: User, password: str) -> str:
-    """Why somebody may not have this password again, or nothing. Takes a hash for each earlier one.
+    """Why somebody may not have this password again, or nothing: a hash for each earlier one.
 
     The current password counts among those that may not come back, wherever any may not.
+    Raises TooBusy.
     """
     wanted = user.company.password_reuse
     if not wanted:
         return ""
     earlier = user.earlier_passwords.order_by("-replaced_at").values_list("password", flat=True)
     hashes = [user.password, *earlier[: wanted - 1]] if wanted > 1 else [user.password]
-    if any(one.startswith("argon2") and check_password(password, one) for one in hashes):
+    if any(one.startswith("argon2") and is_hash_of(password, one)[0] for one in hashes):
         return _("You had this password lately. Choose another one.")
     return ""
 
@@ -121,17 +122,22 @@ def _found(user_id: UUID | str) -> User:
     return user
 
 
-@transaction.atomic
 def set_password(user: User, password: str, *, kept_session: str = "", now: datetime) -> bool:
     """Give a user a password, and sign them out wherever the old one let them in.
 
     `kept_session` is the digest of the key of the session that goes on. False when somebody was
-    quicker. The caller has looked at the rules.
+    quicker. The caller has looked at the rules. Raises TooBusy.
     """
+    # Hashed first: no transaction waits for that.
+    return _set_hash(user, hash_of(password), kept_session, now)
+
+
+@transaction.atomic
+def _set_hash(user: User, encoded: str, kept_session: str, now: datetime) -> bool:
     before = user.password
     waiting = User.objects.filter(id=user.id, status=user.status, password=before)
     changes = {
-        "password": make_password(password),
+        "password": encoded,
         "password_set_at": now,
         "status": User.Status.ACTIVE,
     }

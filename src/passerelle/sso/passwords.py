@@ -1,18 +1,13 @@
 """Signing in with a password: for administrators, small companies, and emergencies."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
-from functools import partial
-
-from django.contrib.auth.hashers import check_password, make_password
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.provisioning import parse_email
 from passerelle.sso.addresses import network_of
+from passerelle.sso.hashing import TooBusy, hash_of, is_hash_of
 from passerelle.sso.letters import tell_administrators
 from passerelle.sso.limits import count_failure, forgive
 from passerelle.sso.password_rules import MAX_PASSWORD
@@ -23,29 +18,9 @@ MAX_FAILURES = 10
 MAX_FAILURES_OF_A_NETWORK = 100
 """The same, for all accounts together."""
 
-HASHING_AT_ONCE = 4
-"""Each hash takes memory and a core; whoever finds no place waits, and not for long."""
-PATIENCE = 10.0
-_places = threading.BoundedSemaphore(HASHING_AT_ONCE)
-
 
 class TooManyAttempts(Exception):  # noqa: N818 - reads as what is the matter
     """Too many wrong passwords for this account from this address."""
-
-
-class TooBusy(Exception):  # noqa: N818 - reads as what is the matter
-    """So many passwords are being checked that this one would wait too long."""
-
-
-@contextmanager
-def a_place_for_hashing() -> Iterator[None]:
-    """Wait for a place, so that strangers can take neither all memory nor all cores."""
-    if not _places.acquire(timeout=PATIENCE):
-        raise TooBusy
-    try:
-        yield
-    finally:
-        _places.release()
 
 
 def user_of(
@@ -114,16 +89,18 @@ def _counted(
 
 def _is_password_of(user: User | None, password: str) -> bool:
     usable = user is not None and user.is_active and user.password.startswith("argon2")
-    with a_place_for_hashing():
-        if user is not None and usable and len(password) <= MAX_PASSWORD:
-            return check_password(password, user.password, setter=partial(_rehash, user))
+    if user is None or not usable or len(password) > MAX_PASSWORD:
         # The time of one hash, so that nobody learns which accounts exist.
-        make_password(password[:MAX_PASSWORD])
+        hash_of(password[:MAX_PASSWORD])
         return False
+    is_right, is_outdated = is_hash_of(password, user.password)
+    if is_outdated:
+        _rehash(user, password)
+    return is_right
 
 
 def _rehash(user: User, password: str) -> None:
     """Hash anew what was hashed by older rules, now that the password is known."""
-    before, user.password = user.password, make_password(password)
+    before, user.password = user.password, hash_of(password)
     # Only over the one that was checked: another may have been set at this moment.
     User.objects.filter(id=user.id, password=before).update(password=user.password)

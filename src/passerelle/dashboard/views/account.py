@@ -15,7 +15,6 @@ from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
 from passerelle.dashboard.pictures import picture_of
-from passerelle.dashboard.views.errors import overloaded
 from passerelle.directory import actions
 from passerelle.directory.models import Membership, User
 from passerelle.sso import second_factor
@@ -24,7 +23,7 @@ from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.letters import put_down
 from passerelle.sso.passkeys import are_possible
 from passerelle.sso.password_rules import password_problem, reuse_problem, set_password
-from passerelle.sso.passwords import TooBusy, TooManyAttempts, a_place_for_hashing, confirm
+from passerelle.sso.passwords import TooManyAttempts, confirm
 from passerelle.sso.tokens import digest
 
 MAX_NAME = 150
@@ -131,15 +130,11 @@ def password(request: PageRequest) -> HttpResponse:
         if not confirm(user, current, address=client_address(request), now=now):
             return _password_problem(request, _("This is not your password."))
         problem = password_problem(user.company, typed)
-        if not problem:
-            with a_place_for_hashing():
-                problem = reuse_problem(user, typed)
-                if not problem and not set_password(user, typed, kept_session=here, now=now):
-                    problem = _("The password was changed elsewhere in the meantime.")
+        problem = problem or reuse_problem(user, typed)
+        if not problem and not set_password(user, typed, kept_session=here, now=now):
+            problem = _("The password was changed elsewhere in the meantime.")
     except TooManyAttempts:
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
-    except TooBusy as error:
-        return overloaded(error)
     if problem:
         return _password_problem(request, problem)
     put_down("password_changed", user.company, user.email, now=now, language=user.language)

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from passerelle.dashboard.cookies import delete_cookie, replace_session, set_cookie
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.dashboard.views.errors import overloaded
 from passerelle.dashboard.views.leave import leave
 from passerelle.directory.models import Company, Domain, User
 from passerelle.provisioning import parse_email
@@ -32,13 +31,7 @@ from passerelle.sso.password_rules import (
     reset_path,
     set_password,
 )
-from passerelle.sso.passwords import (
-    TooBusy,
-    TooManyAttempts,
-    a_place_for_hashing,
-    record_entry,
-    user_of,
-)
+from passerelle.sso.passwords import TooManyAttempts, record_entry, user_of
 from passerelle.sso.redirects import safe_next
 from passerelle.sso.sessions import Browser, find_session, open_session
 from passerelle.sso.traces import keep_password_attempt
@@ -125,8 +118,6 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
     except TooManyAttempts:
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=429)
-    except TooBusy as error:
-        return overloaded(error)
     if user is None:
         problem = _("E-mail address and password do not match an account that can sign in here.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=422)
@@ -219,12 +210,7 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
         password = request.POST.get("password", "")
         problem = password_problem(user.company, password)
         if not problem:
-            try:
-                with a_place_for_hashing():
-                    is_set = set_password(user, password, now=timezone.now())
-            except TooBusy as error:
-                return overloaded(error)
-            if not is_set:
+            if not set_password(user, password, now=timezone.now()):
                 return render(request, "activation_ended.html", status=410)
             # What the link proves, and the password that was just chosen.
             return enter(request, user, "")

@@ -66,8 +66,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def overloaded(error: Exception) -> HttpResponse:
-    """The database did not answer in time: come again, nothing is wrong with the request."""
-    log.error("the database did not answer: %s", " ".join(str(error).split()))
+    """The database or a hash took too long: come again, nothing is wrong with the request."""
+    kind = type(error).__name__
+    log.error("overloaded, somebody was sent away: %s %s", kind, " ".join(str(error).split()))
     return HttpResponse(
         render_to_string("overloaded.html"), status=503, headers={"Retry-After": "5"}
     )

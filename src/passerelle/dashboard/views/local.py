@@ -16,7 +16,6 @@ from passerelle.dashboard.cookies import delete_cookie, set_cookie
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.pictures import picture_of
 from passerelle.dashboard.views.door import barred_from_password, go_in
-from passerelle.dashboard.views.errors import overloaded
 from passerelle.directory.models import Company, User
 from passerelle.provisioning import parse_email
 from passerelle.sso import second_factor
@@ -33,7 +32,7 @@ from passerelle.sso.password_rules import (
     reuse_problem,
     set_password,
 )
-from passerelle.sso.passwords import TooBusy, TooManyAttempts, a_place_for_hashing
+from passerelle.sso.passwords import TooManyAttempts
 from passerelle.sso.traces import keep_password_attempt
 
 MAX_LETTERS = 5
@@ -175,13 +174,9 @@ def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
     if request.method == "POST":
         password = request.POST.get("password", "")
         problem = password_problem(user.company, password)
-        try:
-            with a_place_for_hashing():
-                problem = problem or reuse_problem(user, password)
-                if not problem and not set_password(user, password, now=timezone.now()):
-                    return render(request, "reset_ended.html", status=410)
-        except TooBusy as error:
-            return overloaded(error)
+        problem = problem or reuse_problem(user, password)
+        if not problem and not set_password(user, password, now=timezone.now()):
+            return render(request, "reset_ended.html", status=410)
         if not problem:
             put_down(
                 "password_changed",
