@@ -8,6 +8,7 @@ import pytest
 from passerelle.audit.chain import seal
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.dashboard.event_names import EVENT_LABELS
 from tests.browsing import Browser
 from tests.world import NOW, make_administrator, make_company
 
@@ -46,6 +47,26 @@ def test_changes_are_shown_from_what_to_what_and_how_far_they_are_sealed(acme, a
     assert "Sealed" not in page
     seal()
     assert "Sealed" in alice.get(PAGE).content.decode()
+
+
+@pytest.mark.parametrize("name", EventName)
+def test_every_event_has_a_name_that_people_read(name):
+    assert EVENT_LABELS[name]
+
+
+def test_details_are_called_what_the_pages_call_them(acme, alice):
+    happen(acme, **{"saml.target_url": ["", "https://x.example"], "update_profile": [True, False]})
+    page = alice.get(PAGE).content.decode()
+    assert "Security settings changed" in page
+    assert "Target URL: – → https://x.example" in page
+    assert "yes → no" in page
+
+
+def test_a_list_of_rights_is_read_as_words(acme, alice):
+    happen(acme, memberships=[{"workspace": "Production", "permission_set": "Analyst"}], left=[])
+    page = alice.get(PAGE).content.decode()
+    assert "Rights: Workspace: Production, Permission set: Analyst" in page
+    assert "left: –" in page
 
 
 def test_events_are_filtered_and_paged(acme, alice):

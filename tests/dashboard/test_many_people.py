@@ -98,6 +98,14 @@ def test_a_cursor_that_is_none_is_no_error(alice, crowd, sort, after):
 # Several at once.
 
 
+def test_the_heads_of_the_list_order_it_and_keep_the_filters(alice, crowd):
+    page = alice.get(PAGE, {"status": "active"}).content.decode()
+    assert 'aria-sort="ascending"><a href="?status=active">' in page
+    assert '<a href="?status=active&amp;sort=seen">' in page
+    page = alice.get(PAGE, {"status": "active", "sort": "seen"}).content.decode()
+    assert 'aria-sort="descending"' in page
+
+
 def ids(people: list[User]) -> list[str]:
     return [str(one.id) for one in people]
 
@@ -162,7 +170,11 @@ def test_what_is_not_chosen_is_said(alice, crowd, sent, sentence):
     for address in (ASK, DO):
         answer = alice.post(address, sent)
         assert answer.status_code == 422
-        assert sentence in answer.content.decode()
+        page = answer.content.decode()
+        assert sentence in page
+        # Whoever was ticked still is, and the choice is made here.
+        assert page.count('type="hidden" name="user"') == (3 if len(sent["user"]) == 3 else 0)
+        assert ('name="verb" required' in page) == (len(sent["user"]) == 3)
 
 
 def test_several_of_another_company_are_nobody(alice):

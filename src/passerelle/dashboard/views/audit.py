@@ -8,12 +8,14 @@ from typing import Any
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
 from passerelle.csv_lines import Echo, harmless
 from passerelle.dashboard.access import administrators_only
+from passerelle.dashboard.event_names import EVENT_LABELS, detail_label, event_label
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, page_of, typed
 
@@ -31,10 +33,10 @@ def audit_log(request: PageRequest) -> HttpResponse:
     page = page_of(found, filters, lambda event: str(event.id))
     context = {
         "page": page,
-        "shown": [(event, list(_details(event))) for event in page.rows],
+        "shown": [(one, event_label(one.event), list(_details(one))) for one in page.rows],
         **filters,
         "is_filtered": any(filters.values()),
-        "names": [name.value for name in EventName],
+        "names": EVENT_LABELS.items(),
         "sealed": _sealed(request),
     }
     return render(request, "audit.html", context)
@@ -62,18 +64,24 @@ def _sealed(request: PageRequest) -> AuditEvent | None:
     return sealed.order_by("-sequence").first()
 
 
-def _details(event: AuditEvent) -> Iterator[tuple[str, str, str]]:
+def _details(event: AuditEvent) -> Iterator[tuple[Promise | str, str, str]]:
     """Each detail with what it was before and after; before is empty where it is no change."""
     for name, value in event.details.items():
         if isinstance(value, list) and len(value) == 2 and name not in ("changes",):
-            yield name, _shown(value[0]), _shown(value[1])
+            yield detail_label(name), _shown(value[0]), _shown(value[1])
         else:
-            yield name, "", _shown(value)
+            yield detail_label(name), "", _shown(value)
 
 
 def _shown(value: Any) -> str:
     if isinstance(value, str):
         return value or "–"
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list):
+        return "; ".join(map(_shown, value)) or "–"
+    if isinstance(value, dict):
+        return ", ".join(f"{detail_label(name)}: {_shown(one)}" for name, one in value.items())
     return "–" if value is None else json.dumps(value, ensure_ascii=False)
 
 

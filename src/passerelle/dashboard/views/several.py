@@ -74,6 +74,13 @@ VERBS: dict[str, Verb] = {
 GIVE = "give"
 
 
+def verb_choices() -> list[tuple[str, Promise]]:
+    return [
+        (GIVE, gettext_lazy("Give a right")),
+        *((name, one.label) for name, one in VERBS.items()),
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Chosen:
     """What was ticked and chosen on the list: rows of the company's own, all of them."""
@@ -112,12 +119,15 @@ def ask(request: PageRequest) -> HttpResponse:
 
 
 def _page(request: PageRequest, chosen: Chosen, problem: str = "") -> HttpResponse:
-    problem = problem or chosen.problem
+    problem, company = problem or chosen.problem, company_of(request)
     context = {
         "chosen": chosen,
         "verb": VERBS.get(chosen.verb),
         "problem": problem,
         "people": [] if chosen.problem else _people(chosen),
+        "verbs": verb_choices(),
+        "workspaces": company.workspaces.all(),
+        "permission_sets": company.permission_sets.all(),
     }
     return render(request, "several.html", context, status=422 if problem else 200)
 

@@ -23,6 +23,7 @@ from passerelle.dashboard.user_filters import (
     filters_in,
     order_in,
 )
+from passerelle.dashboard.views.several import verb_choices
 from passerelle.directory.models import User
 
 CHUNK = 500
@@ -65,6 +66,9 @@ def user_list(request: PageRequest) -> HttpResponse:
         "permission_sets": company.permission_sets.all(),
         "done_count": int(done) if (done := request.GET.get("done", ""))[:6].isdecimal() else 0,
         "query": as_query(filters, sort),
+        "by_email": as_query(filters, "email"),
+        "by_sign_in": as_query(filters, "seen"),
+        "verbs": verb_choices(),
         "shown": [
             (user, STATUSES[user.status], ORIGINS[user.provisioned_by]) for user in page.rows
         ],

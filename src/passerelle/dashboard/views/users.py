@@ -14,6 +14,7 @@ from passerelle.audit.models import AuditEvent
 from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.browsers import described
 from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.event_names import event_label
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, typed
 from passerelle.dashboard.user_filters import ORIGINS, STATUSES
@@ -85,7 +86,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
             .order_by("-last_seen_at")
         ],
         "sign_ins": user.sign_ins.select_related("connection").order_by("-time", "-id")[:RECENT],
-        "events": events.order_by("-id")[:RECENT],
+        "events": [(one, event_label(one.event)) for one in events.order_by("-id")[:RECENT]],
         "workspaces": company.workspaces.all(),
         "permission_sets": company.permission_sets.all(),
         "has_app": second_factor.has_app(user),

@@ -1,5 +1,8 @@
 // Comforts only: every page works without this file.
 
+// On a phone the menu scrolls sideways: the page that is open is in view.
+document.querySelector(".menu [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Copy buttons: copy the field beside them, and say so to screen readers as well.
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
