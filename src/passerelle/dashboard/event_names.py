@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from passerelle.audit.events import EventName
 from passerelle.dashboard.security_form import LABELS
+from passerelle.dashboard.user_filters import SOURCES, STATUSES
 
 EVENT_LABELS: dict[EventName, Promise] = {
     EventName.USER_PROVISIONED: _("Account made at the first sign-in"),
@@ -79,8 +80,16 @@ _DETAIL_LABELS: dict[str, Promise] = {
 }
 
 
+_VALUE_LABELS: dict[str, dict[str, Promise]] = {"source": SOURCES, "status": STATUSES}
+
+
 def event_label(name: str) -> Promise | str:
     return EVENT_LABELS[EventName(name)] if name in list(EventName) else name
+
+
+def value_label(name: str, value: str) -> Promise | str:
+    """What a value is called where the pages have a word for it."""
+    return _VALUE_LABELS.get(name, {}).get(value, value)
 
 
 def detail_label(name: str) -> Promise | str:

@@ -26,6 +26,13 @@ ORIGINS: dict[str, Promise] = {
     "scim": gettext_lazy("SCIM"),
     "operator": gettext_lazy("Operator"),
 }
+SOURCES: dict[str, Promise] = {
+    "hand": gettext_lazy("given by hand"),
+    "default": gettext_lazy("default for newcomers"),
+    "rule": gettext_lazy("rule"),
+    "scim": gettext_lazy("SCIM"),
+    "invitation": gettext_lazy("invitation"),
+}
 SEEN: dict[str, Promise] = {
     "7": gettext_lazy("in the last 7 days"),
     "30": gettext_lazy("in the last 30 days"),

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET
 from passerelle.audit.models import AuditEvent
 from passerelle.csv_lines import Echo, harmless
 from passerelle.dashboard.access import administrators_only
-from passerelle.dashboard.event_names import EVENT_LABELS, detail_label, event_label
+from passerelle.dashboard.event_names import EVENT_LABELS, detail_label, event_label, value_label
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, page_of, typed
 
@@ -68,20 +68,23 @@ def _details(event: AuditEvent) -> Iterator[tuple[Promise | str, str, str]]:
     """Each detail with what it was before and after; before is empty where it is no change."""
     for name, value in event.details.items():
         if isinstance(value, list) and len(value) == 2 and name not in ("changes",):
-            yield detail_label(name), _shown(value[0]), _shown(value[1])
+            yield detail_label(name), _shown(name, value[0]), _shown(name, value[1])
         else:
-            yield detail_label(name), "", _shown(value)
+            yield detail_label(name), "", _shown(name, value)
 
 
-def _shown(value: Any) -> str:
+def _shown(name: str, value: Any) -> str:
     if isinstance(value, str):
-        return value or "–"
+        return str(value_label(name, value)) or "–"
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, list):
-        return "; ".join(map(_shown, value)) or "–"
+        return "; ".join(_shown(name, one) for one in value) or "–"
     if isinstance(value, dict):
-        return ", ".join(f"{detail_label(name)}: {_shown(one)}" for name, one in value.items())
+        return ", ".join(
+            _("%(name)s: %(value)s") % {"name": detail_label(key), "value": _shown(key, one)}
+            for key, one in value.items()
+        )
     return "–" if value is None else json.dumps(value, ensure_ascii=False)
 
 

@@ -17,7 +17,7 @@ from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.event_names import event_label
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, typed
-from passerelle.dashboard.user_filters import ORIGINS, STATUSES
+from passerelle.dashboard.user_filters import ORIGINS, SOURCES, STATUSES
 from passerelle.directory import actions
 from passerelle.directory.models import User
 from passerelle.provisioning import parse_email
@@ -214,13 +214,6 @@ def _user(request: PageRequest, user_id: UUID) -> User:
     return user
 
 
-SOURCES = {
-    "hand": gettext_lazy("given by hand"),
-    "default": gettext_lazy("default for newcomers"),
-    "rule": gettext_lazy("rule"),
-    "scim": gettext_lazy("SCIM"),
-    "invitation": gettext_lazy("invitation"),
-}
 DONE = {
     "invited": gettext_lazy("The account waits for its activation. Hand the link below over."),
     "suspend": gettext_lazy("The account is suspended, and its sessions have ended."),

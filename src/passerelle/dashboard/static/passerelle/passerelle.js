@@ -39,7 +39,6 @@ if (form) {
         : count === 1 ? status.dataset.one
           : count === 0 ? status.dataset.kept
             : status.dataset.many.replace("{count}", count);
-    bar.querySelector("[data-discard]").hidden = !dirty;
     bar.toggleAttribute("data-dirty", dirty);
     return dirty;
   };
