@@ -1,14 +1,12 @@
 """`passerelle inspect`: judge one SAML response, or many, with no database and no web framework."""
 
 import argparse
-import json
 import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 from passerelle import saml
@@ -51,7 +49,6 @@ def add_parser(commands: Any) -> None:
         "inspect",
         help="judge one SAML response, with no database",
         epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("response_file", nargs="?", help="XML, a base64 form field, or -")
     parser.add_argument("--batch", metavar="FILE", help="one JSON object a line")
@@ -124,6 +121,9 @@ def _run_batch(path: str) -> int:
 
 
 def _options(line: bytes) -> dict[str, Any]:
+    # Where it is used: who reads a text does not wait for it.
+    import json
+
     try:
         options = json.loads(line.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
@@ -219,7 +219,10 @@ def _usable(path: str, read: Callable[[], T]) -> T:
 
 def read_file(path: str) -> bytes:
     try:
-        return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+        if path == "-":
+            return sys.stdin.buffer.read()
+        with open(path, "rb") as file:
+            return file.read()
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
@@ -288,5 +291,7 @@ def _printable(text: str) -> str:
 
 
 def _print_json(document: dict[str, Any]) -> None:
+    import json
+
     sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     sys.stdout.flush()

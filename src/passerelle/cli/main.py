@@ -5,8 +5,9 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
-from typing import TextIO
+from typing import Any, TextIO
 
 from passerelle import __version__
 from passerelle.cli.errors import UsageError
@@ -71,7 +72,11 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
         epilog="example: passerelle demo",
     )
     parser.add_argument("--version", action="version", version=__version__)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    commands = parser.add_subparsers(
+        metavar="COMMAND",
+        required=True,
+        parser_class=_Parser,
+    )
     # Only the module of the command that was asked for is loaded: `inspect` starts at once.
     chosen = [name for name in COMMANDS if name in given[:1]] or COMMANDS
     for name in chosen:
@@ -79,6 +84,24 @@ def _parser(given: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
+def _columns() -> int:
+    """How wide help is written. Argparse would ask shutil, and load three decompressors with it."""
+    try:
+        return int(os.environ.get("COLUMNS", "")) or 80
+    except ValueError:
+        with suppress(OSError):
+            return os.get_terminal_size().columns or 80
+        return 80
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
 class _Parser(argparse.ArgumentParser):
+    def __init__(self, **keywords: Any) -> None:
+        super().__init__(formatter_class=_Help, **keywords)
+
     def error(self, message: str) -> None:  # type: ignore[override]
         raise UsageError(f"{message} (see {self.prog} --help)")
