@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from passerelle.cli import inspect
+from passerelle.cli import inspect as command
 from passerelle.cli.main import main
 
 from ..saml.keys import key_pair
@@ -440,13 +440,13 @@ def test_lines_may_end_as_on_other_systems(files, capsys):
 
 def test_each_file_of_trust_is_read_once(files, capsys, monkeypatch):
     read: list[str] = []
-    whole = inspect.read_file
+    whole = command.read_file
 
     def counted(path: str) -> bytes:
         read.append(Path(path).name)
         return whole(path)
 
-    monkeypatch.setattr(inspect, "read_file", counted)
+    monkeypatch.setattr(command, "read_file", counted)
     (files / "once.xml").write_text(metadata())
     line = {**GOOD, "idp_metadata": str(files / "once.xml")}
     code, documents = batch(capsys, files, *[line] * 5)
