@@ -40,6 +40,8 @@ PIECES = (
     "\u2028",
     "\u0130",
     "\U0001f511",
+    "xmlns:",
+    " xmlns='",
     "<saml:Assertion/>",
     '<saml:Assertion ID="_assertion"/>',
     EVIL_ASSERTION,

@@ -133,6 +133,12 @@ CASES: dict[str, tuple[dict[str, Any], str | None]] = {
     "values": ({"attributes": attributes(attribute("a", *["v"] * 38_000))}, None),
     "what looks like namespaces": (extensions(filled(" xmlns='")), None),
     "what looks like namespaces in both quotes": (extensions(filled(" xmlns=\" xmlns='")), None),
+    "prefixes of prefixes that look like namespaces": (extensions(filled("xmlns:")), None),
+    "what looks like namespaces without an end": (extensions(filled("xmlns:p")), None),
+    "attributes of a person, all of one name": (
+        {"attributes": attributes(*(attribute("a", "v") for _ in range(14_000)))},
+        None,
+    ),
     "spaces behind what looks like a namespace": (extensions(" xmlns" + " " * ROOM), None),
 }
 

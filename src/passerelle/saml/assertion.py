@@ -68,10 +68,10 @@ class Assertion(NamedTuple):
     @property
     def named_attributes(self) -> dict[str, tuple[str, ...]]:
         """The attributes by Name, and by FriendlyName where that is nobody's Name."""
-        friendly: dict[str, tuple[str, ...]] = {}
+        friendly: dict[str, list[str]] = {}
         for name, other in self.friendly_names.items():
-            friendly[other] = friendly.get(other, ()) + self.attributes[name]
-        return {**friendly, **self.attributes}
+            friendly.setdefault(other, []).extend(self.attributes[name])
+        return {**{name: tuple(found) for name, found in friendly.items()}, **self.attributes}
 
 
 def read_assertion(verified: VerifiedElement, keys: Sequence[PrivateKey] = ()) -> Assertion:
@@ -193,17 +193,17 @@ def _attributes(
     element: etree._Element, keys: Sequence[PrivateKey]
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     """The values by Name, and the FriendlyName by Name."""
-    values: dict[str, tuple[str, ...]] = {}
+    values: dict[str, list[str]] = {}
     friendly: dict[str, str] = {}
     for statement in element.iterchildren(saml("AttributeStatement")):
         for child in statement.iterchildren(_ATTRIBUTE, saml("EncryptedAttribute")):
             is_plain = child.tag == _ATTRIBUTE
             attribute = child if is_plain else _decrypted(child, _ATTRIBUTE, keys)
             name = xml.required_attribute(attribute, "Name")
-            values[name] = values.get(name, ()) + tuple(_values(attribute))
+            values.setdefault(name, []).extend(_values(attribute))
             if other := attribute.get("FriendlyName"):
                 friendly[name] = other
-    return values, friendly
+    return {name: tuple(found) for name, found in values.items()}, friendly
 
 
 def _values(attribute: etree._Element) -> Iterator[str]:

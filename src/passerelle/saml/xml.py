@@ -51,7 +51,8 @@ _ENCODING_MARKS = (
     (b"\x00<", "utf-16-be"),
 )
 _DECLARED_ENCODING = re.compile(r"""<\?xml\s[^>]*?encoding\s*=\s*["']([^"'>]*)""")
-_NAMESPACE = re.compile(r"""xmlns(?::([^\s=]+))?\s*=\s*("[^"]*"|'[^']*')""")
+# A prefix has no colon: with one, "xmlns:xmlns:…" would be read to its end from each beginning.
+_NAMESPACE = re.compile(r"""xmlns(?::([^\s=:]+))?\s*=\s*("[^"]*"|'[^']*')""")
 _DATE_TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
 )
