@@ -11,10 +11,11 @@ from django.db.migrations.executor import MigrationExecutor
 
 from passerelle.audit.models import AuditEvent
 from passerelle.config.env import PREFIX, Environment
-from passerelle.directory.models import Company, User
+from passerelle.directory.models import Company
 from passerelle.directory.walls import missing_walls
 from passerelle.sso.connection_keys import lost_keys
 from passerelle.sso.connections import missing_for_sign_in
+from passerelle.sso.enforcement import ADMINISTRATOR_WITH_PASSWORD
 from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
@@ -225,9 +226,7 @@ def _ways_back(now: datetime) -> Iterator[Finding]:
     everyone = Company.objects.filter(sso_enforcement=Company.Enforcement.EVERYONE)
     for company in everyone:
         codes = company.emergency_codes.filter(used_at=None).count()
-        breakers = company.users.filter(
-            is_administrator=True, breaks_glass=True, status=User.Status.ACTIVE
-        ).count()
+        breakers = company.users.filter(ADMINISTRATOR_WITH_PASSWORD, breaks_glass=True).count()
         detail = f"{company.slug}: {codes} emergency codes, {breakers} who break glass"
         if codes or breakers:
             yield Finding("enforcement", True, detail)

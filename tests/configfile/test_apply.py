@@ -16,7 +16,7 @@ from passerelle.directory.models import (
     User,
     Workspace,
 )
-from passerelle.sso.models import SamlConnection, SigningCertificate
+from passerelle.sso.models import Letter, SamlConnection, SigningCertificate
 from passerelle.sso.sessions import find_session, open_session
 from tests.browsing import Browser
 from tests.configfile.files import EXAMPLE, expired_key, metadata_of, pem_of
@@ -352,3 +352,16 @@ def test_a_connection_that_trusts_others_now_has_to_prove_itself_again(operator)
     connection = SamlConnection.objects.get()
     assert connection.last_success_at is None
     assert connection.trusted_since
+
+
+def test_a_change_of_enforcement_by_the_file_is_told_to_the_administrators(operator, settings):
+    ours = settings.PASSERELLE.model_copy(update={"email_url": "smtp://127.0.0.1:25"})
+    settings.PASSERELLE = ours
+    operator.apply(OPEN)
+    make_user(Company.objects.get(), "ada@acme.example", is_administrator=True)
+    enforced = changed(OPEN, 'sso_enforcement = "off"', 'sso_enforcement = "everyone"')
+    operator.apply(enforced)
+    operator.apply(enforced)
+    operator.apply(OPEN)
+    told = [one.values["after"] for one in Letter.objects.order_by("created_at")]
+    assert told == ["everyone", "off"]

@@ -62,6 +62,12 @@ def test_details_are_called_what_the_pages_call_them(acme, alice):
     assert "yes → no" in page
 
 
+def test_two_of_something_that_was_made_are_no_change(acme, alice):
+    entry = Entry(EventName.PERMISSION_SET_CREATED, "Analyst", {"permissions": ["a.b", "c.d"]})
+    record([entry], company_id=acme.id, actor=Actor("user", "alice@acme.example"), now=NOW)
+    assert "a.b; c.d" in alice.get(PAGE).content.decode()
+
+
 def test_a_list_of_rights_is_read_as_words(acme, alice):
     happen(acme, memberships=[{"workspace": "Production", "permission_set": "Analyst"}], left=[])
     page = alice.get(PAGE).content.decode()

@@ -41,6 +41,7 @@ def grace(acme, connection) -> Browser:
     """An administrator who came by single sign-on."""
     browser = Browser()
     browser.sign_in(connection)
+    with_password(acme.users.get(email="grace@acme.example"))
     acme.users.filter(email="grace@acme.example").update(is_administrator=True)
     return browser
 
@@ -68,6 +69,35 @@ def test_a_sign_in_through_a_connection_that_was_changed_since_does_not_count(
     fields = fields_of(acme, target_url="https://moved.example/sso")
     assert grace.post(PAGE, fields).status_code == 302
     assert go(grace, "everyone").status_code == 422
+
+
+def test_having_come_that_way_once_is_not_enough(acme, connection, grace):
+    by_password = Browser()
+    enter(by_password, "grace@acme.example")
+    assert go(by_password, "everyone").status_code == 422
+    assert go(grace, "everyone").status_code == 200
+
+
+def test_without_any_password_nobody_could_come_back_and_it_is_refused(acme, grace):
+    User.objects.update(password="!")
+    answer = go(grace, "test_users")
+    assert answer.status_code == 422
+    assert "No administrator has a password" in answer.content.decode()
+
+
+def test_emergency_access_holds_for_who_tries_single_sign_on_too(acme, bob, grace):
+    User.objects.filter(id=bob.id).update(tests_sso=True, breaks_glass=True)
+    go(grace, "test_users")
+    assert is_in_after(bob)
+
+
+def test_saml_is_not_switched_off_while_it_is_the_only_way_in(acme, bob, grace):
+    go(grace, "everyone")
+    fields = fields_of(Company.objects.get(id=acme.id))
+    del fields["saml_enabled"], fields["automatic_user_provisioning"]
+    assert "saml_enabled" in errors_in(grace.post(PAGE, fields))
+    User.objects.filter(id=bob.id).update(is_administrator=True, breaks_glass=True)
+    assert grace.post(PAGE, fields).status_code == 302
 
 
 def test_with_everybody_only_those_who_break_glass_use_a_password(acme, bob, grace):

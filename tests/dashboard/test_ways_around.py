@@ -13,7 +13,8 @@ from passerelle.config.hashers import Argon2PasswordHasher
 from passerelle.directory import actions
 from passerelle.directory.models import Company, ExternalIdentity, User
 from passerelle.practice_idp.people import Person
-from passerelle.sso import letters
+from passerelle.provisioning import parse_email
+from passerelle.sso import fetch, letters, passwords
 from passerelle.sso.models import (
     EmergencyCode,
     Letter,
@@ -132,6 +133,7 @@ def test_under_single_sign_on_alone_the_password_confirms_nothing(acme, alice):
     admin = User.objects.get(is_administrator=True)
     with_password(admin)
     change(acme, sso_enforcement="everyone")
+    Session.objects.update(connection=acme.connections.get())
     unconfirmed()
     sent = alice.post(SECURITY, fields_of(acme, name="X", confirm_password=PASSWORD))
     assert sent.status_code == 403
@@ -171,7 +173,7 @@ def test_open_password_sessions_end_when_it_is_switched_on(acme, connection, bob
     thief, admin = Browser(), Browser()
     enter(thief)
     admin.sign_in(connection)
-    acme.users.filter(email="grace@acme.example").update(is_administrator=True)
+    acme.users.update(is_administrator=True)
     admin.post("/settings/enforcement/change/", {"sso_enforcement": "everyone"})
     assert not is_in(thief)
     assert is_in(admin)
@@ -211,8 +213,6 @@ def test_breaking_glass_is_recorded_and_told(acme, bob, alice):
 
 
 def test_the_operator_makes_an_administrator_who_can_enter(acme):
-    from passerelle.provisioning import parse_email
-
     change(acme, sso_enforcement="everyone")
     address = parse_email("op@acme.example")
     assert address is not None
@@ -578,6 +578,7 @@ def test_who_loses_the_password_way_is_out_at_once(acme, bob, alice, flag):
     enter(browser)
     assert is_in(browser)
     fields = {"value": ""} if flag == "break-glass" else {"value": "on"}
+    User.objects.filter(is_administrator=True).update(breaks_glass=True)
     alice.post(f"/settings/users/{bob.id}/{flag}/", fields)
     assert not is_in(browser)
     assert alice.get("/settings/users/").status_code == 200
@@ -586,7 +587,7 @@ def test_who_loses_the_password_way_is_out_at_once(acme, bob, alice, flag):
 def test_another_password_session_of_who_switches_it_on_ends_too(acme, connection):
     admin, thief = Browser(), Browser()
     admin.sign_in(connection)
-    grace = acme.users.get(email="grace@acme.example")
+    grace = with_password(acme.users.get(email="grace@acme.example"))
     User.objects.filter(id=grace.id).update(is_administrator=True)
     thief.enter(grace)
     admin.post("/settings/enforcement/change/", {"sso_enforcement": "everyone"})
@@ -644,3 +645,127 @@ def test_a_reload_where_a_button_led_comes_to_the_page_with_the_button(alice, bo
     answer = alice.get(path.replace("ID", str(bob.id)), follow=True)
     assert answer.status_code == 200
     assert answer.request["PATH_INFO"] == page.replace("ID", str(bob.id))
+
+
+# What changes while a password is hashed.
+
+
+@pytest.fixture
+def meanwhile(monkeypatch):
+    """Do something between the moment a password is found right and the answer."""
+
+    def during(what) -> None:
+        right = passwords.is_hash_of
+
+        def slowly(password, encoded):
+            found = right(password, encoded)
+            what()
+            return found
+
+        monkeypatch.setattr(passwords, "is_hash_of", slowly)
+
+    return during
+
+
+def test_an_old_password_opens_no_session_that_outlives_its_change(acme, bob, meanwhile):
+    meanwhile(lambda: with_password(User.objects.get(id=bob.id), OTHER))
+    browser = Browser()
+    assert enter(browser).status_code == 422
+    assert not Session.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"sso_enforcement": "everyone"}, {"ip_allowlist": ["10.0.0.0/8"]}]
+)
+def test_a_bar_that_is_put_up_meanwhile_holds(acme, bob, meanwhile, changes):
+    meanwhile(lambda: change(Company.objects.get(id=acme.id), **changes))
+    assert enter(Browser()).status_code == 403
+    assert not Session.objects.exists()
+
+
+def test_a_second_factor_that_is_required_meanwhile_is_asked_for(acme, bob, meanwhile):
+    meanwhile(lambda: change(Company.objects.get(id=acme.id), two_factor="required"))
+    assert enter(Browser())["Location"] == "/login/code/"
+
+
+@pytest.mark.parametrize("what", ["suspended", "removed"])
+def test_who_is_suspended_or_removed_meanwhile_does_not_enter(acme, bob, meanwhile, what):
+    found = User.objects.filter(id=bob.id)
+    meanwhile(found.delete if what == "removed" else lambda: found.update(status="suspended"))
+    assert enter(Browser()).status_code == 422
+    assert not Session.objects.exists()
+
+
+def test_whoever_is_no_administrator_any_more_confirms_nothing(acme, alice, meanwhile):
+    admin = with_password(User.objects.get(is_administrator=True))
+    unconfirmed()
+    meanwhile(lambda: User.objects.filter(id=admin.id).update(is_administrator=False))
+    sent = {"email": "y@acme.example", "confirm_password": PASSWORD}
+    assert alice.post("/settings/users/invite/", sent).status_code == 403
+    assert not User.objects.filter(email="y@acme.example").exists()
+
+
+def test_a_session_that_ends_meanwhile_confirms_nothing(acme, alice, meanwhile):
+    with_password(User.objects.get(is_administrator=True))
+    unconfirmed()
+    meanwhile(Session.objects.all().delete)
+    sent = {"email": "y@acme.example", "confirm_password": PASSWORD}
+    assert alice.post("/settings/users/invite/", sent).status_code == 403
+    assert not User.objects.filter(email="y@acme.example").exists()
+
+
+# Closed, and opened again.
+
+
+def test_a_session_by_a_connection_that_was_off_once_does_not_come_back(acme, connection, alice):
+    with_password(User.objects.get(is_administrator=True))
+    browser = Browser()
+    browser.sign_in(connection)
+    fields = fields_of(Company.objects.get(id=acme.id))
+    off = {name: value for name, value in fields.items() if name != "saml_enabled"}
+    off.pop("automatic_user_provisioning", None)
+    assert alice.post(SECURITY, off).status_code == 302
+    SamlConnection.objects.update(enabled=True)
+    assert not is_in(browser)
+
+
+def test_shorter_minutes_hold_for_sessions_that_are_open(acme, bob):
+    browser = Browser()
+    enter(browser)
+    Session.objects.update(last_seen_at=datetime.now(UTC) - timedelta(minutes=40))
+    assert is_in(browser)
+    Session.objects.update(last_seen_at=datetime.now(UTC) - timedelta(minutes=40))
+    change(Company.objects.get(id=acme.id), session_minutes=15)
+    assert not is_in(browser)
+
+
+def test_the_operators_password_leaves_no_other_way_behind(acme, bob):
+    TrustedDevice.objects.create(
+        company=acme, user=bob, digest="x", expires_at=NOW + timedelta(days=900), created_at=NOW
+    )
+    address = parse_email("bob@acme.example")
+    assert address is not None
+    actions.make_administrator(
+        acme, address, password=make_password(OTHER), actor=OPERATOR, now=NOW
+    )
+    assert not TrustedDevice.objects.exists()
+
+
+# Threads and connections.
+
+
+def test_a_company_keeps_few_requests_waiting_for_other_servers(acme, monkeypatch):
+    monkeypatch.setattr(fetch, "WAITING_FOR_ONE_COMPANY", 1)
+    globex = make_company("globex")
+
+    def inside(url, **keywords):
+        if url != "first":
+            return b"fetched"
+        with pytest.raises(fetch.FetchError, match="fetch_busy"):
+            fetch.fetch_for(acme.id, "second")
+        return fetch.fetch_for(globex.id, "third")
+
+    monkeypatch.setattr(fetch, "fetch", inside)
+    assert fetch.fetch_for(acme.id, "first") == b"fetched"
+    assert fetch.fetch_for(acme.id, "again") == b"fetched"
+    assert not fetch._waiting

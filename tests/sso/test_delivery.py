@@ -10,6 +10,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from passerelle.audit.models import AuditEvent
+from passerelle.clock import Clock
+from passerelle.dashboard.views import delivery as delivery_page
+from passerelle.sso import delivery
 from passerelle.sso.delivery import deliver_all, midnight
 from passerelle.sso.models import EventDelivery, SignIn
 from tests.browsing import Browser
@@ -157,15 +160,13 @@ def test_a_mended_receiver_is_tried_at_once(alice, web):
 
 def test_saving_does_not_set_back_how_far_it_has_come(acme, alice, web, monkeypatch):
     save(alice, web)
-    from passerelle.dashboard.views import delivery
-
-    sealed = delivery.sealed_secret
+    sealed = delivery_page.sealed_secret
 
     def meanwhile(row, secret):
         EventDelivery.objects.update(sent_until=TODAY)
         return sealed(row, secret)
 
-    monkeypatch.setattr(delivery, "sealed_secret", meanwhile)
+    monkeypatch.setattr(delivery_page, "sealed_secret", meanwhile)
     save(alice, web)
     assert EventDelivery.objects.get().sent_until == TODAY
 
@@ -291,3 +292,44 @@ def test_members_may_not_and_companies_have_their_own(acme, alice, web):
     assert web.url("/hook") not in mallory.get(PAGE).content.decode()
     mallory.post(f"{PAGE}webhook/", {"remove": "1"})
     assert EventDelivery.objects.count() == 1
+
+
+def test_a_delivery_that_takes_long_keeps_its_claim_and_signs_with_its_time(
+    acme, alice, web, monkeypatch
+):
+    web.answers["/hook"] = (200, b"")
+    save(alice, web)
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1), 2500)
+
+    class Slow(Clock):
+        """Ten minutes pass between two looks at it."""
+
+        looks = 0
+
+        def now(self) -> datetime:
+            self.looks += 1
+            return self._now + timedelta(minutes=10 * self.looks)
+
+    monkeypatch.setattr(delivery, "Clock", Slow)
+    assert deliver_all(TODAY) == 1
+    stamps = [int(one[2]["Passerelle-Signature"].split(",")[0][2:]) for one in web.taken]
+    assert stamps == sorted(set(stamps))
+    assert len(lines(web)) == 2500
+
+
+def test_a_delivery_that_somebody_else_has_is_left_to_them(acme, alice, web, monkeypatch):
+    web.answers["/hook"] = (200, b"")
+    save(alice, web)
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1), 2500)
+    post = delivery._post
+
+    def losing(row, batch, now, **keywords):
+        post(row, batch, now, **keywords)
+        EventDelivery.objects.update(due_at=TODAY + timedelta(days=9))
+
+    monkeypatch.setattr(delivery, "_post", losing)
+    assert deliver_all(TODAY) == 0
+    assert len(web.taken) == 1
+    assert EventDelivery.objects.get().due_at == TODAY + timedelta(days=9)

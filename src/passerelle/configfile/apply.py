@@ -30,7 +30,7 @@ from passerelle.directory.models import (
 from passerelle.identifiers import uuid7
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
-from passerelle.sso.enforcement import end_barred_sessions
+from passerelle.sso.enforcement import end_closed_sessions, tell_of_enforcement
 from passerelle.sso.models import TRUST, SamlConnection
 from passerelle.sso.setup_links import end_links
 
@@ -136,7 +136,10 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
     if changes:
         _write_company(company, before, after, now)
         # The file may have barred somebody from the way in which they came.
-        end_barred_sessions(company)
+        end_closed_sessions(company)
+        enforced = [one["security"]["sso_enforcement"] for one in (before, after)]
+        if enforced[0] != enforced[1]:
+            tell_of_enforcement(company, *enforced, who=OPERATOR.name, now=now)
     lines += changes
     if lines:
         entry = Entry(EventName.CONFIGURATION_APPLIED, slug, {"changes": lines})

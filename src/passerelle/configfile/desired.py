@@ -46,11 +46,7 @@ class Desired:
         self._refuse_twice("domains", (one.name for one in company.domains))
         self._check_permissions()
         self._check_domains()
-        if company.google_sso.enabled and company.security.sso_enforcement != "off":
-            place = (*self.place, "security", "sso_enforcement")
-            raise self.file.wrong(
-                place, "expected off while google_sso is enabled: they exclude each other"
-            )
+        self._check_enforcement()
         return {
             "slug": company.slug,
             "name": company.name,
@@ -120,6 +116,17 @@ class Desired:
                     place = (*self.place, "permission_sets", index, "permissions", position)
                     known = ", ".join(sorted(self.permissions))
                     raise self.file.wrong(place, f"expected one of {known}")
+
+    def _check_enforcement(self) -> None:
+        place: Place = (*self.place, "security", "sso_enforcement")
+        if self.company.security.sso_enforcement == "off":
+            return
+        if self.company.google_sso.enabled:
+            raise self.file.wrong(
+                place, "expected off while google_sso is enabled: they exclude each other"
+            )
+        if not any(one.enabled for one in self.company.saml):
+            raise self.file.wrong(place, "expected off without a saml connection that is enabled")
 
     def _check_domains(self) -> None:
         slugs = [one.slug for one in self.company.saml]

@@ -177,7 +177,7 @@ class GoogleSso(Table):
 class Security(Table):
     password_min_length: Annotated[int, Field(ge=8, le=128)] = 8
     password_complexity: bool = False
-    password_reuse: Annotated[int, Field(ge=0, le=100)] = 3
+    password_reuse: Annotated[int, Field(ge=0, le=24)] = 3
     password_expiry_days: Annotated[int, Field(ge=0, le=3650)] = 0
     # Before the minutes, which depend on it.
     two_factor: Literal["optional", "required"] = "optional"
@@ -193,8 +193,14 @@ class Security(Table):
         return minutes
 
 
+def _not_an_address(slug: str) -> str:
+    if slug == "code":
+        raise ValueError("expected another slug: /login/code/ is a page for everybody")
+    return slug
+
+
 class Company(Table):
-    slug: Slug
+    slug: Annotated[Slug, AfterValidator(_not_an_address)]
     name: Name
     jit_provisioning_available: bool = False
     workspaces: list[Workspace] = []

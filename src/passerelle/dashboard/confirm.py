@@ -3,6 +3,7 @@
 from functools import wraps
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from passerelle.dashboard.access import View
 from passerelle.dashboard.middleware import PageRequest
+from passerelle.directory.models import User
 from passerelle.sso import google, second_factor
 from passerelle.sso.addresses import client_address
 from passerelle.sso.confirmation import (
@@ -47,6 +49,7 @@ def confirmed_only(view: View) -> View:
             address = client_address(request)
             code = request.POST.get(CODE, "")[:100]
             if confirm_by_password(session, password, code, address=address, now=now):
+                _refuse_who_lost_it(session.user)
                 return view(request, *args, **kwargs)
         except TooManyAttempts:
             return _ask(request, _("Too many failed attempts. Wait ten minutes, then try again."))
@@ -55,6 +58,14 @@ def confirmed_only(view: View) -> View:
         return _ask(request, _("This is not your password."))
 
     return guarded
+
+
+def _refuse_who_lost_it(user: User) -> None:
+    """An administrator when the request came may be none any more: hashing takes a while."""
+    was = user.is_administrator
+    user.refresh_from_db(fields=["is_administrator"])
+    if was and not user.is_administrator:
+        raise PermissionDenied
 
 
 def _ask(request: PageRequest, problem: str) -> HttpResponse:

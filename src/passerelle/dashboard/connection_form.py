@@ -15,7 +15,7 @@ from passerelle import saml
 from passerelle.directory.models import Company, Domain
 from passerelle.saml.errors import MetadataError
 from passerelle.sso.connections import is_web_address, missing_for_sign_in
-from passerelle.sso.fetch import FetchError, fetch
+from passerelle.sso.fetch import FetchError, fetch_for
 from passerelle.sso.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
 from passerelle.sso.limits import count_failure
 from passerelle.sso.metadata_errors import metadata_sentence
@@ -253,7 +253,9 @@ class ConnectionForm(forms.Form):
 
     def _fetched(self, url: str) -> bytes:
         """The document at an address. Raises FetchError."""
-        return fetch(url, private_networks=settings.PASSERELLE.private_networks)
+        return fetch_for(
+            self.company.id, url, private_networks=settings.PASSERELLE.private_networks
+        )
 
     def _take_metadata(self, field_name: str, document: bytes) -> None:
         connection = self.draft.connection
@@ -329,7 +331,7 @@ class GuideForm(ConnectionForm):
         if tried > MAX_FETCHES or urlsplit(url).port not in (None, 443):
             raise FetchError("fetch_not_from_here")
         try:
-            return fetch(url)
+            return fetch_for(self.company.id, url)
         except FetchError:
             raise FetchError("fetch_not_from_here") from None
 

@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy
 
 from passerelle.dashboard.connection_form import ConnectionForm, line
 from passerelle.dashboard.rules_form import RULE_LABELS, RulesForm
-from passerelle.directory.models import Company, PermissionSet, User, Workspace
+from passerelle.directory.models import Company, PermissionSet, Workspace
 from passerelle.provisioning import normalise_domain
 from passerelle.sso import connections as parts
 from passerelle.sso import google
+from passerelle.sso.enforcement import password_lets_an_administrator_in
 from passerelle.sso.models import SamlConnection
 
 LACKING: dict[str, Promise | str] = {
@@ -284,12 +285,7 @@ class SecurityForm(RulesForm, ConnectionForm):
             return
         if not was_usable and not google.lets_an_administrator_in(self.company):
             return
-        if User.objects.filter(
-            company=self.company,
-            is_administrator=True,
-            status=User.Status.ACTIVE,
-            password__startswith="argon2",
-        ).exists():
+        if password_lets_an_administrator_in(self.company):
             enabled = self.draft.connection is not None and self.draft.connection.enabled
             if was_usable and enabled and not self.draft.ends:
                 self.add_error(

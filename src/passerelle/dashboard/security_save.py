@@ -20,6 +20,7 @@ from passerelle.directory.models import Company, Domain, User
 from passerelle.sso import google
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
+from passerelle.sso.enforcement import end_closed_sessions
 from passerelle.sso.models import FOLLOWING, TRUST, SamlConnection, SetupLink
 from passerelle.sso.setup_links import end_links, still_holds
 
@@ -59,6 +60,7 @@ def save_security(form: SecurityForm, *, administrator: User, now: datetime) -> 
     if connection is not None:
         connection.company = company
         make_key(connection, now=now)
+    end_closed_sessions(company)
     entry = Entry(EventName.SETTINGS_CHANGED, company.name, changes)
     actor = Actor("user", administrator.email)
     record([entry], company_id=company.id, actor=actor, now=now)

@@ -51,8 +51,11 @@ def make_administrator(
         user.password_set_at = now
     user.save()
     if password:
-        # Whoever knew the old password is out.
+        # Whoever knew the old password is out, and so is what they may have left behind.
         user.sessions.all().delete()
+        user.second_steps.all().delete()
+        user.trusted_devices.all().delete()
+        user.passkeys.all().delete()
     details = {
         "is_administrator": True,
         "status": user.status,

@@ -37,6 +37,11 @@ def confirm_by_password(
         return False
     if second_factor.has_app(user) and not second_factor.check_code(user, code, now=now):
         return False
+    # It may have ended while the password was checked.
+    open_still = Session.objects.filter(
+        key_digest=session.key_digest, user__status=User.Status.ACTIVE
+    )
+    if not open_still.update(confirmed_at=now):
+        return False
     session.confirmed_at = now
-    Session.objects.filter(key_digest=session.key_digest).update(confirmed_at=now)
     return True

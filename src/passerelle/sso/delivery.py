@@ -12,8 +12,10 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from typing import Any
 from urllib.parse import quote, urlsplit
 
 from botocore.auth import S3SigV4Auth
@@ -21,9 +23,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from django.conf import settings
 
+from passerelle.clock import Clock
 from passerelle.csv_lines import harmless
 from passerelle.sso.events import COLUMNS, Row, events_of
-from passerelle.sso.fetch import Sent, fetch
+from passerelle.sso.fetch import Sent, fetch, fetch_for
 from passerelle.sso.models import EventDelivery
 from passerelle.sso.sealed import seal, unseal
 
@@ -32,6 +35,8 @@ log = logging.getLogger("passerelle")
 BATCH = 1000
 """Events in one request to a webhook."""
 SECONDS = 60.0
+TEST_SECONDS = 10.0
+"""Somebody waits for it."""
 GRACE = timedelta(minutes=15)
 """After midnight: longer than any request, so that none writes an earlier time afterwards."""
 CLAIMED = timedelta(minutes=30)
@@ -49,62 +54,75 @@ def sealed_secret(row: EventDelivery, secret: str) -> str:
 
 
 def deliver_all(now: datetime) -> int:
-    """Deliver what is due, each by one process only; return how many were taken."""
+    """Deliver to every receiver that is due; return how many took everything."""
+    clock = Clock(now)
     due = EventDelivery.objects.filter(due_at__lte=now).select_related("company")
-    return sum(_deliver(row, now) for row in due.order_by("due_at")[:50])
+    return sum(_deliver(row, clock) for row in due.order_by("due_at")[:50])
 
 
 def next_due(now: datetime) -> datetime:
     return midnight(now) + timedelta(days=1) + GRACE
 
 
-def _deliver(row: EventDelivery, now: datetime) -> bool:
-    mine = EventDelivery.objects.filter(id=row.id, due_at=row.due_at)
-    if not mine.update(due_at=now + CLAIMED, tries=row.tries + 1):
-        return False
+class _Lost(Exception):  # noqa: N818 - reads as what is the matter
+    """Another process has this delivery, or somebody changed it: no more of it from here."""
+
+
+def _deliver(row: EventDelivery, clock: Clock) -> bool:
+    now = clock.now()
     until = midnight(now - GRACE)
-    found = EventDelivery.objects.filter(id=row.id)
     try:
+        _move(row, due_at=now + CLAIMED, tries=row.tries + 1)
         if row.sent_until < until:
-            _send_all(row, until, now)
+            _send_all(row, until, clock)
+        due = until + timedelta(days=1) + GRACE
+        _move(row, sent_until=until, due_at=due, tries=0, sent_at=clock.now(), problem="")
+    except _Lost:
+        return False
     except Exception as error:
         # Whatever it is, it holds up no other receiver, and this one is tried again.
         problem = str(error) or type(error).__name__
         log.warning("events of %s were not delivered: %s", row.company.slug, problem)
-        again = now + PAUSES[min(row.tries, len(PAUSES) - 1)]
-        found.update(problem=problem[:300], due_at=again)
+        again = clock.now() + PAUSES[min(row.tries - 1, len(PAUSES) - 1)]
+        with suppress(_Lost):
+            _move(row, problem=problem[:300], due_at=again)
         return False
-    due = midnight(now - GRACE) + timedelta(days=1) + GRACE
-    found.update(sent_until=until, due_at=due, tries=0, sent_at=now, problem="")
     return True
 
 
-def _send_all(row: EventDelivery, until: datetime, now: datetime) -> None:
+def _move(row: EventDelivery, **changes: Any) -> None:
+    """Write how far it has come, if it is still at the date that it had here. Raises _Lost."""
+    if not EventDelivery.objects.filter(id=row.id, due_at=row.due_at).update(**changes):
+        raise _Lost
+    for name, value in changes.items():
+        setattr(row, name, value)
+
+
+def _send_all(row: EventDelivery, until: datetime, clock: Clock) -> None:
     """Everything since the last time, and the cursor behind what was taken."""
     events = events_of(row.company, since=row.sent_until, until=until)
-    found = EventDelivery.objects.filter(id=row.id)
     if row.kind == EventDelivery.Kind.BUCKET:
         day = (until - timedelta(days=1)).date()
         _put(row, f"security-events-{day}.csv", events)
         return
     while batch := list(islice(events, BATCH)):
-        _post(row, batch, now)
-        found.update(sent_until=batch[-1][0], due_at=now + CLAIMED)
+        _post(row, batch, clock.now())
+        _move(row, sent_until=batch[-1][0], due_at=clock.now() + CLAIMED)
 
 
 def send_test(row: EventDelivery, event: Row, *, now: datetime) -> None:
     """Send one made-up event, beside the real ones. Raises FetchError, CannotUnseal."""
     if row.kind == EventDelivery.Kind.BUCKET:
-        _put(row, f"passerelle-test-{now:%Y%m%dT%H%M%S}.csv", iter([event]))
+        _put(row, f"passerelle-test-{now:%Y%m%dT%H%M%S}.csv", iter([event]), waited_for=True)
     else:
-        _post(row, [event], now)
+        _post(row, [event], now, waited_for=True)
 
 
 def _secret(row: EventDelivery) -> str:
     return unseal(row.sealed_secret, purpose=f"delivery {row.id}").decode()
 
 
-def _post(row: EventDelivery, batch: list[Row], now: datetime) -> None:
+def _post(row: EventDelivery, batch: list[Row], now: datetime, *, waited_for: bool = False) -> None:
     """JSON lines, signed: `Passerelle-Signature: t=…,v1=…`, an HMAC-SHA256 of `t.body`."""
     lines = [
         json.dumps(
@@ -125,10 +143,10 @@ def _post(row: EventDelivery, batch: list[Row], now: datetime) -> None:
         "Content-Type": "application/x-ndjson",
         "Passerelle-Signature": f"t={stamp},v1={signature}",
     }
-    _send(row.url, Sent("POST", body, headers))
+    _send(row, row.url, Sent("POST", body, headers), waited_for)
 
 
-def _put(row: EventDelivery, name: str, events: Iterator[Row]) -> None:
+def _put(row: EventDelivery, name: str, events: Iterator[Row], *, waited_for: bool = False) -> None:
     """One CSV file, signed as AWS Signature Version 4 wants it."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -141,9 +159,13 @@ def _put(row: EventDelivery, name: str, events: Iterator[Row]) -> None:
     request.headers["Host"] = urlsplit(url).netloc
     credentials = Credentials(row.access_key, _secret(row))
     S3SigV4Auth(credentials, "s3", row.region or "us-east-1").add_auth(request)
-    _send(url, Sent("PUT", bytes(request.data), dict(request.headers.items())))
+    sent = Sent("PUT", bytes(request.data), dict(request.headers.items()))
+    _send(row, url, sent, waited_for)
 
 
-def _send(url: str, sent: Sent) -> None:
+def _send(row: EventDelivery, url: str, sent: Sent, waited_for: bool) -> None:
     networks = settings.PASSERELLE.private_networks
-    fetch(url, private_networks=networks, seconds=SECONDS, sent=sent)
+    if waited_for:
+        fetch_for(row.company_id, url, private_networks=networks, seconds=TEST_SECONDS, sent=sent)
+    else:
+        fetch(url, private_networks=networks, seconds=SECONDS, sent=sent)

@@ -23,6 +23,11 @@ _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 RECENT = timedelta(days=30)
 
 
+ADMINISTRATOR_WITH_PASSWORD = Q(
+    ("password__startswith", "argon2"), is_administrator=True, status=User.Status.ACTIVE
+)
+
+
 class GoogleIsOn(Exception):  # noqa: N818 - reads as what is the matter
     """SAML alone and Google exclude each other."""
 
@@ -31,23 +36,34 @@ class NotYet(Exception):  # noqa: N818 - reads as what is the matter
     """Whoever switches it on has not come in that way themselves."""
 
 
+class NoWayBack(Exception):  # noqa: N818 - reads as what is the matter
+    """No administrator has a password: emergency codes would help nobody."""
+
+
 def may_use_password(user: User) -> bool:
     """Whether somebody may still enter by password."""
     enforcement = user.company.sso_enforcement
     if enforcement == Company.Enforcement.EVERYONE:
         return user.breaks_glass
     if enforcement == Company.Enforcement.TEST_USERS:
-        return not user.tests_sso
+        return user.breaks_glass or not user.tests_sso
     return True
 
 
-def has_come_by_sso(user: User) -> bool:
-    """Whether this administrator has signed in through a connection as it is now."""
-    usable = usable_connections(user.company)
-    came = SignIn.objects.filter(user=user, connection__in=usable)
-    changed = F("connection__trusted_since")
-    as_it_is = came.filter(Q(connection__trusted_since=None) | Q(time__gte=changed))
-    return as_it_is.exclude(outcome=SignIn.Outcome.REFUSED).exists()
+def password_lets_an_administrator_in(company: Company) -> bool:
+    """Whether at least one administrator has a password that counts."""
+    found = company.users.filter(ADMINISTRATOR_WITH_PASSWORD).select_related("company")
+    return any(may_use_password(one) for one in found)
+
+
+def came_by_sso(session: Session) -> bool:
+    """Whether this session came through a connection that can be used, and as it is now."""
+    usable = {one.id: one for one in usable_connections(session.user.company)}
+    connection = session.connection_id and usable.get(session.connection_id)
+    if not connection:
+        return False
+    changed = connection.trusted_since
+    return changed is None or session.created_at >= changed
 
 
 def shut_out(company: Company, *, now: datetime) -> "QuerySet[User]":
@@ -64,8 +80,7 @@ def change_enforcement(
     company: Company,
     wanted: str,
     *,
-    administrator: User,
-    session: str,
+    session: Session,
     actor: Actor,
     now: datetime,
 ) -> list[str]:
@@ -79,10 +94,13 @@ def change_enforcement(
         return []
     if wanted != Company.Enforcement.OFF and row.google_sso_enabled:
         raise GoogleIsOn
-    if wanted != Company.Enforcement.OFF and not has_come_by_sso(administrator):
-        raise NotYet
+    if wanted != Company.Enforcement.OFF:
+        if not came_by_sso(session):
+            raise NotYet
+        if not row.users.filter(ADMINISTRATOR_WITH_PASSWORD).exists():
+            raise NoWayBack
     _set(row, wanted, actor, now)
-    end_barred_sessions(row, but=session)
+    end_closed_sessions(row)
     if wanted == Company.Enforcement.OFF or row.emergency_codes.filter(used_at=None).exists():
         return []
     return _make_codes(row, actor, now)
@@ -95,13 +113,16 @@ def make_codes(company: Company, *, actor: Actor, now: datetime) -> list[str]:
     return _make_codes(company, actor, now)
 
 
-def end_barred_sessions(company: Company, *, but: str = "") -> None:
-    """Who may not enter by password any more is not in by it either.
+def end_closed_sessions(company: Company) -> None:
+    """End the sessions that came by a way which is closed by now: opened again, it lets nobody in.
 
-    Asked after whatever may have barred somebody. `but` is the digest of the one session that goes
-    on: that of whoever does it.
+    Asked after whatever may have closed one; `find_session` takes none of them in any case.
     """
-    opened = Session.objects.filter(company=company, connection=None).exclude(key_digest=but)
+    sessions = Session.objects.filter(company=company)
+    sessions.filter(connection__enabled=False).delete()
+    if not company.google_sso_enabled:
+        sessions.filter(by_google=True).delete()
+    opened = sessions.filter(connection=None, by_google=False)
     people = {one.user for one in opened.select_related("user")}
     for user in people:
         user.company = company
@@ -154,6 +175,12 @@ def _set(company: Company, wanted: str, actor: Actor, now: datetime) -> None:
     details = {"sso_enforcement": [before, wanted]}
     entry = Entry(EventName.ENFORCEMENT_CHANGED, company.name, details)
     record([entry], company_id=company.id, actor=actor, now=now)
+    tell_of_enforcement(company, before, wanted, who=actor.name, now=now)
+
+
+def tell_of_enforcement(
+    company: Company, before: str, after: str, *, who: str, now: datetime
+) -> None:
     tell_administrators(
-        "enforcement", company, now=now, but=actor.name, who=actor.name, before=before, after=wanted
+        "enforcement", company, now=now, but=who, who=who, before=before, after=after
     )

@@ -19,6 +19,7 @@ from django.db.models import F
 from passerelle import saml
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.clock import Clock
 from passerelle.directory.models import Company
 from passerelle.saml.errors import MetadataError, SAMLError
 from passerelle.sso.connections import certificate_row, locked
@@ -111,15 +112,16 @@ def difference(connection: SamlConnection, metadata: saml.IdPMetadata) -> Differ
 
 def follow_all(now: datetime) -> int:
     """Read the metadata of every connection that is due; return how many were."""
-    followed = 0
+    followed, clock = 0, Clock(now)
     due = SamlConnection.objects.exclude(metadata_url="").filter(metadata_due_at__lte=now)
     for connection in due.select_related("company"):
         # Whoever moves the date has it: replicas do not all ask at once.
         mine = due.filter(id=connection.id, metadata_due_at=connection.metadata_due_at)
-        if mine.update(metadata_due_at=now + CLAIM):
+        if mine.update(metadata_due_at=clock.now() + CLAIM):
             followed += 1
             try:
-                follow(connection, now=now)
+                # Not as of the beginning: each of those before may have taken its ten seconds.
+                follow(connection, now=clock.now())
             except Exception:
                 # It comes again when its claim ends; the others are not to wait for that.
                 log.exception("following the metadata of %s failed", connection.slug)

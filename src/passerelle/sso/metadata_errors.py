@@ -47,6 +47,9 @@ _SENTENCES = {
         "“%(received)s” is not known here, or not in a public network. Whoever runs this service "
         "can allow a private one with PASSERELLE_PRIVATE_NETWORKS."
     ),
+    "fetch_busy": gettext_lazy(
+        "Other addresses are being read for your company at the moment. Try again in a few seconds."
+    ),
     "fetch_slow": gettext_lazy("There was no answer within %(received)s seconds."),
     "fetch_untrusted": gettext_lazy(
         "The certificate of this server is not trusted. Received: %(received)s."

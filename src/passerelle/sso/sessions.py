@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from passerelle.directory.models import User
+from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.models import SamlConnection, Session
 from passerelle.sso.tokens import digest, new_token
 
@@ -89,10 +90,14 @@ def find_session(key: str, *, now: datetime) -> Session | None:
         .exclude(by_google=True, company__google_sso_enabled=False)
         .first()
     )
-    if session is None:
+    if session is None or not _is_open(session):
         return None
     idle = timedelta(minutes=session.user.company.session_minutes)
-    if now - session.last_seen_at > min(_REFRESH, idle / 10):
+    unwritten = min(_REFRESH, idle / 10)
+    # The company's minutes may have been more when the end of this session was written.
+    if now - session.last_seen_at > idle + unwritten:
+        return None
+    if now - session.last_seen_at > unwritten:
         session.last_seen_at = now
         minutes = session.user.company.session_minutes
         session.expires_at = _end(now, session.created_at, minutes, session.ends_at)
@@ -100,6 +105,12 @@ def find_session(key: str, *, now: datetime) -> Session | None:
             last_seen_at=session.last_seen_at, expires_at=session.expires_at
         )
     return session
+
+
+def _is_open(session: Session) -> bool:
+    """Whether the way in which this session came is still one."""
+    by_password = session.connection_id is None and not session.by_google
+    return not by_password or may_use_password(session.user)
 
 
 def end_session(key: str) -> None:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from django import forms
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -16,6 +17,7 @@ from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.connection_form import LineField, line
 from passerelle.dashboard.middleware import PageRequest
+from passerelle.directory.models import Company
 from passerelle.sso.connections import is_web_address
 from passerelle.sso.delivery import midnight, next_due, sealed_secret, send_test
 from passerelle.sso.fetch import FetchError
@@ -109,28 +111,34 @@ def _page(
 @require_POST
 @administrators_only
 @confirmed_only
+@transaction.atomic
 def save(request: PageRequest, kind: str) -> HttpResponse:
     """Save a receiver; what happened today is the first that it gets, after midnight."""
-    row = _row(request, kind)
     if kind not in EventDelivery.Kind.values:
         return redirect("/settings/delivery/")
+    # Two who save at once come one after the other.
+    Company.objects.select_for_update().get(id=company_of(request).id)
+    row = _row(request, kind)
     if "remove" in request.POST:
         return _remove(request, row)
     form = DeliveryForm(row, data=request.POST)
     if not form.is_valid():
         return _page(request, form)
-    is_new, before = row._state.adding, row.url
-    for name in FIELDS:
-        setattr(row, name, form.cleaned_data[name])
+    before = row.url
+    changes = {name: form.cleaned_data[name] for name in FIELDS}
     if secret := form.cleaned_data["secret"]:
-        row.sealed_secret = sealed_secret(row, secret)
+        changes["sealed_secret"] = sealed_secret(row, secret)
     if row.problem:
         # Mended, as it seems: at once, and not after the pause of the last failure.
-        row.due_at = timezone.now()
-    row.tries, row.problem = 0, ""
+        changes["due_at"] = timezone.now()
+    changes |= {"tries": 0, "problem": ""}
+    for name, value in changes.items():
+        setattr(row, name, value)
     # Not how far it has come: that may be moving at this moment.
-    changed = (*FIELDS, "sealed_secret", "due_at", "tries", "problem")
-    row.save(force_insert=is_new, update_fields=None if is_new else changed)
+    if row._state.adding:
+        row.save(force_insert=True)
+    else:
+        EventDelivery.objects.filter(id=row.id).update(**changes)
     details = {"url": [before, row.url], "secret_changed": bool(secret)}
     entry = Entry(EventName.DELIVERY_CHANGED, kind, details)
     record([entry], company_id=row.company_id, **by(request))

@@ -4,6 +4,8 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core import signing
+from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -119,16 +121,20 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=429)
     if user is None:
-        problem = _("E-mail address and password do not match an account that can sign in here.")
-        return _door(request, company, next_path, typed=typed, problem=problem, status=422)
+        return _mismatch(request, company, next_path, typed)
     return enter(request, user, next_path)
 
 
 def enter(request: PageRequest, user: User, next_path: str) -> HttpResponse:
     """In, for somebody whose password was right; by another page where more is asked.
 
-    Every way in by password comes through here or through `go_in`, and so past every bar.
+    Every way in by password comes through here or through `go_in`, and so past every bar. Checking
+    the password took a while: what holds now decides.
     """
+    found = _as_it_is(user).select_related("company").first()
+    if found is None:
+        return _mismatch(request, user.company, next_path, user.email)
+    user = found
     if barred := barred_from_password(request, user):
         return barred
     now = timezone.now()
@@ -144,15 +150,33 @@ def enter(request: PageRequest, user: User, next_path: str) -> HttpResponse:
 def go_in(
     request: PageRequest, user: User, next_path: str, *, way: str = "password"
 ) -> HttpResponse:
-    """Open the session for somebody who has shown all that is asked; an old password goes first."""
-    if barred := barred_from_password(request, user):
-        return barred
-    now = timezone.now()
-    if way == "password" and is_expired(user, now=now):
-        # Both factors have just shown who it is: the link goes to them and to nobody else.
-        return redirect(reset_path(user) + "?expired")
-    record_entry(user, way=way, address=client_address(request), now=now)
-    return _open(request, user, next_path)
+    """Open the session for somebody who has shown all that is asked; an old password goes first.
+
+    With the row of the user locked: whoever changes the password, or suspends them, either comes
+    first and is seen here, or comes after and ends this session with the others.
+    """
+    with transaction.atomic():
+        locked = _as_it_is(user).select_for_update(of=("self",)).select_related("company").first()
+        if locked is None:
+            return _mismatch(request, user.company, next_path, user.email)
+        if barred := barred_from_password(request, locked):
+            return barred
+        now = timezone.now()
+        if way == "password" and is_expired(locked, now=now):
+            # Both factors have just shown who it is: the link goes to them and to nobody else.
+            return redirect(reset_path(locked) + "?expired")
+        record_entry(locked, way=way, address=client_address(request), now=now)
+        return _open(request, locked, next_path)
+
+
+def _as_it_is(user: User) -> "QuerySet[User]":
+    """The account, as long as it has the password that was checked, and may sign in."""
+    return User.objects.filter(id=user.id, password=user.password, status=User.Status.ACTIVE)
+
+
+def _mismatch(request: PageRequest, company: Company, next_path: str, typed: str) -> HttpResponse:
+    problem = _("E-mail address and password do not match an account that can sign in here.")
+    return _door(request, company, next_path, typed=typed, problem=problem, status=422)
 
 
 def barred_from_password(request: PageRequest, user: User) -> HttpResponse | None:

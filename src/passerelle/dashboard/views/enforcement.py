@@ -14,8 +14,9 @@ from passerelle.sso.connections import usable_connections
 from passerelle.sso.enforcement import (
     GoogleIsOn,
     NotYet,
+    NoWayBack,
+    came_by_sso,
     change_enforcement,
-    has_come_by_sso,
     make_codes,
     shut_out,
 )
@@ -32,14 +33,14 @@ def page(request: PageRequest) -> HttpResponse:
 def _page(
     request: PageRequest, *, codes: list[str] | None = None, problem: str = ""
 ) -> HttpResponse:
-    assert request.person is not None
+    assert request.session_row is not None
     company, now = company_of(request), timezone.now()
     people = shut_out(company, now=now)
     context = {
         "company": company,
         "chosen": request.POST.get("sso_enforcement") if problem else company.sso_enforcement,
         "connections": usable_connections(company),
-        "may": has_come_by_sso(request.person),
+        "may": came_by_sso(request.session_row),
         "count": people.count(),
         "people": people[:SHOWN],
         "testers": company.users.filter(tests_sso=True).order_by("email_key")[:SHOWN],
@@ -57,7 +58,7 @@ def _page(
 @confirmed_only
 def change(request: PageRequest) -> HttpResponse:
     """Go to another step; the codes that this makes are shown once."""
-    assert request.person is not None
+    assert request.session_row is not None
     wanted = request.POST.get("sso_enforcement", "")
     if wanted not in Company.Enforcement.values:
         return _page(request, problem=_("Choose one of the three steps."))
@@ -67,8 +68,7 @@ def change(request: PageRequest) -> HttpResponse:
         codes = change_enforcement(
             company_of(request),
             wanted,
-            administrator=request.person,
-            session=request.session_row.key_digest if request.session_row else "",
+            session=request.session_row,
             **by(request),
         )
     except NotYet:
@@ -77,6 +77,14 @@ def change(request: PageRequest) -> HttpResponse:
             problem=_(
                 "First sign in yourself by single sign-on, through the connection as it is now: "
                 "otherwise nobody knows that it works, and you could be shut out."
+            ),
+        )
+    except NoWayBack:
+        return _page(
+            request,
+            problem=_(
+                "No administrator has a password: in an emergency nobody could come back. Whoever "
+                "runs the service can give one to an administrator, with `passerelle admin create`."
             ),
         )
     except GoogleIsOn:

@@ -23,7 +23,7 @@ from passerelle.directory.models import User
 from passerelle.provisioning import parse_email
 from passerelle.sso import second_factor
 from passerelle.sso.confirmation import is_recent
-from passerelle.sso.enforcement import end_barred_sessions
+from passerelle.sso.enforcement import end_closed_sessions
 from passerelle.sso.letters import can_send, send_invitation
 from passerelle.sso.password_rules import activation_path, may_activate
 
@@ -189,8 +189,7 @@ def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
     else:
         name = "breaks_glass" if verb == "break-glass" else "tests_sso"
         actions.set_flag(user, name, request.POST.get("value") == "on", **by(request))
-        here = request.session_row.key_digest if request.session_row else ""
-        end_barred_sessions(user.company, but=here)
+        end_closed_sessions(user.company)
     return redirect(f"/settings/users/{user.id}/?done={verb}")
 
 
