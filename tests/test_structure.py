@@ -59,7 +59,7 @@ SETTINGS_ACTIONS = [
     "/settings/connect/acme/switch/",
     "/settings/connect/acme/link/",
     "/settings/connect/acme/delete/",
-    f"/settings/users/{NOBODY}/promote/",
+    f"/settings/users/{NOBODY}/approve/",
 ]
 
 

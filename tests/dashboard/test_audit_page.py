@@ -7,7 +7,7 @@ import pytest
 
 from passerelle.audit.chain import seal
 from passerelle.audit.events import EventName
-from passerelle.audit.record import Actor, Entry, record
+from passerelle.audit.record import OPERATOR, Actor, Entry, record
 from passerelle.dashboard.event_names import EVENT_LABELS
 from tests.browsing import Browser
 from tests.world import NOW, make_administrator, make_company
@@ -101,3 +101,17 @@ def test_another_companys_events_are_not_there(acme, path):
     answer = mallory.get(PAGE + path)
     text = streamed(answer) if path else answer.content.decode()
     assert "secret of Acme" not in text
+
+
+def test_who_did_it_is_said_in_words_where_it_was_nobody_with_an_address(acme, alice):
+    for actor, says in (
+        (OPERATOR, "Whoever runs the service"),
+        (Actor("emergency code", "203.0.113.9"), "An emergency code, from 203.0.113.9"),
+        (Actor("set-up link", "made by a@acme.example"), "A set-up link, made by a@acme.example"),
+    ):
+        changed = {"sso_enforcement": ["off", "everyone"]}
+        entry = Entry(EventName.ENFORCEMENT_CHANGED, "Acme", changed)
+        record([entry], company_id=acme.id, actor=actor, now=NOW)
+        page = alice.get(PAGE).content.decode()
+        assert says in page
+        assert "nobody → everybody" in page

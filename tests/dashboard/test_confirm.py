@@ -109,9 +109,9 @@ def test_each_such_action_asks(alice, address):
 
 def test_making_somebody_an_administrator_asks(acme, alice):
     bob = make_user(acme, "bob@acme.example")
-    asked = alice.post(f"/settings/users/{bob.id}/promote/")
+    asked = alice.post(f"/settings/users/{bob.id}/change/promote/")
     assert "Confirm that it is you" in asked.content.decode()
-    alice.post(f"/settings/users/{bob.id}/promote/", {"confirm_password": PASSWORD})
+    alice.post(f"/settings/users/{bob.id}/change/promote/", {"confirm_password": PASSWORD})
     bob.refresh_from_db()
     assert bob.is_administrator
 

@@ -42,6 +42,13 @@ def prove(browser: Browser, domain: Domain):
     return browser.post(f"{PAGE}{domain.id}/prove/")
 
 
+def test_removing_says_first_what_is_lost(acme, alice):
+    make_user(acme, "bob@acme.example")
+    page = alice.get(PAGE).content.decode()
+    assert "leads nobody of acme.example here any more" in page
+    assert "2 accounts with such addresses stay." in page
+
+
 def test_a_domain_is_added_its_record_shown_and_proved(acme, alice, dns_server: NameServer):
     domain = add(alice, acme, "New.Example".lower())
     page = alice.get(PAGE).content.decode()

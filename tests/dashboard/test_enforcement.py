@@ -10,7 +10,9 @@ from django.contrib.auth.hashers import make_password
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Company, User
+from passerelle.sso.letters import send_letters
 from passerelle.sso.models import EmergencyCode, Letter, Session
+from passerelle.sso.password_rules import activation_path
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, enter, is_in, with_password
 from tests.dashboard.test_security_settings import PAGE, errors_in, fields_of
@@ -147,6 +149,71 @@ def test_an_emergency_code_undoes_it_once_and_tells_the_others(acme, bob, grace,
     used = AuditEvent.objects.get(event="security_settings:emergency_code_used")
     assert used.actor_kind == "emergency code"
     assert Letter.objects.filter(kind="enforcement", to="grace@acme.example").exists()
+
+
+def test_a_code_is_not_spent_where_passwords_are_allowed(acme, grace):
+    [code, *_] = codes_in(grace.post(CODES))
+    answer = Browser().post("/login/acme/emergency/", {"code": code})
+    assert answer.status_code == 422
+    assert "Passwords are allowed already" in answer.content.decode()
+    assert acme.emergency_codes.filter(used_at=None).count() == 10
+
+
+def test_new_codes_are_asked_for_while_old_ones_count(acme, grace):
+    page = "/settings/enforcement/"
+    assert "stop working at once" not in grace.get(page).content.decode()
+    grace.post(CODES)
+    assert "The 10 unused codes that your company has kept stop" in grace.get(page).content.decode()
+
+
+def test_the_letter_says_that_an_emergency_code_was_entered(acme, grace, settings):
+    ours = settings.PASSERELLE.model_copy(update={"demo": True})
+    settings.PASSERELLE = ours
+    [code, *_] = codes_in(go(grace, "everyone"))
+    Browser().post("/login/acme/emergency/", {"code": code})
+    send_letters(datetime.now(UTC))
+    [letter] = Letter.objects.filter(kind="enforcement", sent_at__isnull=False)
+    assert "An emergency code was entered from 127.0.0.1" in letter.body
+
+
+def test_emergency_access_without_a_password_brings_a_link_to_choose_one(acme, grace, settings):
+    """It would let nobody in before; and nobody but administrators gets it."""
+    settings.PASSERELLE = settings.PASSERELLE.model_copy(update={"demo": True})
+    user = acme.users.get(email="grace@acme.example")
+    User.objects.filter(id=user.id).update(password="!")
+    assert go(grace, "everyone").status_code == 422
+    page = f"/settings/users/{user.id}/"
+    grace.post(f"{page}break-glass/", {"value": "on"})
+    shown = grace.get(page).content.decode()
+    assert "worth nothing before they have chosen a password" in shown
+    link = re.search(r"/activate/[^<\s]+", shown)
+    assert link is not None
+    send_letters(datetime.now(UTC))
+    letter = Letter.objects.get(kind="invitation")
+    assert "has given you emergency access to Acme" in letter.body
+    assert link[0] in letter.body
+    assert Browser().post(link[0], {"password": PASSWORD}).status_code == 302
+    assert Browser().get(link[0]).status_code == 410
+    grace.sign_in(acme.connections.select_related("company").get())
+    assert go(grace, "everyone").status_code == 200
+    assert is_in_after(user)
+
+
+def test_emergency_access_is_for_administrators(acme, bob, grace):
+    answer = grace.post(f"/settings/users/{bob.id}/break-glass/", {"value": "on"})
+    assert answer.status_code == 422
+    bob.refresh_from_db()
+    assert not bob.breaks_glass
+
+
+def test_a_link_to_choose_a_password_ends_with_emergency_access(acme, grace):
+    user = acme.users.get(email="grace@acme.example")
+    User.objects.filter(id=user.id).update(password="!", breaks_glass=True)
+    user.refresh_from_db()
+    link = activation_path(user)
+    assert Browser().get(link).status_code == 200
+    grace.post(f"/settings/users/{user.id}/break-glass/", {"value": "off"})
+    assert Browser().get(link).status_code == 410
 
 
 def test_a_code_of_another_company_opens_nothing(acme, bob, grace):

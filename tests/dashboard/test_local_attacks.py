@@ -9,7 +9,7 @@ from django.urls import get_resolver
 from passerelle.directory.models import User
 from passerelle.sso import hashing, letters, passwords
 from passerelle.sso.models import FailedAttempts, Letter, Session, SignIn
-from passerelle.sso.password_rules import activation_path, reset_path
+from passerelle.sso.password_rules import activation_path, password_problem, reset_path
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import OTHER, PASSWORD, enter, is_in, with_password
 from tests.world import make_administrator, make_company, make_user
@@ -209,3 +209,26 @@ def test_behind_a_trusted_proxy_only_what_it_added_counts(acme, bob, settings):
     assert Browser().post("/login/acme/", fields, headers=forged).status_code == 403
     honest = {"X-Forwarded-For": "203.0.113.9, 10.0.0.1"}
     assert Browser().post("/login/acme/", fields, headers=honest).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "password",
+        "Password1",
+        "aaaaaaaaaaaa",
+        "12121212",
+        "bob@acme.example",
+        "bob.example1",
+        "Acme2026!",
+        "motdepasse",
+    ],
+)
+def test_what_is_guessed_first_is_no_password(acme, password):
+    user = User(company=acme, email="bob.example@acme.example", first_name="Bob")
+    assert "among the first that are guessed" in password_problem(user, password)
+
+
+@pytest.mark.parametrize("password", ["correct horse battery", "8 fois Sept…", "Xq7-pt9.2kf"])
+def test_what_nobody_guesses_is_one(acme, password):
+    assert password_problem(User(company=acme, email="bob@acme.example"), password) == ""

@@ -313,7 +313,7 @@ def test_the_secret_is_sealed(enrolled):
 
 def test_an_administrator_takes_a_lost_factor_away(acme, enrolled, bob):
     alice = Browser().enter(make_administrator(acme))
-    alice.post(f"/settings/users/{bob.id}/reset-factor/")
+    alice.post(f"/settings/users/{bob.id}/change/reset-factor/")
     assert not Totp.objects.exists()
     assert not Session.objects.filter(user=bob).exists()
     browser = Browser()

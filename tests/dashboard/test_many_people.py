@@ -46,6 +46,22 @@ def crowd(acme) -> list[User]:
     ]
 
 
+def test_whoever_ticks_themselves_is_told_before_they_shut_themselves_out(acme, alice, crowd):
+    administrator = User.objects.get(is_administrator=True)
+    ids = [str(crowd[0].id), str(administrator.id)]
+    both = alice.post(ASK, {"verb": "remove", "user": ids}).content.decode()
+    assert "You are among them" in both
+    assert "Remove: 2 people" in both
+    other = alice.post(ASK, {"verb": "remove", "user": ids[:1]}).content.decode()
+    assert "You are among them" not in other
+
+
+def test_a_file_without_one_good_line_offers_nothing_to_carry_out(alice):
+    page = alice.post(IMPORT, {"content": "email\njunk\nmore junk"}).content.decode()
+    assert "No line can be carried out" in page
+    assert "Import 2 lines" not in page
+
+
 def test_the_list_has_three_orders(alice, crowd):
     assert listed(alice)[:2] == ["admin@acme.example", "p0@acme.example"]
     assert (

@@ -239,7 +239,7 @@ def test_an_administrator_takes_it_away_with_the_second_factor(acme, bob, kept):
     alice = Browser().enter(make_administrator(acme))
     page = alice.get(f"/settings/users/{bob.id}/").content.decode()
     assert "passkeys away" in page
-    alice.post(f"/settings/users/{bob.id}/reset-factor/")
+    alice.post(f"/settings/users/{bob.id}/change/reset-factor/")
     assert use(Browser(), kept).status_code == 422
 
 

@@ -129,8 +129,49 @@ def test_the_last_administrator_stays(acme, alice, verb):
     assert User.objects.get(is_administrator=True).status == "active"
 
 
+def test_power_is_not_given_nor_a_factor_taken_by_one_click(acme, alice, bob):
+    for verb, says in (("promote", "make or unmake administrators"), ("reset-factor", "device")):
+        assert alice.post(f"{PAGE}{bob.id}/{verb}/").status_code == 404
+        assert says in alice.get(f"{PAGE}{bob.id}/change/{verb}/").content.decode()
+    bob.refresh_from_db()
+    assert not bob.is_administrator
+
+
+@pytest.mark.parametrize("verb", ["suspend", "remove", "demote"])
+def test_whoever_is_about_to_shut_themselves_out_is_told(acme, alice, bob, verb):
+    administrator = User.objects.get(is_administrator=True)
+    page = f"{PAGE}{administrator.id}/change/{verb}/"
+    assert "This is you." in alice.get(page).content.decode()
+    assert "This is you." not in alice.get(f"{PAGE}{bob.id}/change/{verb}/").content.decode()
+
+
+def test_an_invited_person_may_get_a_right_at_once_both_parts_or_neither(acme, alice):
+    right = {
+        "workspace": str(acme.workspaces.get().id),
+        "permission_set": str(acme.permission_sets.get().id),
+    }
+    sent = {"email": "carol@acme.example"}
+    half = alice.post(f"{PAGE}invite/", {**sent, "workspace": right["workspace"]})
+    assert half.status_code == 422
+    assert "or neither" in half.content.decode()
+    assert not User.objects.filter(email="carol@acme.example").exists()
+    alice.post(f"{PAGE}invite/", {**sent, **right})
+    [given] = User.objects.get(email="carol@acme.example").memberships.all()
+    assert given.source == "hand"
+
+
+def test_an_invitation_gives_no_right_of_another_company(acme, alice):
+    globex = make_company("globex")
+    right = {
+        "workspace": str(globex.workspaces.get().id),
+        "permission_set": str(globex.permission_sets.get().id),
+    }
+    alice.post(f"{PAGE}invite/", {"email": "carol@acme.example", **right})
+    assert not Membership.objects.exists()
+
+
 def test_administration_is_given_and_taken_away(acme, alice, bob):
-    alice.post(f"{PAGE}{bob.id}/promote/")
+    alice.post(f"{PAGE}{bob.id}/change/promote/")
     bob.refresh_from_db()
     assert bob.is_administrator
     alice.post(f"{PAGE}{bob.id}/change/demote/")
@@ -178,7 +219,7 @@ def test_whoever_waits_is_approved_from_their_page(acme, alice):
 
 
 PATHS = ("", "change/suspend/", "change/remove/", "change/demote/")
-ACTIONS = ("reinstate/", "approve/", "promote/", "sign-out/", "give/", "withdraw/")
+ACTIONS = ("reinstate/", "approve/", "change/promote/", "sign-out/", "give/", "withdraw/")
 
 
 @pytest.mark.parametrize("path", PATHS + ACTIONS)

@@ -44,6 +44,17 @@ def test_a_name_that_cannot_be_is_refused(acme, alice, name):
         assert Workspace.objects.exclude(name="Production").get().name
 
 
+def test_two_names_differ_by_more_than_upper_and_lower_case(acme, alice):
+    for page in ("/settings/workspaces/", "/settings/permissions/"):
+        row = acme.workspaces.get() if "workspaces" in page else acme.permission_sets.get()
+        answer = alice.post(page, {"name": row.name.upper()})
+        assert answer.status_code == 422
+        assert "of this name already" in answer.content.decode()
+    workspace = acme.workspaces.get()
+    alice.post(f"/settings/workspaces/{workspace.id}/", {"name": "PRODUCTION"})
+    assert acme.workspaces.get().name == "PRODUCTION"
+
+
 def test_a_workspace_in_use_stays_and_the_page_says_by_what(acme, alice):
     give(make_user(acme, "bob@acme.example"))
     make_rule(acme, "analysts", workspace="Production", permission_set="Analyst")

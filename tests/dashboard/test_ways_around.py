@@ -82,7 +82,7 @@ def test_a_session_of_this_morning_neither_invites_an_administrator_nor_sees_the
     assert sent.status_code == 403
     page = alice.get(f"/settings/users/{invited.id}/").content.decode()
     assert "/activate/" not in page
-    assert "Show the activation link" in page
+    assert "Show the link to choose a password" in page
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_session_of_this_morning_neither_invites_an_administrator_nor_sees_the
         "USER/approve/",
         "USER/reinstate/",
         "USER/give/",
-        "USER/reset-factor/",
+        "USER/change/reset-factor/",
         "USER/break-glass/",
         "USER/change/remove/",
         "USER/show-link/",
@@ -253,7 +253,7 @@ def test_a_second_step_that_waits_ends_with_what_it_stands_on(acme, bob, alice, 
     if event == "new password":
         Browser().post(reset_path(bob), {"password": OTHER})
     elif event == "factor reset":
-        alice.post(f"/settings/users/{bob.id}/reset-factor/")
+        alice.post(f"/settings/users/{bob.id}/change/reset-factor/")
     elif event == "sessions ended":
         alice.post(f"/settings/users/{bob.id}/sign-out/")
     else:

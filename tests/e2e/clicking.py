@@ -43,6 +43,7 @@ WORDS = {
         "sign_ins": "Sign-ins",
         "unsaved": "1 unsaved change",
         "copied": "Copied",
+        "only_sso": "lets you in by single sign-on only",
     },
     "fr": {
         "sign_in": "Se connecter avec Acme SSO",
@@ -61,6 +62,7 @@ WORDS = {
         "sign_ins": "Connexions",
         "unsaved": "1 modification non enregistrée",
         "copied": "Copié",
+        "only_sso": "n’admet que l’authentification unique",
     },
 }
 

@@ -234,7 +234,7 @@ def test_a_test_is_sent_at_once_and_says_what_came_of_it(alice, web):
     web.answers["/hook"] = (403, b"")
     failed = alice.post(f"{PAGE}webhook/test/")
     assert failed.status_code == 422
-    assert "did not take it: fetch_status: 403" in failed.content.decode()
+    assert "did not take it: Expected status 200, received 403" in failed.content.decode()
 
 
 def test_the_secret_is_sealed_kept_when_left_empty_and_never_shown(acme, alice, web):
@@ -333,3 +333,21 @@ def test_a_delivery_that_somebody_else_has_is_left_to_them(acme, alice, web, mon
     assert deliver_all(TODAY) == 0
     assert len(web.taken) == 1
     assert EventDelivery.objects.get().due_at == TODAY + timedelta(days=9)
+
+
+def test_a_webhook_has_a_secret_that_nobody_guesses(acme):
+    alice = Browser().enter(make_administrator(acme))
+    sent = {"webhook-url": "https://siem.example/", "webhook-secret": "hush"}
+    answer = alice.post(f"{PAGE}webhook/", sent)
+    assert answer.status_code == 422
+    assert "Enter at least 16 characters" in answer.content.decode()
+    assert not EventDelivery.objects.exists()
+
+
+def test_a_test_that_fails_says_why_in_a_sentence(acme):
+    alice = Browser().enter(make_administrator(acme))
+    sent = {"webhook-url": "https://nowhere.invalid/", "webhook-secret": SECRET}
+    assert alice.post(f"{PAGE}webhook/", sent).status_code == 302
+    page = alice.post(f"{PAGE}webhook/test/").content.decode()
+    assert "“nowhere.invalid” is not known here" in page
+    assert "fetch_unreachable" not in page

@@ -52,7 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
             f"{found.email} is suspended and stays so: an administrator has to reinstate the "
             "account first"
         )
-    password = _password(company) if arguments.password_stdin else None
+    password = (
+        _password(User(company=company, email=address.shown)) if arguments.password_stdin else None
+    )
     if password is None:
         require_base_url()
     user = make_administrator(
@@ -62,7 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _password(company: Any) -> str:
+def _password(user: Any) -> str:
     from django.contrib.auth.hashers import make_password
 
     from passerelle.sso.password_rules import password_problem
@@ -71,7 +73,7 @@ def _password(company: Any) -> str:
         password = sys.stdin.readline().rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise UsageError("--password-stdin: expected UTF-8 text on standard input") from error
-    if problem := password_problem(company, password):
+    if problem := password_problem(user, password):
         raise UsageError(f"--password-stdin: {problem} Received: {len(password)} characters.")
     return make_password(password)
 

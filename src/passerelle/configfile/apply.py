@@ -139,7 +139,7 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
         end_closed_sessions(company)
         enforced = [one["security"]["sso_enforcement"] for one in (before, after)]
         if enforced[0] != enforced[1]:
-            tell_of_enforcement(company, *enforced, who=OPERATOR.name, now=now)
+            tell_of_enforcement(company, *enforced, actor=OPERATOR, now=now)
     lines += changes
     if lines:
         entry = Entry(EventName.CONFIGURATION_APPLIED, slug, {"changes": lines})

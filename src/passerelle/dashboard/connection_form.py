@@ -9,7 +9,9 @@ from urllib.parse import urlsplit
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from passerelle import saml
 from passerelle.directory.models import Company, Domain
@@ -72,6 +74,32 @@ ADVANCED_TEXTS = (
     "logout_url",
     "logout_answer_url",
 )
+CONNECTION_LABELS: dict[str, Promise] = {
+    "saml_enabled": gettext_lazy("SAML SSO is on"),
+    "name": gettext_lazy("SAML name"),
+    "metadata_url": gettext_lazy("Address of the metadata"),
+    "idp_entity_id": gettext_lazy("IdP entity ID"),
+    "target_url": gettext_lazy("Target URL"),
+    "idp_initiated": gettext_lazy("Accept sign-ins that start at the identity provider"),
+    "request_binding": gettext_lazy("How requests travel"),
+    "sign_requests": gettext_lazy("Sign requests"),
+    "force_authn": gettext_lazy("Ask people to authenticate again at each sign-in"),
+    "authn_contexts": gettext_lazy("Ways of authentication (URIs, one a line)"),
+    "name_id_format": gettext_lazy("NameID format"),
+    "subject_attribute": gettext_lazy("Attribute that identifies a person"),
+    "email_attribute": gettext_lazy("E-mail attribute"),
+    "first_name_attribute": gettext_lazy("First name attribute"),
+    "last_name_attribute": gettext_lazy("Last name attribute"),
+    "allow_cbc": gettext_lazy("Accept AES-CBC where no signature covers what is encrypted"),
+    "logout_url": gettext_lazy("Logout address"),
+    "logout_binding": gettext_lazy("How logout messages travel"),
+    "logout_answer_url": gettext_lazy("Address for logout answers"),
+    "domains": gettext_lazy("E-mail domains that lead straight here"),
+    "metadata": gettext_lazy("Metadata (XML)"),
+    "metadata_file": gettext_lazy("Metadata file"),
+    "new_certificates": gettext_lazy("Add certificates (PEM)"),
+    "removed_certificates": gettext_lazy("Certificates"),
+}
 ADVANCED_SWITCHES = ("sign_requests", "force_authn", "allow_cbc")
 ADVANCED_CHOICES = ("request_binding", "logout_binding")
 
@@ -120,6 +148,8 @@ class ConnectionForm(forms.Form):
         **keywords: Any,
     ) -> None:
         super().__init__(**keywords)
+        for name, label in CONNECTION_LABELS.items():
+            self.fields[name].label = label  # type: ignore[assignment]
         self.reads_metadata = reads_metadata
         self.company, self.connection, self.now = company, connection, now
         self.certificates = list(connection.certificates.all()) if connection else []

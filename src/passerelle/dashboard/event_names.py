@@ -1,11 +1,17 @@
 """What the events of the audit log, and their details, are called on a page."""
 
+from collections.abc import Mapping
+
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from passerelle.audit.events import EventName
-from passerelle.dashboard.security_form import LABELS
+from passerelle.dashboard.rules_form import TWO_FACTOR
+from passerelle.dashboard.security_form import DOMAINS, EXISTING, LABELS, NEWCOMERS
 from passerelle.dashboard.user_filters import SOURCES, STATUSES
+from passerelle.sso.enforcement import EMERGENCY_CODE
+from passerelle.sso.setup_links import ACTOR_KIND
 
 EVENT_LABELS: dict[EventName, Promise] = {
     EventName.USER_PROVISIONED: _("Account made at the first sign-in"),
@@ -31,7 +37,7 @@ EVENT_LABELS: dict[EventName, Promise] = {
     EventName.EMERGENCY_CODE_USED: _("Emergency code used"),
     EventName.DELIVERY_CHANGED: _("Delivery of security events changed"),
     EventName.DOMAIN_ADDED: _("E-mail domain added"),
-    EventName.DOMAIN_VERIFIED: _("E-mail domain proved"),
+    EventName.DOMAIN_VERIFIED: _("E-mail domain verified"),
     EventName.DOMAIN_REMOVED: _("E-mail domain removed"),
     EventName.SESSIONS_ENDED: _("Sessions ended"),
     EventName.ADMINISTRATOR_CHANGED: _("Administrator or emergency access changed"),
@@ -48,7 +54,7 @@ EVENT_LABELS: dict[EventName, Promise] = {
     EventName.METADATA_ACCEPTED: _("Change of metadata accepted"),
     EventName.METADATA_DISMISSED: _("Change of metadata refused"),
     EventName.CERTIFICATE_ACCEPTED: _("Certificate accepted"),
-    EventName.CONNECTION_DELETED: _("Connection deleted"),
+    EventName.CONNECTION_DELETED: _("SAML connection deleted"),
     EventName.SETUP_LINK_MADE: _("Set-up link made"),
     EventName.SETUP_LINK_OPENED: _("Set-up link opened"),
     EventName.SETUP_LINK_FINISHED: _("Set-up finished by link"),
@@ -60,27 +66,49 @@ _DETAIL_LABELS: dict[str, Promise] = {
     "address": _("Network address"),
     "breaks_glass": _("Emergency access"),
     "changes": _("Changes"),
+    "codes": _("Codes"),
+    "enabled": _("SAML SSO is on"),
     "email": _("E-mail address"),
     "first_name": _("First name"),
     "is_administrator": _("Administrator"),
     "last_name": _("Last name"),
+    "left": _("Codes left"),
     "memberships": _("Rights"),
     "name": _("Name"),
     "permission_set": _("Permission set"),
     "permissions": _("Permissions"),
+    "secret_changed": _("New secret"),
     "sessions": _("Sessions"),
     "source": _("Where it comes from"),
     "status": _("Status"),
     "sso_enforcement": _("Single sign-on for everybody"),
     "tests_sso": _("Tries single sign-on"),
     "tombstone": _("Refused until invited again"),
+    "url": _("Address"),
     "verified": _("Verified"),
     "why": _("Why"),
     "workspace": _("Workspace"),
 }
 
 
-_VALUE_LABELS: dict[str, dict[str, Promise]] = {"source": SOURCES, "status": STATUSES}
+_VALUE_LABELS: dict[str, Mapping[str, Promise]] = {
+    "existing_accounts": EXISTING,
+    "newcomers": NEWCOMERS,
+    "provisioning_domains": DOMAINS,
+    "source": SOURCES,
+    "sso_enforcement": {
+        "off": _("nobody"),
+        "test_users": _("those who try it"),
+        "everyone": _("everybody"),
+    },
+    "status": STATUSES,
+    "two_factor": TWO_FACTOR,
+    "why": {"default": _("what newcomers get")},
+}
+_ACTORS: dict[tuple[str, str], Promise] = {
+    ("operator", "command line"): _("Whoever runs the service (command line)"),
+    ("identity provider", "metadata"): _("The identity provider’s metadata"),
+}
 
 
 def event_label(name: str) -> Promise | str:
@@ -89,10 +117,24 @@ def event_label(name: str) -> Promise | str:
 
 def value_label(name: str, value: str) -> Promise | str:
     """What a value is called where the pages have a word for it."""
-    return _VALUE_LABELS.get(name, {}).get(value, value)
+    return _VALUE_LABELS.get(_setting(name), {}).get(value, value)
+
+
+def actor_label(kind: str, name: str) -> Promise | str:
+    """Who did it, where that is nobody with an address."""
+    if kind == EMERGENCY_CODE:
+        return gettext("An emergency code, from %(address)s") % {"address": name}
+    if kind == ACTOR_KIND:
+        made_by = name.removeprefix("made by ")
+        return gettext("A set-up link, made by %(name)s") % {"name": made_by}
+    return _ACTORS.get((kind, name), name)
 
 
 def detail_label(name: str) -> Promise | str:
     """The words of the page where the value is set; the name itself where there are none."""
-    setting = name.removeprefix("saml.").removeprefix("provisioning.")
-    return _DETAIL_LABELS.get(name) or LABELS.get(setting) or name
+    setting = _setting(name)
+    return _DETAIL_LABELS.get(name) or LABELS.get(setting) or _DETAIL_LABELS.get(setting) or name
+
+
+def _setting(name: str) -> str:
+    return name.removeprefix("saml.").removeprefix("provisioning.")

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from passerelle.dashboard.connection_form import ConnectionForm, line
+from passerelle.dashboard.connection_form import CONNECTION_LABELS, ConnectionForm, line
 from passerelle.dashboard.rules_form import RULE_LABELS, RulesForm
 from passerelle.directory.models import Company, PermissionSet, Workspace
 from passerelle.provisioning import normalise_domain
@@ -31,26 +31,7 @@ LACKING: dict[str, Promise | str] = {
 
 
 LABELS: dict[str, Promise] = {
-    "saml_enabled": gettext_lazy("SAML SSO is on"),
-    "name": gettext_lazy("SAML name"),
-    "metadata_url": gettext_lazy("Address of the metadata"),
-    "idp_entity_id": gettext_lazy("IdP entity ID"),
-    "target_url": gettext_lazy("Target URL"),
-    "idp_initiated": gettext_lazy("Accept sign-ins that start at the identity provider"),
-    "request_binding": gettext_lazy("How requests travel"),
-    "sign_requests": gettext_lazy("Sign requests"),
-    "force_authn": gettext_lazy("Ask people to authenticate again at each sign-in"),
-    "authn_contexts": gettext_lazy("Ways of authentication (URIs, one a line)"),
-    "name_id_format": gettext_lazy("NameID format"),
-    "subject_attribute": gettext_lazy("Attribute that identifies a person"),
-    "email_attribute": gettext_lazy("E-mail attribute"),
-    "first_name_attribute": gettext_lazy("First name attribute"),
-    "last_name_attribute": gettext_lazy("Last name attribute"),
-    "allow_cbc": gettext_lazy("Accept AES-CBC where no signature covers what is encrypted"),
-    "logout_url": gettext_lazy("Logout address"),
-    "logout_binding": gettext_lazy("How logout messages travel"),
-    "logout_answer_url": gettext_lazy("Address for logout answers"),
-    "domains": gettext_lazy("E-mail domains that lead straight here"),
+    **CONNECTION_LABELS,
     "automatic_user_provisioning": gettext_lazy("Automatic user provisioning"),
     "default_workspace": gettext_lazy("Default workspace"),
     "default_permission_set": gettext_lazy("Default permission set"),
@@ -62,6 +43,7 @@ LABELS: dict[str, Promise] = {
     **RULE_LABELS,
     "google_sso_enabled": gettext_lazy("Google SSO"),
     "google_client_id": gettext_lazy("Client ID"),
+    "google_client_secret": gettext_lazy("Client secret"),
     "google_hosted_domain": gettext_lazy("Google Workspace domain"),
 }
 
@@ -143,6 +125,8 @@ class SecurityForm(RulesForm, ConnectionForm):
         **keywords: Any,
     ) -> None:
         super().__init__(company, connection, now=now, **keywords)
+        for name, label in LABELS.items():
+            self._field(name).label = label
         self._field("default_workspace").queryset = company.workspaces.all()
         self._field("default_permission_set").queryset = company.permission_sets.all()
 

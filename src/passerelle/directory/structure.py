@@ -146,7 +146,13 @@ def delete_permission_set(row: PermissionSet, *, actor: Actor, now: datetime) ->
 
 
 def _save_named(row: Workspace | PermissionSet) -> None:
-    """The database says whether a name is free, whoever else is saving at this moment."""
+    """The database says whether a name is free, whoever else is saving at this moment.
+
+    Nor may two differ by upper and lower case alone: people would take one for the other.
+    """
+    others = type(row).objects.filter(company=row.company).exclude(id=row.id)
+    if others.filter(name__iexact=row.name).exists():
+        raise NameTaken
     try:
         with transaction.atomic():
             row.save()

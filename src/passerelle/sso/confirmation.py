@@ -20,7 +20,7 @@ def is_recent(session: Session, *, now: datetime) -> bool:
 
 def may_confirm_by_password(user: User) -> bool:
     """Whether the password counts for this person; otherwise the identity provider is asked."""
-    return user.password.startswith("argon2") and may_use_password(user)
+    return user.has_password and may_use_password(user)
 
 
 def confirm_by_password(

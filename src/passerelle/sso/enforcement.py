@@ -19,6 +19,7 @@ from passerelle.sso.models import EmergencyCode, SecondStep, Session, SignIn
 from passerelle.sso.tokens import digest
 
 CODES = 10
+EMERGENCY_CODE = "emergency code"
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 RECENT = timedelta(days=30)
 
@@ -160,7 +161,7 @@ def undo_by_code(company: Company, code: str, *, address: str | None, now: datet
     )
     if not unused.update(used_at=now, used_by=address or ""):
         return False
-    actor = Actor("emergency code", address or "unknown address")
+    actor = Actor(EMERGENCY_CODE, address or "unknown address")
     entry = Entry(EventName.EMERGENCY_CODE_USED, company.name, {"address": address})
     record([entry], company_id=company.id, actor=actor, now=now)
     row = Company.objects.select_for_update().get(id=company.id)
@@ -175,12 +176,20 @@ def _set(company: Company, wanted: str, actor: Actor, now: datetime) -> None:
     details = {"sso_enforcement": [before, wanted]}
     entry = Entry(EventName.ENFORCEMENT_CHANGED, company.name, details)
     record([entry], company_id=company.id, actor=actor, now=now)
-    tell_of_enforcement(company, before, wanted, who=actor.name, now=now)
+    tell_of_enforcement(company, before, wanted, actor=actor, now=now)
 
 
 def tell_of_enforcement(
-    company: Company, before: str, after: str, *, who: str, now: datetime
+    company: Company, before: str, after: str, *, actor: Actor, now: datetime
 ) -> None:
+    who, by_code = actor.name, actor.kind == EMERGENCY_CODE
     tell_administrators(
-        "enforcement", company, now=now, but=who, who=who, before=before, after=after
+        "enforcement",
+        company,
+        now=now,
+        but=who,
+        who=who,
+        by_code=by_code,
+        before=before,
+        after=after,
     )

@@ -31,6 +31,8 @@ class Guide:
     groups: str = ""
     assign: str
     metadata: str
+    has_address: bool = True
+    """Whether its metadata can be read at an address."""
 
 
 GUIDES: dict[str, Guide] = {
@@ -93,6 +95,7 @@ GUIDES: dict[str, Guide] = {
         groups="Group membership (optional)",
         assign="User access > ON for everyone",
         metadata="Download metadata",
+        has_address=False,
     ),
     "adfs": Guide(
         name="AD FS",

@@ -128,7 +128,7 @@ def _user(letter: Letter) -> User | None:
 
 def _invitation(letter: Letter) -> Context | None:
     user = _user(letter)
-    if user is None or user.status != User.Status.INVITED or not may_activate(user):
+    if user is None or not may_activate(user):
         return None
     return {"user": user, "link": settings.PASSERELLE.base_url + activation_path(user)}
 
@@ -138,7 +138,7 @@ def _password_reset(letter: Letter) -> Context | None:
     user = _user(letter)
     # Who only ever came by single sign-on gets no password by mail: they would keep it when the
     # identity provider lets them go.
-    if user is None or not user.is_active or not user.password.startswith("argon2"):
+    if user is None or not user.is_active or not user.has_password:
         return None
     return {
         "user": user,

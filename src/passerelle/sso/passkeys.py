@@ -54,7 +54,7 @@ def may_have(user: User) -> bool:
 
     Who only comes by single sign-on would keep a way in when the identity provider lets them go.
     """
-    return user.password.startswith("argon2")
+    return user.has_password
 
 
 def _server() -> Fido2Server:

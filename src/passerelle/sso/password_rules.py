@@ -1,15 +1,21 @@
 """A company's rules for passwords, and the ways in which somebody gets one."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import UUID
 
+from django.contrib.auth.password_validation import (
+    CommonPasswordValidator,
+    UserAttributeSimilarityValidator,
+)
 from django.core import signing
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
-from passerelle.directory.models import Company, User
+from passerelle.directory.models import User
 from passerelle.sso.hashing import hash_of, is_hash_of
 from passerelle.sso.models import EarlierPassword, TrustedDevice
 
@@ -20,8 +26,14 @@ ACTIVATION_DAYS = 7
 RESET_MINUTES = 60
 
 
-def password_problem(company: Company, password: str) -> str:
-    """Why this cannot be a password of the company's people, or nothing."""
+def password_problem(user: User, password: str) -> str:
+    """Why this cannot be the password of somebody, or nothing.
+
+    Besides the company's rules, whatever is guessed first is refused: the common passwords, one
+    character over and over, the person's own name or address, the company's name (NIST SP 800-63B,
+    section 3.1.1.2).
+    """
+    company = user.company
     if len(password) < company.password_min_length:
         return _("Choose a password of at least %(count)s characters.") % {
             "count": company.password_min_length
@@ -33,7 +45,36 @@ def password_problem(company: Company, password: str) -> str:
             "Choose a password with an upper-case letter, a lower-case letter, a digit and another "
             "sign."
         )
+    if _is_guessed_first(user, password):
+        return _(
+            "This password is among the first that are guessed: a common one, or close to your "
+            "name, your address or your company. Choose another one."
+        )
     return ""
+
+
+MIN_DIFFERENT = 4
+"""Fewer different characters than these make no password, however long."""
+
+
+def _is_guessed_first(user: User, password: str) -> bool:
+    simplified = password.strip().casefold()
+    names = {user.company.name.casefold(), user.company.slug}
+    if len(set(simplified)) < MIN_DIFFERENT or simplified.strip("0123456789!.-_") in names:
+        return True
+    try:
+        for validator in _validators():
+            validator.validate(password, user)
+    except ValidationError:
+        return True
+    return False
+
+
+@cache
+def _validators() -> tuple[CommonPasswordValidator, UserAttributeSimilarityValidator]:
+    """Django's own list of 20,000 passwords, read when the first is chosen."""
+    names = ("email", "first_name", "last_name")
+    return CommonPasswordValidator(), UserAttributeSimilarityValidator(names)
 
 
 def _is_complex(password: str) -> bool:
@@ -86,13 +127,15 @@ def activation_user(user_id: UUID | str, token: str) -> User:
 def may_activate(user: User) -> bool:
     """Whether an account waits for its first password: invited, or made without one.
 
-    Who has come by single sign-on waits for none.
+    Who has come by single sign-on waits for none, unless emergency access was given to them.
     """
-    if user.password.startswith("argon2"):
+    if user.has_password:
         return False
     if user.status == User.Status.INVITED:
         return True
-    return user.status == User.Status.ACTIVE and not user.identities.exists()
+    if user.status != User.Status.ACTIVE:
+        return False
+    return user.breaks_glass or not user.identities.exists()
 
 
 def reset_path(user: User) -> str:
@@ -153,7 +196,8 @@ def _set_hash(user: User, encoded: str, kept_session: str, now: datetime) -> boo
     user.sessions.exclude(key_digest=kept_session).delete()
     user.second_steps.all().delete()
     TrustedDevice.objects.filter(user=user).delete()
-    event = EventName.USER_ACTIVATED if first else EventName.PASSWORD_CHANGED
+    activated = first and not user.identities.exists()
+    event = EventName.USER_ACTIVATED if activated else EventName.PASSWORD_CHANGED
     actor = Actor("user", user.email)
     record([Entry(event, user.email)], company_id=user.company_id, actor=actor, now=now)
     return True

@@ -88,7 +88,7 @@ def _counted(
 
 
 def _is_password_of(user: User | None, password: str) -> bool:
-    usable = user is not None and user.is_active and user.password.startswith("argon2")
+    usable = user is not None and user.is_active and user.has_password
     if user is None or not usable or len(password) > MAX_PASSWORD:
         # The time of one hash, so that nobody learns which accounts exist.
         hash_of(password[:MAX_PASSWORD])

@@ -50,7 +50,7 @@ def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[st
             (one, described(one.agent), one.key_digest == _this_browser(request))
             for one in opened.order_by("-last_seen_at")
         ],
-        "has_password": user.password.startswith("argon2"),
+        "has_password": user.has_password,
         "may_use_password": may_use_password(user),
         "passkeys": user.passkeys.order_by("-created_at") if are_possible() else [],
         "passkeys_possible": are_possible(),
@@ -123,13 +123,13 @@ def password(request: PageRequest) -> HttpResponse:
     """Change one's own password; every other session ends, and this one goes on."""
     user, now = _person(request), timezone.now()
     typed, current = request.POST.get("password", ""), request.POST.get("current", "")
-    if not user.password.startswith("argon2") or not may_use_password(user):
+    if not user.has_password or not may_use_password(user):
         return redirect("/account/")
     here = _this_browser(request)
     try:
         if not confirm(user, current, address=client_address(request), now=now):
             return _password_problem(request, _("This is not your password."))
-        problem = password_problem(user.company, typed)
+        problem = password_problem(user, typed)
         problem = problem or reuse_problem(user, typed)
         if not problem and not set_password(user, typed, kept_session=here, now=now):
             problem = _("The password was changed elsewhere in the meantime.")

@@ -15,7 +15,13 @@ from django.views.decorators.http import require_GET
 from passerelle.audit.models import AuditEvent
 from passerelle.csv_lines import Echo, harmless
 from passerelle.dashboard.access import administrators_only
-from passerelle.dashboard.event_names import EVENT_LABELS, detail_label, event_label, value_label
+from passerelle.dashboard.event_names import (
+    EVENT_LABELS,
+    actor_label,
+    detail_label,
+    event_label,
+    value_label,
+)
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, page_of, typed
 
@@ -33,7 +39,15 @@ def audit_log(request: PageRequest) -> HttpResponse:
     page = page_of(found, filters, lambda event: str(event.id))
     context = {
         "page": page,
-        "shown": [(one, event_label(one.event), list(_details(one))) for one in page.rows],
+        "shown": [
+            (
+                one,
+                event_label(one.event),
+                actor_label(one.actor_kind, one.actor),
+                list(_details(one)),
+            )
+            for one in page.rows
+        ],
         **filters,
         "is_filtered": any(filters.values()),
         "names": EVENT_LABELS.items(),

@@ -21,9 +21,12 @@ from passerelle.directory.models import Company
 from passerelle.sso.connections import is_web_address
 from passerelle.sso.delivery import midnight, next_due, sealed_secret, send_test
 from passerelle.sso.fetch import FetchError
+from passerelle.sso.metadata_errors import metadata_sentence
 from passerelle.sso.models import EventDelivery
 from passerelle.sso.sealed import CannotUnseal
 
+MIN_SECRET = 16
+"""Of a webhook: whoever guesses it can send events in our name."""
 _NAME = re.compile(r"[\w./-]*", re.ASCII)
 
 
@@ -62,8 +65,15 @@ class DeliveryForm(forms.Form):
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        if not values.get("secret") and not self.row.sealed_secret:
+        secret = values.get("secret", "")
+        if not secret and not self.row.sealed_secret:
             self.add_error("secret", _("Enter the secret: without it nothing can be signed."))
+        elif self.row.kind == EventDelivery.Kind.WEBHOOK and 0 < len(secret) < MIN_SECRET:
+            self.add_error(
+                "secret",
+                _("Enter at least %(count)s characters, made by chance: they sign what is sent.")
+                % {"count": MIN_SECRET},
+            )
         if self.row.kind == EventDelivery.Kind.BUCKET:
             for name in ("bucket", "access_key"):
                 if not values.get(name):
@@ -166,6 +176,7 @@ def test(request: PageRequest, kind: str) -> HttpResponse:
     try:
         send_test(row, (now, cells), now=now)
     except (FetchError, CannotUnseal) as error:
-        problem = _("The receiver did not take it: %(error)s") % {"error": error}
+        why = metadata_sentence(error) if isinstance(error, FetchError) else str(error)
+        problem = _("The receiver did not take it: %(error)s") % {"error": why}
         return _page(request, problem=problem)
     return redirect("/settings/delivery/?done=tested")

@@ -3,6 +3,8 @@
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
@@ -13,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.directory.models import Domain
+from passerelle.directory.models import Domain, User
 from passerelle.provisioning import normalise_domain
 from passerelle.sso.domains import (
     Unproved,
@@ -33,7 +35,7 @@ UNPROVED: dict[str, Promise] = {
     "other": gettext_lazy("The record says something else: %(found)s"),
     "unreachable": gettext_lazy("The name servers could not be asked: %(found)s"),
     "taken": gettext_lazy(
-        "Another company of this service has proved this domain. Ask whoever runs the service."
+        "Another company of this service has verified this domain. Ask whoever runs the service."
     ),
 }
 
@@ -66,7 +68,10 @@ def _page(
     unproved: Domain | None = None,
     why: str = "",
 ) -> HttpResponse:
+    people = User.objects.filter(company=OuterRef("company"), email_domain=OuterRef("name"))
+    number = people.order_by().values("email_domain").annotate(n=Count("id")).values("n")
     domains = company_of(request).domains.order_by("name").select_related("connection")
+    domains = domains.annotate(people=Coalesce(Subquery(number), 0))
     context: dict[str, Any] = {
         "domains": [
             (one, record_name(one), record_value(one), why if one == unproved else "")

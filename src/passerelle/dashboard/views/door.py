@@ -232,7 +232,7 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
     problem = ""
     if request.method == "POST":
         password = request.POST.get("password", "")
-        problem = password_problem(user.company, password)
+        problem = password_problem(user, password)
         if not problem:
             if not set_password(user, password, now=timezone.now()):
                 return render(request, "activation_ended.html", status=410)

@@ -12,6 +12,7 @@ from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.models import Company
 from passerelle.sso.connections import usable_connections
 from passerelle.sso.enforcement import (
+    ADMINISTRATOR_WITH_PASSWORD,
     GoogleIsOn,
     NotYet,
     NoWayBack,
@@ -31,11 +32,12 @@ def page(request: PageRequest) -> HttpResponse:
 
 
 def _page(
-    request: PageRequest, *, codes: list[str] | None = None, problem: str = ""
+    request: PageRequest, *, codes: list[str] | None = None, problem: str = "", done: str = ""
 ) -> HttpResponse:
     assert request.session_row is not None
     company, now = company_of(request), timezone.now()
     people = shut_out(company, now=now)
+    breakers = company.users.filter(breaks_glass=True)
     context = {
         "company": company,
         "chosen": request.POST.get("sso_enforcement") if problem else company.sso_enforcement,
@@ -44,11 +46,12 @@ def _page(
         "count": people.count(),
         "people": people[:SHOWN],
         "testers": company.users.filter(tests_sso=True).order_by("email_key")[:SHOWN],
-        "breakers": company.users.filter(breaks_glass=True).order_by("email_key")[:SHOWN],
+        "breakers": breakers.order_by("email_key")[:SHOWN],
+        "ready": breakers.filter(ADMINISTRATOR_WITH_PASSWORD).count(),
         "left": company.emergency_codes.filter(used_at=None).count(),
         "codes": codes,
         "problem": problem,
-        "done": request.GET.get("done", ""),
+        "done": done or request.GET.get("done", ""),
     }
     return render(request, "enforcement.html", context, status=422 if problem else 200)
 
@@ -83,15 +86,16 @@ def change(request: PageRequest) -> HttpResponse:
         return _page(
             request,
             problem=_(
-                "No administrator has a password: in an emergency nobody could come back. Whoever "
-                "runs the service can give one to an administrator, with `passerelle admin create`."
+                "No administrator has a password: in an emergency nobody could come back. Give an "
+                "administrator emergency access on their page under Users: they get a link to "
+                "choose one."
             ),
         )
     except GoogleIsOn:
         return _page(request, problem=_("Switch Google SSO off first: they exclude each other."))
     if codes:
         company_of(request).refresh_from_db()
-        return _page(request, codes=codes)
+        return _page(request, codes=codes, done="changed")
     return redirect("/settings/enforcement/?done=changed")
 
 

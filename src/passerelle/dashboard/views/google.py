@@ -57,7 +57,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     if waiting is None:
         count_failure("google", network_of(address), now=timezone.now())
         text = _("This sign-in was finished already, or is no longer valid. Please start again.")
-        context = {"title": _("You are not signed in yet"), "text": text}
+        context = {"title": _("You are not signed in"), "text": text}
         return render(request, "error.html", context, status=400)
     try:
         signed_in = google.finish(

@@ -173,7 +173,7 @@ def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
     problem = ""
     if request.method == "POST":
         password = request.POST.get("password", "")
-        problem = password_problem(user.company, password)
+        problem = password_problem(user, password)
         problem = problem or reuse_problem(user, password)
         if not problem and not set_password(user, password, now=timezone.now()):
             return render(request, "reset_ended.html", status=410)
@@ -203,7 +203,9 @@ def emergency(request: PageRequest, company_slug: str) -> HttpResponse:
     company, problem, done = _company(company_slug), "", False
     if request.method == "POST":
         now, address = timezone.now(), client_address(request)
-        if count_failure("emergency", network_of(address), now=now) > MAX_EMERGENCY:
+        if company.sso_enforcement == Company.Enforcement.OFF:
+            problem = _("Passwords are allowed already: no code is needed.")
+        elif count_failure("emergency", network_of(address), now=now) > MAX_EMERGENCY:
             problem = _("Too many failed attempts. Wait ten minutes, then try again.")
         elif undo_by_code(company, request.POST.get("code", "")[:100], address=address, now=now):
             done = True

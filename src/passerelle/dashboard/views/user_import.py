@@ -33,6 +33,7 @@ def import_page(request: PageRequest) -> HttpResponseBase:
     context |= {
         "lines": lines,
         "bad": [line for line in lines if line.problem],
+        "good": sum(not line.problem for line in lines),
         "content": content.decode("utf-8-sig", "replace"),
     }
     if "confirmed" in request.POST:

@@ -3,9 +3,11 @@
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -14,7 +16,7 @@ from passerelle.audit.models import AuditEvent
 from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.browsers import described
 from passerelle.dashboard.confirm import confirmed_only
-from passerelle.dashboard.event_names import event_label
+from passerelle.dashboard.event_names import actor_label, event_label
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, typed
 from passerelle.dashboard.user_filters import ORIGINS, SOURCES, STATUSES
@@ -33,16 +35,28 @@ RECENT = 20
 @require_http_methods(["GET", "POST"])
 @administrators_only
 @confirmed_only
+@transaction.atomic
 def invite(request: PageRequest) -> HttpResponse:
     """An account that waits; its link is shown once, to be handed over."""
     company = company_of(request)
-    context: dict[str, Any] = {"typed": "", "problem": ""}
+    context: dict[str, Any] = {
+        "typed": "",
+        "problem": "",
+        "workspaces": company.workspaces.all(),
+        "permission_sets": company.permission_sets.all(),
+        "workspace": request.POST.get("workspace", ""),
+        "permission_set": request.POST.get("permission_set", ""),
+    }
     if request.method == "POST":
         context["typed"] = request.POST.get("email", "")
         context["is_administrator"] = "is_administrator" in request.POST
         address = parse_email(context["typed"])
         if address is None:
             context["problem"] = _("Enter an e-mail address, such as ada@acme.example.")
+            return render(request, "invite.html", context, status=422)
+        chosen = _chosen_right(request)
+        if len(chosen) == 1:
+            context["problem"] = _("Select a workspace and a permission set, or neither.")
             return render(request, "invite.html", context, status=422)
         user = actions.invite(
             company,
@@ -51,6 +65,8 @@ def invite(request: PageRequest) -> HttpResponse:
             **by(request),
         )
         if user is not None:
+            if chosen:
+                actions.give_by_hand(user, *chosen, **by(request))
             send_invitation(user, who=by(request)["actor"].name, now=timezone.now())
             return redirect(f"/settings/users/{user.id}/?done=invited")
         context["problem"] = _("This address has an account here already.")
@@ -69,7 +85,8 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
     company = company_of(request)
     memberships = user.memberships.select_related("workspace", "permission_set")
     events = AuditEvent.objects.filter(company=company, target=user.email)
-    link = activation_path(user) if user.status == User.Status.INVITED else ""
+    waits = may_activate(user)
+    link = activation_path(user) if waits and _is_confirmed(request) else ""
     return {
         "user": user,
         "status": STATUSES[user.status],
@@ -86,18 +103,19 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
             .order_by("-last_seen_at")
         ],
         "sign_ins": user.sign_ins.select_related("connection").order_by("-time", "-id")[:RECENT],
-        "events": [(one, event_label(one.event)) for one in events.order_by("-id")[:RECENT]],
+        "events": [
+            (one, event_label(one.event), actor_label(one.actor_kind, one.actor))
+            for one in events.order_by("-id")[:RECENT]
+        ],
         "workspaces": company.workspaces.all(),
         "permission_sets": company.permission_sets.all(),
         "has_app": second_factor.has_app(user),
         "passkeys": user.passkeys.count(),
-        "has_password": user.password.startswith("argon2"),
+        "has_password": user.has_password,
         "mailed": can_send(),
-        "waits": bool(link) and may_activate(user),
+        "waits": waits,
         # Whoever has the link becomes the user: it is shown to who has shown who they are.
-        "link": request.build_absolute_uri(link)
-        if link and may_activate(user) and _is_confirmed(request)
-        else "",
+        "link": request.build_absolute_uri(link) if link else "",
         "is_self": request.person is not None and request.person.id == user.id,
         "done": DONE.get(done, ""),
         "problem": problem,
@@ -117,12 +135,14 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     if verb not in ASKED:
         raise Http404
     if request.method == "GET":
-        sentences = {"suspend": SUSPEND, "remove": REMOVE, "demote": DEMOTE}
+        question, what, button = ASKED[verb]
         context = {
             "user": user,
             "verb": verb,
-            "question": _(ASKED[verb]) % {"email": user.email},
-            "what": _(sentences[verb]),
+            "question": _(question) % {"email": user.email},
+            "what": what,
+            "button": button,
+            "is_self": by(request)["actor"].name == user.email,
             "memberships": user.memberships.count(),
             "sessions": user.sessions.count(),
         }
@@ -130,8 +150,10 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     try:
         if verb == "suspend":
             actions.suspend(user, **by(request))
-        elif verb == "demote":
-            actions.set_administrator(user, False, **by(request))
+        elif verb in ("promote", "demote"):
+            actions.set_administrator(user, verb == "promote", **by(request))
+        elif verb == "reset-factor":
+            second_factor.reset(user, **by(request))
         else:
             actions.remove(user, tombstone="may_return" not in request.POST, **by(request))
             return redirect("/settings/users/?done=removed")
@@ -147,7 +169,7 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
 def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     """What can be undone at once is done at once."""
     user = _user(request, user_id)
-    if verb in ("break-glass", "reset-factor", "test-sso"):
+    if verb in ("break-glass", "test-sso"):
         return _entry(request, user, verb)
     if verb == "give":
         return _give(request, user)
@@ -167,8 +189,6 @@ def _done(request: PageRequest, user: User, verb: str) -> bool:
             actions.reinstate(user, **who)
     elif verb == "approve":
         actions.approve(user, **who)
-    elif verb == "promote":
-        actions.set_administrator(user, True, **who)
     elif verb == "sign-out":
         actions.end_sessions(user, **who)
     elif verb == "end-session":
@@ -184,25 +204,36 @@ def _done(request: PageRequest, user: User, verb: str) -> bool:
 
 def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
     """How somebody may enter."""
-    if verb == "reset-factor":
-        second_factor.reset(user, **by(request))
-    else:
-        name = "breaks_glass" if verb == "break-glass" else "tests_sso"
-        actions.set_flag(user, name, request.POST.get("value") == "on", **by(request))
-        end_closed_sessions(user.company)
+    name = "breaks_glass" if verb == "break-glass" else "tests_sso"
+    value = request.POST.get("value") == "on"
+    if name == "breaks_glass" and value and not user.is_administrator:
+        problem = _("Emergency access is for administrators: make this person one first.")
+        return render(request, "user.html", _user_context(request, user, "", problem), status=422)
+    actions.set_flag(user, name, value, **by(request))
+    end_closed_sessions(user.company)
+    if user.breaks_glass and may_activate(user):
+        # It is worth nothing before they have a password.
+        send_invitation(user, who=by(request)["actor"].name, now=timezone.now())
     return redirect(f"/settings/users/{user.id}/?done={verb}")
 
 
 def _give(request: PageRequest, user: User) -> HttpResponse:
-    company = company_of(request)
-    workspace = company.workspaces.filter(id=identifier(request.POST.get("workspace", ""))).first()
-    chosen = identifier(request.POST.get("permission_set", ""))
-    permission_set = company.permission_sets.filter(id=chosen).first()
-    if workspace is None or permission_set is None:
+    chosen = _chosen_right(request)
+    if len(chosen) != 2:
         problem = _("Select a workspace and a permission set.")
         return render(request, "user.html", _user_context(request, user, "", problem), status=422)
-    actions.give_by_hand(user, workspace, permission_set, **by(request))
+    actions.give_by_hand(user, *chosen, **by(request))
     return redirect(f"/settings/users/{user.id}/?done=give")
+
+
+def _chosen_right(request: PageRequest) -> tuple[Any, ...]:
+    """The workspace and the permission set that were chosen: the company's own, both or fewer."""
+    company, sent = company_of(request), request.POST
+    found = (
+        company.workspaces.filter(id=identifier(sent.get("workspace", ""))).first(),
+        company.permission_sets.filter(id=identifier(sent.get("permission_set", ""))).first(),
+    )
+    return tuple(one for one in found if one is not None)
 
 
 def _user(request: PageRequest, user_id: UUID) -> User:
@@ -230,17 +261,43 @@ DONE = {
     "give": gettext_lazy("The right was given."),
     "withdraw": gettext_lazy("The right was withdrawn."),
 }
-ASKED = {
-    "suspend": gettext_noop("Suspend %(email)s?"),
-    "remove": gettext_noop("Remove %(email)s?"),
-    "demote": gettext_noop("Take administration away from %(email)s?"),
+ASKED: dict[str, tuple[str, Promise, Promise]] = {
+    "suspend": (
+        gettext_noop("Suspend %(email)s?"),
+        gettext_lazy(
+            "They are signed out at once and cannot sign in again until somebody reinstates them. "
+            "Their rights are kept."
+        ),
+        gettext_lazy("Suspend"),
+    ),
+    "remove": (
+        gettext_noop("Remove %(email)s?"),
+        gettext_lazy(
+            "The account, its rights, its identities and its sessions are deleted. That cannot be "
+            "undone. The audit log keeps what happened."
+        ),
+        gettext_lazy("Remove"),
+    ),
+    "promote": (
+        gettext_noop("Make %(email)s an administrator?"),
+        gettext_lazy(
+            "They will be able to do all that you can: manage users, rights and security, and make "
+            "or unmake administrators, you among them."
+        ),
+        gettext_lazy("Make administrator"),
+    ),
+    "demote": (
+        gettext_noop("Take administration away from %(email)s?"),
+        gettext_lazy("They keep their account and their rights in workspaces."),
+        gettext_lazy("Take administration away"),
+    ),
+    "reset-factor": (
+        gettext_noop("Take the second factor of %(email)s away?"),
+        gettext_lazy(
+            "For somebody who has lost their device. Their app, recovery codes and passkeys stop "
+            "working and every session ends; with the next password they set up an app again where "
+            "your company requires one."
+        ),
+        gettext_lazy("Take app, codes and passkeys away"),
+    ),
 }
-SUSPEND = gettext_noop(
-    "They are signed out at once and cannot sign in again until somebody reinstates them. Their "
-    "rights are kept."
-)
-REMOVE = gettext_noop(
-    "The account, its rights, its identities and its sessions are deleted. That cannot be undone. "
-    "The audit log keeps what happened."
-)
-DEMOTE = gettext_noop("They keep their account and their rights in workspaces.")

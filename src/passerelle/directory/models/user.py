@@ -88,6 +88,10 @@ class User(AbstractBaseUser):
         return self.status == self.Status.ACTIVE
 
     @property
+    def has_password(self) -> bool:
+        return self.password.startswith("argon2")
+
+    @property
     def shown_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email
 
