@@ -17,7 +17,7 @@ EVENT_LABELS: dict[EventName, Promise] = {
     EventName.USER_PROVISIONED: _("Account made at the first sign-in"),
     EventName.USER_INVITED: _("User invited"),
     EventName.USER_ACTIVATED: _("Account activated with a password"),
-    EventName.USER_UPDATED: _("Name or e-mail address changed"),
+    EventName.USER_UPDATED: _("Account changed"),
     EventName.USER_APPROVED: _("Account approved"),
     EventName.USER_SUSPENDED: _("User suspended"),
     EventName.USER_REINSTATED: _("User reinstated"),

@@ -117,7 +117,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         # Whoever has the link becomes the user: it is shown to who has shown who they are.
         "link": request.build_absolute_uri(link) if link else "",
         "is_self": request.person is not None and request.person.id == user.id,
-        "done": DONE.get(done, ""),
+        "done": DONE["no-password"] if done == "break-glass" and waits else DONE.get(done, ""),
         "problem": problem,
     }
 
@@ -254,6 +254,7 @@ DONE = {
     "sign-out": gettext_lazy("Every session of this person has ended."),
     "end-session": gettext_lazy("This session has ended."),
     "break-glass": gettext_lazy("Changed: see “Ways to sign in” below."),
+    "no-password": gettext_lazy("This takes a password: hand the link below over."),
     "test-sso": gettext_lazy("Changed: see “Ways to sign in” below."),
     "reset-factor": gettext_lazy(
         "App, codes and passkeys are taken away, and every session has ended."
