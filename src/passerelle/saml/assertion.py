@@ -208,8 +208,12 @@ def _attributes(
 
 def _values(attribute: etree._Element) -> Iterator[str]:
     for value in attribute.iterchildren(_ATTRIBUTE_VALUE):
-        nil = value.get(XSI_NIL)
-        if nil and nil.strip(xml.WHITE_SPACE) in ("true", "1"):
-            continue
         # Only eduPersonTargetedID and its like hold an element, a NameID: its text is the value.
-        yield (value.text or "") if not len(value) else xml.all_text_of(value).strip()
+        text = value.text if not len(value) else xml.all_text_of(value).strip()
+        # What is nil is empty (XML Schema Part 1 §2.6.2): no other value has to be asked.
+        if text or not _is_nil(value):
+            yield text or ""
+
+
+def _is_nil(value: etree._Element) -> bool:
+    return value.get(XSI_NIL, "").strip(xml.WHITE_SPACE) in ("true", "1")
