@@ -42,8 +42,7 @@ _FORBIDDEN = {
 _IS_FORBIDDEN = " or ".join(_FORBIDDEN)
 # The length first: it is asked of every attribute there is.
 _IDS = (
-    "/descendant::*/@*[string-length(local-name()) = 2]"
-    "[translate(local-name(), 'id', 'ID') = 'ID']"
+    "/descendant::*/@*[string-length(local-name()) = 2][translate(local-name(), 'id', 'ID') = 'ID']"
 )
 # By hand: xml.sax.saxutils imports all of http, which takes as long as lxml and cryptography do.
 _QUOTED = {ord(one): f"&#{ord(one)};" for one in '&<"\t\n\r'}
