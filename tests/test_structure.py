@@ -43,6 +43,7 @@ SETTINGS_ACTIONS = [
     "/settings/sign-ins/AAA-AAA/admit/",
     "/settings/sign-ins/AAA-AAA/domain/",
     "/settings/security/key/",
+    "/settings/security/sessions/",
     "/settings/security/metadata/",
     "/settings/security/trial/",
     "/settings/security/effect/",

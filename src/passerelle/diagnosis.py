@@ -15,7 +15,7 @@ from passerelle.directory.models import Company
 from passerelle.directory.walls import missing_walls
 from passerelle.sso.connection_keys import lost_keys
 from passerelle.sso.connections import missing_for_sign_in
-from passerelle.sso.enforcement import ADMINISTRATOR_WITH_PASSWORD
+from passerelle.sso.enforcement import ADMINISTRATOR_WITH_PASSWORD, has_way_back
 from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
@@ -228,10 +228,13 @@ def _ways_back(now: datetime) -> Iterator[Finding]:
         codes = company.emergency_codes.filter(used_at=None).count()
         breakers = company.users.filter(ADMINISTRATOR_WITH_PASSWORD, breaks_glass=True).count()
         detail = f"{company.slug}: {codes} emergency codes, {breakers} who break glass"
-        if codes or breakers:
+        if has_way_back(company):
             yield Finding("enforcement", True, detail)
         else:
-            fix = "Make emergency codes, or let an administrator break glass, in the settings."
+            fix = (
+                "Give an administrator emergency access and a password: `passerelle admin create` "
+                "with --password-stdin, or the person's page."
+            )
             yield Finding("enforcement", False, detail, fix)
 
 

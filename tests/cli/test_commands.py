@@ -121,8 +121,10 @@ def test_a_database_that_goes_away_is_one_line(acme):
 
 def test_check_finds_a_company_without_a_way_back_from_single_sign_on_alone(acme):
     with (acme.folder / "acme.toml").open("a", encoding="utf-8") as file:
-        file.write(CONNECTION + '  [companies.security]\n  sso_enforcement = "everyone"\n')
-    acme.run("apply", "acme.toml")
+        address = '  metadata_url = "https://idp.example/metadata"\n'
+        enforced = '  [companies.security]\n  sso_enforcement = "everyone"\n'
+        file.write(CONNECTION + address + enforced)
+    assert acme.run("apply", "acme.toml").returncode == 0
     done = acme.run("check", "--json")
     findings = {one["check"]: one for one in json.loads(done.stdout)["checks"] if not one["passed"]}
     assert done.returncode == 1

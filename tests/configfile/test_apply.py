@@ -365,3 +365,10 @@ def test_a_change_of_enforcement_by_the_file_is_told_to_the_administrators(opera
     operator.apply(OPEN)
     told = [one.values["after"] for one in Letter.objects.order_by("created_at")]
     assert told == ["everyone", "off"]
+
+
+def test_single_sign_on_alone_needs_a_connection_that_people_can_use(operator):
+    enforced = changed(OPEN, 'sso_enforcement = "off"', 'sso_enforcement = "everyone"')
+    on, off = (f"automatic_user_provisioning = {value}" for value in ("true", "false"))
+    incomplete = changed(changed(enforced, on, off), 'metadata_file = "idp-metadata.xml"', "")
+    assert "expected off without a complete SAML connection" in operator.refused(incomplete)

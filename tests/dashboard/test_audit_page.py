@@ -115,3 +115,11 @@ def test_who_did_it_is_said_in_words_where_it_was_nobody_with_an_address(acme, a
         page = alice.get(PAGE).content.decode()
         assert says in page
         assert "nobody → everybody" in page
+
+
+def test_two_certificates_that_came_are_no_change_from_one_to_the_other(acme, alice):
+    entry = Entry(EventName.METADATA_FOLLOWED, "Acme SSO", {"certificates_added": ["aa", "bb"]})
+    record([entry], company_id=acme.id, actor=OPERATOR, now=NOW)
+    page = alice.get(PAGE).content.decode()
+    assert "aa; bb" in page
+    assert "aa → bb" not in page

@@ -113,9 +113,9 @@ def test_two_companies_that_prove_it_at_once_do_not_both_have_it(
     class Meanwhile:
         """Right after the look at who else has it."""
 
-        def select_for_update(self):
+        def select_for_update(self, **how):
             Domain.objects.filter(id=theirs.id).update(is_proved=True)
-            return locked.select_for_update()
+            return locked.select_for_update(**how)
 
     monkeypatch.setattr(domains.Company, "objects", Meanwhile())
     assert "Another company" in prove(alice, ours).content.decode()

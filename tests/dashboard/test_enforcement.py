@@ -88,7 +88,7 @@ def test_without_any_password_nobody_could_come_back_and_it_is_refused(acme, gra
 
 
 def test_emergency_access_holds_for_who_tries_single_sign_on_too(acme, bob, grace):
-    User.objects.filter(id=bob.id).update(tests_sso=True, breaks_glass=True)
+    User.objects.filter(id=bob.id).update(tests_sso=True, breaks_glass=True, is_administrator=True)
     go(grace, "test_users")
     assert is_in_after(bob)
 
@@ -110,6 +110,8 @@ def test_with_everybody_only_those_who_break_glass_use_a_password(acme, bob, gra
     assert refused.status_code == 403
     assert "single sign-on only" in refused.content.decode()
     User.objects.filter(id=bob.id).update(breaks_glass=True)
+    assert not is_in_after(bob), "it sleeps while somebody is no administrator"
+    User.objects.filter(id=bob.id).update(is_administrator=True)
     assert is_in_after(bob)
 
 

@@ -570,7 +570,7 @@ def test_sessions_of_somebody_are_still_ended_one_by_one(acme, bob, alice):
 @pytest.mark.parametrize("flag", ["break-glass", "test-sso"])
 def test_who_loses_the_password_way_is_out_at_once(acme, bob, alice, flag):
     if flag == "break-glass":
-        User.objects.filter(id=bob.id).update(breaks_glass=True)
+        User.objects.filter(id=bob.id).update(breaks_glass=True, is_administrator=True)
         change(acme, sso_enforcement="everyone")
     else:
         change(acme, sso_enforcement="test_users")
@@ -578,6 +578,7 @@ def test_who_loses_the_password_way_is_out_at_once(acme, bob, alice, flag):
     enter(browser)
     assert is_in(browser)
     fields = {"value": ""} if flag == "break-glass" else {"value": "on"}
+    with_password(User.objects.get(email="admin@acme.example"))
     User.objects.filter(is_administrator=True).update(breaks_glass=True)
     alice.post(f"/settings/users/{bob.id}/{flag}/", fields)
     assert not is_in(browser)

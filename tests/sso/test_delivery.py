@@ -351,3 +351,52 @@ def test_a_test_that_fails_says_why_in_a_sentence(acme):
     page = alice.post(f"{PAGE}webhook/test/").content.decode()
     assert "“nowhere.invalid” is not known here" in page
     assert "fetch_unreachable" not in page
+
+
+def test_a_receiver_that_is_changed_meanwhile_gets_the_events_and_the_old_one_no_more(
+    acme, alice, web, monkeypatch
+):
+    save(alice, web)
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1), count=3)
+    monkeypatch.setattr(delivery, "BATCH", 1)
+    web.answers |= {"/hook": (200, b""), "/new": (200, b"")}
+    real = delivery.fetch
+
+    def meanwhile(url: str, **how):
+        answer = real(url, **how)
+        if url.endswith("/hook"):
+            save(alice, web, url=web.url("/new"))
+        return answer
+
+    monkeypatch.setattr(delivery, "fetch", meanwhile)
+    assert deliver_all(TODAY) == 0
+    EventDelivery.objects.update(due_at=TODAY)
+    assert deliver_all(TODAY) == 1
+    assert [path for _method, path, *_ in web.taken] == ["/hook", "/new", "/new", "/new"]
+    assert len({one["id"] for one in lines(web)}) == 3
+
+
+def test_saving_moves_nothing_back_that_was_sent(acme, alice, web):
+    web.answers["/hook"] = (200, b"")
+    save(alice, web)
+    just_after_midnight = midnight(TODAY) + timedelta(minutes=5)
+    EventDelivery.objects.update(sent_until=midnight(TODAY), due_at=just_after_midnight)
+    happen(acme, TODAY - timedelta(hours=20))
+    assert deliver_all(just_after_midnight) == 1
+    assert EventDelivery.objects.get().sent_until == midnight(TODAY)
+
+
+def test_the_audit_log_tells_where_events_go_but_no_secret_of_the_address(acme, alice, web):
+    save(alice, web, url=web.url("/hook?token=hush"))
+    save(alice, web, kind="bucket", folder="here")
+    save(alice, web, kind="bucket", folder="there", bucket="other")
+    rows = AuditEvent.objects.filter(event="security_settings:delivery_changed").order_by("id")
+    first, _second, third = (one.details for one in rows)
+    assert "hush" not in json.dumps(first)
+    assert first["url"][1].startswith(web.url("/…"))
+    assert third == {
+        "bucket": ["audit", "other"],
+        "folder": ["here", "there"],
+        "secret_changed": True,
+    }

@@ -16,6 +16,7 @@ class EventName(StrEnum):
     MEMBERSHIP_GIVEN = "membership:given"
     MEMBERSHIP_WITHDRAWN = "membership:withdrawn"
     PASSWORD_CHANGED = "user:password_changed"  # noqa: S105
+    PASSWORD_REMOVED = "user:password_removed"  # noqa: S105
     PASSKEY_ADDED = "user:passkey_added"
     PASSKEY_REMOVED = "user:passkey_removed"
     SECOND_FACTOR_SET = "user:second_factor_set"

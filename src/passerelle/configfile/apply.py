@@ -119,7 +119,7 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
     permissions = {key for key, *_ in _wanted_catalogue(file)}
     desired = Desired(file, index, permissions, now=now)
     slug = desired.company.slug
-    company = Company.objects.select_for_update().filter(slug=slug).first()
+    company = Company.objects.select_for_update(no_key=True).filter(slug=slug).first()
     lines = []
     if company is None:
         company = Company(id=uuid7(), slug=slug, name=desired.company.name, created_at=now)
@@ -131,9 +131,11 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
     desired.refuse_unless_provisioning_possible(
         after["saml"], was_on=company.automatic_user_provisioning
     )
+    desired.refuse_unless_enforcement_possible(after["saml"])
     _refuse_foreign_connections(file, index, company)
     changes = changes_between(before, after)
     if changes:
+        end_closed_sessions(company)
         _write_company(company, before, after, now)
         # The file may have barred somebody from the way in which they came.
         end_closed_sessions(company)

@@ -69,6 +69,22 @@ class Desired:
             "security": company.security.model_dump(),
         }
 
+    def refuse_unless_enforcement_possible(self, connections: list[dict[str, Any]]) -> None:
+        """Single sign-on alone needs a connection that people can use, or will once it is read."""
+        if any(one["enabled"] and one["metadata_url"] for one in connections):
+            return
+        lacking = company_lacks_for_provisioning(
+            [_judged(one) for one in connections], now=self.now
+        )
+        lacking = [one for one in lacking if one != EXPIRED_CERTIFICATE]
+        if self.company.security.sso_enforcement != "off" and lacking:
+            place: Place = (*self.place, "security", "sso_enforcement")
+            names = ", ".join(LACKING[one] for one in lacking)
+            raise self.file.wrong(
+                place,
+                f"expected off without a complete SAML connection; what is missing: {names}",
+            )
+
     def refuse_unless_provisioning_possible(
         self, connections: list[dict[str, Any]], *, was_on: bool
     ) -> None:
@@ -125,8 +141,6 @@ class Desired:
             raise self.file.wrong(
                 place, "expected off while google_sso is enabled: they exclude each other"
             )
-        if not any(one.enabled for one in self.company.saml):
-            raise self.file.wrong(place, "expected off without a saml connection that is enabled")
 
     def _check_domains(self) -> None:
         slugs = [one.slug for one in self.company.saml]

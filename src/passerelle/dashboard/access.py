@@ -1,19 +1,22 @@
 """Who may see a page. Every administration view is wrapped by `administrators_only`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
 from typing import Any, TypedDict
 from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 
 from passerelle.audit.record import Actor
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.directory.models import Company
+from passerelle.directory.models import Company, User
+from passerelle.sso.models import Session
 
 View = Callable[..., HttpResponseBase]
 
@@ -34,6 +37,26 @@ def company_of(request: PageRequest) -> Company:
 def by(request: PageRequest) -> By:
     assert request.person is not None
     return By(actor=Actor("user", request.person.email), now=timezone.now())
+
+
+@contextmanager
+def deciding(request: PageRequest) -> Iterator[None]:
+    """A transaction behind the company's row, for who is an administrator still.
+
+    For what comes after waiting for something: another server, or a password that is hashed.
+    Raises PermissionDenied.
+    """
+    assert request.session_row is not None
+    with transaction.atomic():
+        Company.locked(request.session_row.company_id)
+        still = Session.objects.filter(
+            key_digest=request.session_row.key_digest,
+            user__status=User.Status.ACTIVE,
+            user__is_administrator=True,
+        )
+        if not still.exists():
+            raise PermissionDenied
+        yield
 
 
 def signed_in_only(view: View) -> View:

@@ -29,20 +29,32 @@ class SessionMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: Any) -> HttpResponse:
-        key = request.COOKIES.get(settings.SESSION_COOKIE)
         request.person = request.session_row = None
         # The machine ways of a sign-in carry their own proof: no session is looked up for them.
-        if key and not request.path.startswith("/auth/"):
-            try:
-                session = find_session(key, now=timezone.now())
-            except (OperationalError, InterfaceError) as error:
-                return overloaded(error)
-            if session and _may_come_from_here(request, session.user.company):
-                request.person, request.session_row = session.user, session
+        if request.COOKIES.get(settings.SESSION_COOKIE) and not request.path.startswith("/auth/"):
+            if answer := self._look_up(request):
+                return answer
         response = self.get_response(request)
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
             return _page_of_action(request) or response
         return response
+
+    def process_view(self, request: Any, *_view: Any) -> HttpResponse | None:
+        """Ask again once the body is here: whoever sends theirs slowly may be nobody by now."""
+        if request.session_row is None or request.method in ("GET", "HEAD"):
+            return None
+        request.POST  # noqa: B018 - read to its end
+        return self._look_up(request)
+
+    def _look_up(self, request: Any) -> HttpResponse | None:
+        request.person = request.session_row = None
+        try:
+            session = find_session(request.COOKIES[settings.SESSION_COOKIE], now=timezone.now())
+        except (OperationalError, InterfaceError) as error:
+            return overloaded(error)
+        if session and _may_come_from_here(request, session.user.company):
+            request.person, request.session_row = session.user, session
+        return None
 
 
 def _page_of_action(request: HttpRequest) -> HttpResponse | None:

@@ -16,12 +16,12 @@ from passerelle.dashboard.connection_form import (
 )
 from passerelle.dashboard.rules_form import RULES
 from passerelle.dashboard.security_form import PROVISIONING, SecurityForm
-from passerelle.directory.models import Company, Domain, User
+from passerelle.directory.models import Company, Domain
 from passerelle.sso import google
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
 from passerelle.sso.enforcement import end_closed_sessions
-from passerelle.sso.models import FOLLOWING, TRUST, SamlConnection, SetupLink
+from passerelle.sso.models import FOLLOWING, TRUST, SamlConnection, Session, SetupLink
 from passerelle.sso.setup_links import end_links, still_holds
 
 
@@ -45,11 +45,16 @@ _CONNECTION_FIELDS = (
 
 
 @transaction.atomic
-def save_security(form: SecurityForm, *, administrator: User, now: datetime) -> bool:
-    """Save a valid form; tell whether anything changed. Raises Outdated."""
-    company = Company.objects.select_for_update().get(id=form.company.id)
+def save_security(form: SecurityForm, *, session: Session, now: datetime) -> bool:
+    """Save a valid form; tell whether anything changed. Raises Outdated.
+
+    `session` is of whoever saves: it goes on, whatever others that this ends.
+    """
+    company = Company.locked(form.company.id)
     if company.version != form.cleaned_data["version"]:
         raise Outdated
+    # What came by a way that is closed does not come back when this opens it.
+    end_closed_sessions(company)
     changes = _change_company(company, form)
     changes |= _change_connection(form, now)
     if not changes:
@@ -61,10 +66,22 @@ def save_security(form: SecurityForm, *, administrator: User, now: datetime) -> 
         connection.company = company
         make_key(connection, now=now)
     end_closed_sessions(company)
+    _end_sessions_of_others(company, connection, changes, but=session)
     entry = Entry(EventName.SETTINGS_CHANGED, company.name, changes)
-    actor = Actor("user", administrator.email)
+    actor = Actor("user", session.user.email)
     record([entry], company_id=company.id, actor=actor, now=now)
     return True
+
+
+def _end_sessions_of_others(
+    company: Company, connection: SamlConnection | None, changes: dict[str, Any], *, but: Session
+) -> None:
+    """Whoever came by another identity provider, or from another Google domain, comes again."""
+    sessions = Session.objects.filter(company=company).exclude(key_digest=but.key_digest)
+    if connection is not None and changes.get("saml.idp_entity_id", [""])[0]:
+        sessions.filter(connection=connection).delete()
+    if "google_hosted_domain" in changes or "google_client_id" in changes:
+        sessions.filter(by_google=True).delete()
 
 
 class LinkEnded(Exception):  # noqa: N818 - reads as what is the matter
@@ -91,7 +108,7 @@ def save_guide(
     form: GuideForm, *, actor: Actor, link: SetupLink | None = None, now: datetime
 ) -> bool:
     """Save what the guide asks for, and nothing else; tell whether it changed. Raises LinkEnded."""
-    company = Company.objects.select_for_update().get(id=form.company.id)
+    company = Company.locked(form.company.id)
     connection = form.draft.connection
     assert connection is not None
     if link is not None and not still_holds(link, now=now):
@@ -114,7 +131,7 @@ def save_guide(
 @transaction.atomic
 def add_listed_domain(company: Company, domain: str, *, actor: Actor, now: datetime) -> None:
     """Add one domain to the list of those whose people get an account."""
-    row = Company.objects.select_for_update().get(id=company.id)
+    row = Company.locked(company.id)
     before = list(row.provisioning_domain_list)
     if domain in before:
         return

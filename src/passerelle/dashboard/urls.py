@@ -74,6 +74,7 @@ urlpatterns = [
     path("settings/enforcement/codes/", enforcement.codes),
     path("settings/security/", security.settings_page),
     path("settings/security/key/", security.rotate),
+    path("settings/security/sessions/", security.end_sessions),
     path("settings/security/metadata/", security.decide_metadata),
     path("settings/security/effect/", security.effect),
     path("settings/security/trial/", trials.start),

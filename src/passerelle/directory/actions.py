@@ -24,6 +24,20 @@ class LastAdministrator(Exception):  # noqa: N818 - reads as what is the matter
     """The company would have nobody left who can administer it."""
 
 
+class Gone(Exception):  # noqa: N818 - reads as what is the matter
+    """Somebody else has removed this account in the meantime."""
+
+
+def _as_it_is(user: User) -> None:
+    """Read an account again, for this transaction alone, behind its company. Raises Gone."""
+    Company.locked(user.company_id)
+    rows = User.objects.select_for_update(no_key=True, of=("self",)).select_related("company")
+    try:
+        user.refresh_from_db(from_queryset=rows)
+    except User.DoesNotExist:
+        raise Gone from None
+
+
 @transaction.atomic
 def make_administrator(
     company: Company, address: EmailAddress, *, password: str | None, actor: Actor, now: datetime
@@ -32,13 +46,14 @@ def make_administrator(
 
     `password` is its hash; without one a new account is invited and waits for its activation.
     """
+    Company.locked(company.id)
     user = User.objects.filter(company=company, email_key=address.key).first()
     event = EventName.USER_UPDATED if user else EventName.USER_INVITED
     if user is None:
         user = User(company=company, provisioned_by=User.Origin.OPERATOR, created_at=now)
         user.set_email(address)
         user.status = User.Status.INVITED
-        user.password = "!"
+        user.password = User.no_password()
         _forget_removal(company, address)
     user.is_administrator = True
     if company.sso_enforcement != Company.Enforcement.OFF:
@@ -67,18 +82,28 @@ def make_administrator(
 
 @transaction.atomic
 def suspend(user: User, *, actor: Actor, now: datetime) -> None:
-    """Close an account and end its sessions; its rights stay for when it is reinstated."""
+    """Close an account and end its sessions; its rights stay for when it is reinstated.
+
+    A link to choose a password that was out ends for good. Raises LastAdministrator, Gone.
+    """
+    _as_it_is(user)
+    if user.status == User.Status.SUSPENDED:
+        return
     _refuse_last_administrator(user)
-    if user.status != User.Status.SUSPENDED:
-        user.status_before = user.status
-        user.save(update_fields=["status_before"])
+    user.status_before = user.status
+    if not user.has_password:
+        user.password = User.no_password()
+    user.save(update_fields=["status_before", "password"])
     _set_status(user, User.Status.SUSPENDED, EventName.USER_SUSPENDED, actor, now)
     _end_everything(user)
 
 
 @transaction.atomic
 def reinstate(user: User, *, actor: Actor, now: datetime) -> None:
-    """Back to what it was: who waited for a decision goes on waiting."""
+    """Back to what it was: who waited for a decision goes on waiting. Raises Gone."""
+    _as_it_is(user)
+    if user.status != User.Status.SUSPENDED:
+        return
     status = user.status_before or User.Status.ACTIVE
     _set_status(user, status, EventName.USER_REINSTATED, actor, now)
 
@@ -95,7 +120,11 @@ def approve(user: User, *, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
-    """Delete an account with its rights and sessions; a tombstone stops a silent return."""
+    """Delete an account with its rights and sessions; a tombstone stops a silent return.
+
+    Raises LastAdministrator, Gone.
+    """
+    _as_it_is(user)
     _refuse_last_administrator(user)
     if tombstone:
         email_mark = mark_of_email(user.company_id, user.email_key)
@@ -142,7 +171,7 @@ def invite(
         first_name=first_name,
         last_name=last_name,
         created_at=now,
-        password="!",
+        password=User.no_password(),
     )
     user.set_email(address)
     if not insert_or_nothing(user):
@@ -156,26 +185,58 @@ def invite(
 
 @transaction.atomic
 def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -> None:
-    """Let a user administer the company, or no longer. Raises LastAdministrator."""
+    """Let a user administer the company, or no longer: then emergency access goes as well.
+
+    Raises LastAdministrator, Gone.
+    """
+    _as_it_is(user)
     if user.is_administrator == value:
         return
+    details = {"is_administrator": [not value, value]}
     if not value:
         _refuse_last_administrator(user)
+        if user.breaks_glass:
+            details["breaks_glass"] = [True, False]
+            _take_emergency_access(user)
     user.is_administrator = value
-    user.save(update_fields=["is_administrator"])
-    details = {"is_administrator": [not value, value]}
+    user.save()
     entry = Entry(EventName.ADMINISTRATOR_CHANGED, user.email, details)
     record([entry], company_id=user.company_id, actor=actor, now=now)
 
 
 @transaction.atomic
 def set_flag(user: User, name: str, value: bool, *, actor: Actor, now: datetime) -> None:
-    """Change how somebody may enter: `breaks_glass` or `tests_sso`."""
+    """Change how somebody may enter: `breaks_glass` or `tests_sso`. Raises Gone."""
+    _as_it_is(user)
     if getattr(user, name) == value:
         return
+    if name == "breaks_glass" and not value:
+        _take_emergency_access(user)
     setattr(user, name, value)
-    user.save(update_fields=[name])
+    user.save()
     entry = Entry(EventName.USER_UPDATED, user.email, {name: [not value, value]})
+    record([entry], company_id=user.company_id, actor=actor, now=now)
+
+
+def _take_emergency_access(user: User) -> None:
+    """With it ends, for good, the link to choose a password that it brought; not saved here."""
+    user.breaks_glass = False
+    if not user.has_password:
+        user.password = User.no_password()
+
+
+@transaction.atomic
+def remove_password(user: User, *, actor: Actor, now: datetime) -> None:
+    """Take a password away, and what stands beside it, from who has another way in. Raises Gone."""
+    _as_it_is(user)
+    if not user.has_password:
+        return
+    user.password, user.password_set_at = User.no_password(), None
+    user.save(update_fields=["password", "password_set_at"])
+    user.passkeys.all().delete()
+    user.trusted_devices.all().delete()
+    _end_everything(user)
+    entry = Entry(EventName.PASSWORD_REMOVED, user.email)
     record([entry], company_id=user.company_id, actor=actor, now=now)
 
 
@@ -197,6 +258,8 @@ def _end_everything(user: User) -> int:
 
 @transaction.atomic
 def rename(user: User, first_name: str, last_name: str, *, actor: Actor, now: datetime) -> None:
+    """Raises Gone."""
+    _as_it_is(user)
     before = user.shown_name
     user.first_name, user.last_name = first_name, last_name
     if user.shown_name == before:
@@ -233,7 +296,8 @@ def give_by_hand(
     actor: Actor,
     now: datetime,
 ) -> bool:
-    """Give a membership by hand; false where the user has it by hand already."""
+    """Give a membership by hand; false where the user has it by hand already. Raises Gone."""
+    _as_it_is(user)
     row = Membership(
         id=uuid7(),
         company_id=user.company_id,
@@ -283,11 +347,11 @@ def _set_status(user: User, status: str, event: EventName, actor: Actor, now: da
 def _refuse_last_administrator(user: User) -> None:
     """Raise LastAdministrator unless another active administrator remains.
 
-    The company's row is locked first, so that two administrators cannot remove each other at once.
+    The company's row is locked already, so that two administrators cannot remove each other at
+    once.
     """
     if not user.is_administrator:
         return
-    Company.objects.select_for_update().get(id=user.company_id)
     others = User.objects.filter(
         company_id=user.company_id, is_administrator=True, status=User.Status.ACTIVE
     ).exclude(id=user.id)

@@ -91,7 +91,7 @@ def _account_of(plan: Plan, context: Context) -> User:
         status=create.status,
         provisioned_by=context.origin,
         created_at=context.now,
-        password="!",
+        password=User.no_password(),
     )
     user.set_email(create.email)
     if create.status == "active":

@@ -75,7 +75,7 @@ def locked(connection: SamlConnection) -> SamlConnection:
 
     The company's row is locked first, as by whoever saves the settings: one order, no deadlock.
     """
-    Company.objects.select_for_update().get(id=connection.company_id)
+    Company.locked(connection.company_id)
     return SamlConnection.objects.select_related("company").get(id=connection.id)
 
 

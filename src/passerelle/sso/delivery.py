@@ -76,7 +76,8 @@ def _deliver(row: EventDelivery, clock: Clock) -> bool:
         if row.sent_until < until:
             _send_all(row, until, clock)
         due = until + timedelta(days=1) + GRACE
-        _move(row, sent_until=until, due_at=due, tries=0, sent_at=clock.now(), problem="")
+        reached = max(row.sent_until, until)
+        _move(row, sent_until=reached, due_at=due, tries=0, sent_at=clock.now(), problem="")
     except _Lost:
         return False
     except Exception as error:

@@ -64,14 +64,16 @@ def remove_domain(domain: Domain, *, actor: Actor, now: datetime) -> None:
     _raise_version(domain.company_id)
 
 
-def prove_domain(
-    domain: Domain, *, actor: Actor, now: datetime, resolver: dns.resolver.Resolver | None = None
-) -> None:
-    """Look the record up and mark the domain as verified. Raises Unproved."""
+def look_record_up(domain: Domain, *, resolver: dns.resolver.Resolver | None = None) -> None:
+    """Ask the DNS for the record of a domain. Raises Unproved where it is not there."""
     found = _texts(record_name(domain), resolver or dns.resolver.get_default_resolver())
     wanted = record_value(domain)
     if not any(hmac.compare_digest(one.encode(), wanted.encode()) for one in found):
         raise Unproved("other", ", ".join(found)[:300])
+
+
+def mark_proved(domain: Domain, *, actor: Actor, now: datetime) -> None:
+    """Mark a domain as verified, whose record was seen. Raises Unproved."""
     try:
         _mark_proved(domain, actor, now)
     except IntegrityError:
@@ -81,7 +83,7 @@ def prove_domain(
 
 def _mark_proved(domain: Domain, actor: Actor, now: datetime) -> None:
     with transaction.atomic():
-        Company.objects.select_for_update().get(id=domain.company_id)
+        Company.locked(domain.company_id)
         others = Domain.objects.filter(name=domain.name, verified_at__isnull=False)
         if others.exclude(company_id=domain.company_id).exists():
             raise Unproved("taken")

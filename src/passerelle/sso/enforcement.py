@@ -5,6 +5,8 @@ operator's configuration file. Each of these is recorded and announced.
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -14,8 +16,9 @@ from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.sso.connections import usable_connections
-from passerelle.sso.letters import tell_administrators
+from passerelle.sso.letters import send_invitation, tell_administrators
 from passerelle.sso.models import EmergencyCode, SecondStep, Session, SignIn
+from passerelle.sso.password_rules import may_activate
 from passerelle.sso.tokens import digest
 
 CODES = 10
@@ -38,16 +41,16 @@ class NotYet(Exception):  # noqa: N818 - reads as what is the matter
 
 
 class NoWayBack(Exception):  # noqa: N818 - reads as what is the matter
-    """No administrator has a password: emergency codes would help nobody."""
+    """No administrator could come in by password, not even after an emergency code."""
 
 
 def may_use_password(user: User) -> bool:
     """Whether somebody may still enter by password."""
     enforcement = user.company.sso_enforcement
     if enforcement == Company.Enforcement.EVERYONE:
-        return user.breaks_glass
+        return user.may_break_glass
     if enforcement == Company.Enforcement.TEST_USERS:
-        return user.breaks_glass or not user.tests_sso
+        return user.may_break_glass or not user.tests_sso
     return True
 
 
@@ -55,6 +58,28 @@ def password_lets_an_administrator_in(company: Company) -> bool:
     """Whether at least one administrator has a password that counts."""
     found = company.users.filter(ADMINISTRATOR_WITH_PASSWORD).select_related("company")
     return any(may_use_password(one) for one in found)
+
+
+def has_way_back(company: Company) -> bool:
+    """Whether an administrator can enter when single sign-on fails: at once, or by a code."""
+    administrators = company.users.filter(ADMINISTRATOR_WITH_PASSWORD).select_related("company")
+    if company.emergency_codes.filter(used_at=None).exists():
+        return administrators.exists()
+    return any(may_use_password(one) for one in administrators)
+
+
+@contextmanager
+def keeping_a_way_back(company: Company) -> Iterator[None]:
+    """Carry something out, unless it takes the last way back where passwords are not allowed.
+
+    Raises NoWayBack; nothing is done then.
+    """
+    with transaction.atomic():
+        row = Company.locked(company.id)
+        had_one = row.sso_enforcement != Company.Enforcement.OFF and has_way_back(row)
+        yield
+        if had_one and not has_way_back(row):
+            raise NoWayBack
 
 
 def came_by_sso(session: Session) -> bool:
@@ -72,7 +97,8 @@ def shut_out(company: Company, *, now: datetime) -> "QuerySet[User]":
     came = SignIn.objects.filter(
         user=OuterRef("id"), connection__isnull=False, time__gte=now - RECENT
     ).exclude(outcome=SignIn.Outcome.REFUSED)
-    people = company.users.filter(status=User.Status.ACTIVE, breaks_glass=False)
+    breakers = Q(breaks_glass=True, is_administrator=True)
+    people = company.users.filter(~breakers, status=User.Status.ACTIVE)
     return people.filter(~Exists(came)).order_by("email_key")
 
 
@@ -87,9 +113,9 @@ def change_enforcement(
 ) -> list[str]:
     """Go to another step; return the emergency codes where they are made now.
 
-    Raises NotYet, GoogleIsOn.
+    Raises NotYet, NoWayBack, GoogleIsOn.
     """
-    row = Company.objects.select_for_update().get(id=company.id)
+    row = Company.locked(company.id)
     before = row.sso_enforcement
     if wanted == before:
         return []
@@ -110,7 +136,7 @@ def change_enforcement(
 @transaction.atomic
 def make_codes(company: Company, *, actor: Actor, now: datetime) -> list[str]:
     """Ten new emergency codes in place of the old ones, to be shown once."""
-    Company.objects.select_for_update().get(id=company.id)
+    Company.locked(company.id)
     return _make_codes(company, actor, now)
 
 
@@ -123,6 +149,8 @@ def end_closed_sessions(company: Company) -> None:
     sessions.filter(connection__enabled=False).delete()
     if not company.google_sso_enabled:
         sessions.filter(by_google=True).delete()
+    if company.sso_enforcement == Company.Enforcement.OFF:
+        return
     opened = sessions.filter(connection=None, by_google=False)
     people = {one.user for one in opened.select_related("user")}
     for user in people:
@@ -159,24 +187,44 @@ def undo_by_code(company: Company, code: str, *, address: str | None, now: datet
     unused = EmergencyCode.objects.filter(
         company=company, digest=digest(_plain(code)), used_at=None
     )
+    # Who guesses locks nothing.
+    if not unused.exists():
+        return False
+    row = Company.locked(company.id)
     if not unused.update(used_at=now, used_by=address or ""):
         return False
     actor = Actor(EMERGENCY_CODE, address or "unknown address")
     entry = Entry(EventName.EMERGENCY_CODE_USED, company.name, {"address": address})
     record([entry], company_id=company.id, actor=actor, now=now)
-    row = Company.objects.select_for_update().get(id=company.id)
     if row.sso_enforcement != Company.Enforcement.OFF:
         _set(row, Company.Enforcement.OFF, actor, now)
     return True
 
 
 def _set(company: Company, wanted: str, actor: Actor, now: datetime) -> None:
+    # Whoever came in while a way was being closed does not come back when it is opened.
+    end_closed_sessions(company)
     before, company.sso_enforcement = company.sso_enforcement, wanted
     Company.objects.filter(id=company.id).update(sso_enforcement=wanted, version=F("version") + 1)
     details = {"sso_enforcement": [before, wanted]}
     entry = Entry(EventName.ENFORCEMENT_CHANGED, company.name, details)
     record([entry], company_id=company.id, actor=actor, now=now)
     tell_of_enforcement(company, before, wanted, actor=actor, now=now)
+
+
+def announce_emergency_access(user: User, *, actor: Actor, now: datetime) -> None:
+    """Tell the other administrators, and let who has no password choose one: it takes one."""
+    tell_administrators(
+        "emergency_access",
+        user.company,
+        now=now,
+        but=actor.name,
+        who=actor.name,
+        email=user.email,
+        given=user.breaks_glass,
+    )
+    if user.breaks_glass and may_activate(user):
+        send_invitation(user, who=actor.name, now=now)
 
 
 def tell_of_enforcement(

@@ -135,7 +135,7 @@ def may_activate(user: User) -> bool:
         return True
     if user.status != User.Status.ACTIVE:
         return False
-    return user.breaks_glass or not user.identities.exists()
+    return user.may_break_glass or not user.identities.exists()
 
 
 def reset_path(user: User) -> str:
@@ -178,15 +178,14 @@ def set_password(user: User, password: str, *, kept_session: str = "", now: date
 @transaction.atomic
 def _set_hash(user: User, encoded: str, kept_session: str, now: datetime) -> bool:
     before = user.password
-    waiting = User.objects.filter(id=user.id, status=user.status, password=before)
-    changes = {
-        "password": encoded,
-        "password_set_at": now,
-        "status": User.Status.ACTIVE,
-    }
-    if not waiting.update(**changes):
-        return False
+    rows = User.objects.select_for_update(no_key=True, of=("self",)).select_related("company")
+    row = rows.filter(id=user.id, status=user.status, password=before).first()
     first = not before.startswith("argon2")
+    # Whatever allowed it may have been taken away while it was hashed.
+    if row is None or (first and not may_activate(row)):
+        return False
+    row.password, row.password_set_at, row.status = encoded, now, User.Status.ACTIVE
+    row.save(update_fields=["password", "password_set_at", "status"])
     user.refresh_from_db()
     if not first:
         EarlierPassword.objects.create(

@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import transaction
+
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import User
 from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.models import SamlConnection, Session
@@ -111,6 +115,19 @@ def _is_open(session: Session) -> bool:
     """Whether the way in which this session came is still one."""
     by_password = session.connection_id is None and not session.by_google
     return not by_password or may_use_password(session.user)
+
+
+@transaction.atomic
+def end_sessions_through(
+    connection: SamlConnection, *, but: Session, actor: Actor, now: datetime
+) -> int:
+    """Sign everybody out who came through a connection, one session excepted; tell how many."""
+    rows = Session.objects.filter(connection=connection).exclude(key_digest=but.key_digest)
+    ended = rows.delete()[0]
+    if ended:
+        entry = Entry(EventName.SESSIONS_ENDED, connection.name, {"sessions": ended})
+        record([entry], company_id=connection.company_id, actor=actor, now=now)
+    return ended
 
 
 def end_session(key: str) -> None:

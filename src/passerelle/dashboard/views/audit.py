@@ -82,7 +82,8 @@ def _details(event: AuditEvent) -> Iterator[tuple[Promise | str, str, str]]:
     """Each detail with what it was before and after; before is empty where it is no change."""
     was_there = not event.event.endswith((":created", ":deleted", ":provisioned", ":applied"))
     for name, value in event.details.items():
-        if was_there and isinstance(value, list) and len(value) == 2:
+        is_change = was_there and not name.endswith(("_added", "_removed"))
+        if is_change and isinstance(value, list) and len(value) == 2:
             yield detail_label(name), _shown(name, value[0]), _shown(name, value[1])
         else:
             yield detail_label(name), "", _shown(name, value)

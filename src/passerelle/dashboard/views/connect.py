@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Entry, record
-from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.access import administrators_only, by, company_of, deciding
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.connection_form import GuideForm
 from passerelle.dashboard.middleware import PageRequest
@@ -21,6 +21,7 @@ from passerelle.dashboard.views.trials import last_trial, leave_for_trial
 from passerelle.directory.models import Company
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import addresses_of, locked, missing_for_sign_in
+from passerelle.sso.enforcement import end_closed_sessions
 from passerelle.sso.guides import ACS, ENTITY_ID, GUIDES, HINTS, LOGOUT, METADATA
 from passerelle.sso.models import SamlConnection, SetupLink
 from passerelle.sso.setup_links import SwitchedOn, end_links, make_link, revoke_link
@@ -47,7 +48,7 @@ def choose(request: PageRequest) -> HttpResponse:
 @transaction.atomic
 def _draft(request: PageRequest, product: str) -> SamlConnection:
     company = company_of(request)
-    Company.objects.select_for_update().get(id=company.id)
+    Company.locked(company.id)
     # One for each product: pressing the button again goes on where one stopped.
     unfinished = company.connections.filter(enabled=False, product=product, idp_entity_id="")
     if (found := unfinished.first()) is not None:
@@ -81,7 +82,8 @@ def guide(request: PageRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         form = guide_form(request, connection)
         if form.is_valid():
-            save_guide(form, **by(request))
+            with deciding(request):
+                save_guide(form, **by(request))
             return redirect(f"/settings/connect/{slug}/?done=saved#test")
         return render(request, "connect.html", _context(form, request), status=422)
     form = guide_form(request, connection)
@@ -199,6 +201,7 @@ def switch_on(request: PageRequest, slug: str) -> HttpResponse:
             # Somebody with a set-up link has saved other values since this page was made.
             return redirect(f"/settings/connect/{slug}/?done=other#values")
         if not connection.enabled:
+            end_closed_sessions(connection.company)
             connection.enabled = True
             connection.save(update_fields=["enabled"])
             connection.company.version += 1

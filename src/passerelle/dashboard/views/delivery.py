@@ -2,6 +2,7 @@
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import forms
 from django.db import transaction
@@ -24,6 +25,7 @@ from passerelle.sso.fetch import FetchError
 from passerelle.sso.metadata_errors import metadata_sentence
 from passerelle.sso.models import EventDelivery
 from passerelle.sso.sealed import CannotUnseal
+from passerelle.sso.tokens import digest
 
 MIN_SECRET = 16
 """Of a webhook: whoever guesses it can send events in our name."""
@@ -127,21 +129,20 @@ def save(request: PageRequest, kind: str) -> HttpResponse:
     if kind not in EventDelivery.Kind.values:
         return redirect("/settings/delivery/")
     # Two who save at once come one after the other.
-    Company.objects.select_for_update().get(id=company_of(request).id)
+    Company.locked(company_of(request).id)
     row = _row(request, kind)
     if "remove" in request.POST:
         return _remove(request, row)
     form = DeliveryForm(row, data=request.POST)
     if not form.is_valid():
         return _page(request, form)
-    before = row.url
+    before = _told(row)
     changes = {name: form.cleaned_data[name] for name in FIELDS}
     if secret := form.cleaned_data["secret"]:
         changes["sealed_secret"] = sealed_secret(row, secret)
-    if row.problem:
-        # Mended, as it seems: at once, and not after the pause of the last failure.
-        changes["due_at"] = timezone.now()
-    changes |= {"tries": 0, "problem": ""}
+    # At once, and not after the pause of the last failure; a delivery that is on its way to the
+    # old receiver stops, since it has lost its date.
+    changes |= {"due_at": timezone.now(), "tries": 0, "problem": ""}
     for name, value in changes.items():
         setattr(row, name, value)
     # Not how far it has come: that may be moving at this moment.
@@ -149,15 +150,29 @@ def save(request: PageRequest, kind: str) -> HttpResponse:
         row.save(force_insert=True)
     else:
         EventDelivery.objects.filter(id=row.id).update(**changes)
-    details = {"url": [before, row.url], "secret_changed": bool(secret)}
+    after = _told(row)
+    details: dict[str, Any] = {
+        name: [before[name], after[name]] for name in after if before[name] != after[name]
+    }
+    details["secret_changed"] = bool(secret)
     entry = Entry(EventName.DELIVERY_CHANGED, kind, details)
     record([entry], company_id=row.company_id, **by(request))
     return redirect("/settings/delivery/?done=saved")
 
 
+def _told(row: EventDelivery) -> dict[str, str]:
+    """What the audit log keeps for good: of an address no path or query, which may be secret."""
+    parts = urlsplit(row.url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    rest = row.url.removeprefix(origin).strip("/")
+    told = {name: str(getattr(row, name)) for name in FIELDS}
+    return told | {"url": f"{origin}/… ({digest(rest)[:8]})" if rest else row.url}
+
+
 def _remove(request: PageRequest, row: EventDelivery) -> HttpResponse:
     if not row._state.adding:
-        entry = Entry(EventName.DELIVERY_CHANGED, row.kind, {"url": [row.url, ""]})
+        gone = {"url": [_told(row)["url"], ""]}
+        entry = Entry(EventName.DELIVERY_CHANGED, row.kind, gone)
         record([entry], company_id=row.company_id, **by(request))
         row.delete()
     return redirect("/settings/delivery/?done=removed")

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
-from passerelle.dashboard.access import administrators_only, by, company_of
+from passerelle.dashboard.access import administrators_only, by, company_of, deciding
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.models import Domain, User
@@ -21,7 +21,8 @@ from passerelle.sso.domains import (
     Unproved,
     add_domain,
     is_public,
-    prove_domain,
+    look_record_up,
+    mark_proved,
     record_name,
     record_value,
     remove_domain,
@@ -91,7 +92,9 @@ def prove(request: PageRequest, domain_id: UUID) -> HttpResponse:
     """Ask the DNS now."""
     domain = get_object_or_404(company_of(request).domains, id=domain_id)
     try:
-        prove_domain(domain, **by(request))
+        look_record_up(domain)
+        with deciding(request):
+            mark_proved(domain, **by(request))
     except Unproved as error:
         why = str(UNPROVED[error.reason]) % {"found": error.found}
         return _page(request, unproved=domain, why=why)

@@ -22,7 +22,7 @@ from passerelle.sso.addresses import client_address, is_within
 from passerelle.sso.connections import addresses_of, is_usable, usable_connections
 from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.google import is_usable as google_is_usable
-from passerelle.sso.letters import can_send
+from passerelle.sso.letters import can_send, put_down
 from passerelle.sso.logout import start_logout
 from passerelle.sso.models import Passkey
 from passerelle.sso.passkeys import are_possible
@@ -156,7 +156,8 @@ def go_in(
     first and is seen here, or comes after and ends this session with the others.
     """
     with transaction.atomic():
-        locked = _as_it_is(user).select_for_update(of=("self",)).select_related("company").first()
+        as_it_is = _as_it_is(user).select_for_update(of=("self",), no_key=True)
+        locked = as_it_is.select_related("company").first()
         if locked is None:
             return _mismatch(request, user.company, next_path, user.email)
         if barred := barred_from_password(request, locked):
@@ -236,6 +237,15 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
         if not problem:
             if not set_password(user, password, now=timezone.now()):
                 return render(request, "activation_ended.html", status=410)
+            if user.identities.exists():
+                # They came another way until now: should it not have been them, they learn of it.
+                put_down(
+                    "password_changed",
+                    user.company,
+                    user.email,
+                    now=timezone.now(),
+                    language=user.language,
+                )
             # What the link proves, and the password that was just chosen.
             return enter(request, user, "")
     context = {"account": user, "company": user.company, "problem": problem}

@@ -205,10 +205,12 @@ def emergency(request: PageRequest, company_slug: str) -> HttpResponse:
         now, address = timezone.now(), client_address(request)
         if company.sso_enforcement == Company.Enforcement.OFF:
             problem = _("Passwords are allowed already: no code is needed.")
+        elif undo_by_code(company, request.POST.get("code", "")[:100], address=address, now=now):
+            # Before anything is counted: nobody guesses a hundred bits, but somebody may sit in a
+            # network whose attempts others have used up.
+            done = True
         elif count_failure("emergency", network_of(address), now=now) > MAX_EMERGENCY:
             problem = _("Too many failed attempts. Wait ten minutes, then try again.")
-        elif undo_by_code(company, request.POST.get("code", "")[:100], address=address, now=now):
-            done = True
         else:
             problem = _("This is no unused emergency code of this company.")
     context = {"company": company, "problem": problem, "done": done}

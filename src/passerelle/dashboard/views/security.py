@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Count, Q
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -10,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from passerelle.dashboard.access import administrators_only, by
+from passerelle.dashboard.access import administrators_only, by, deciding
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.effect import effect_shown
 from passerelle.dashboard.middleware import PageRequest
@@ -42,6 +43,7 @@ from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
 from passerelle.sso.second_factor import people_without_factor
+from passerelle.sso.sessions import end_sessions_through
 
 NEW = "new"
 
@@ -70,9 +72,10 @@ def settings_page(request: PageRequest) -> HttpResponse:
 
 def _saved(form: SecurityForm, request: PageRequest) -> str:
     """Whether anything `changed` or `nothing` had to be; empty when it could not be saved."""
-    assert request.person is not None
+    assert request.session_row is not None
     try:
-        changed = save_security(form, administrator=request.person, now=timezone.now())
+        with deciding(request):
+            changed = save_security(form, session=request.session_row, now=timezone.now())
     except Outdated:
         form.company.refresh_from_db()
         if form.connection is not None:
@@ -149,6 +152,17 @@ def decide_metadata(request: PageRequest) -> HttpResponse:
     return _back(connection, "metadata" if decided else "changed-again")
 
 
+@require_POST
+@administrators_only
+@confirmed_only
+def end_sessions(request: PageRequest) -> HttpResponse:
+    """Sign everybody out who came through a connection: for when what it trusted was not safe."""
+    connection = _named_connection(request)
+    assert request.session_row is not None
+    end_sessions_through(connection, but=request.session_row, **by(request))
+    return _back(connection, "sessions")
+
+
 def _company(request: PageRequest) -> Company:
     assert request.person is not None
     return request.person.company
@@ -162,11 +176,16 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
     company, connection = form.company, form.connection
     bound = form.is_bound
     lacking = missing_for_sign_in(connection, len(form.certificates)) if connection else []
+    came = Count("sessions", filter=Q(sessions__expires_at__gt=form.now))
+    connections = list(company.connections.annotate(open_sessions=came))
     return {
         "form": form,
         "company": company,
+        "open_sessions": next(
+            (one.open_sessions for one in connections if connection and one.id == connection.id), 0
+        ),
         "connection": connection,
-        "connections": list(company.connections.all()),
+        "connections": connections,
         "certificates": form.certificates,
         "removed": set(form.data.getlist("removed_certificates")) if bound else set(),  # type: ignore[attr-defined]
         "ours": addresses_of(connection)

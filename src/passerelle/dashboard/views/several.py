@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
@@ -15,8 +14,10 @@ from passerelle.dashboard.access import By, administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import SIZE, identifier
+from passerelle.dashboard.views.users import LAST_WAY_BACK
 from passerelle.directory import actions
 from passerelle.directory.models import Company, Membership, PermissionSet, User, Workspace
+from passerelle.sso.enforcement import NoWayBack, keeping_a_way_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ VERBS: dict[str, Verb] = {
     ),
 }
 GIVE = "give"
+GONE = gettext_lazy("Nothing was done: somebody else has removed one of them in the meantime.")
 
 
 def verb_choices() -> list[tuple[str, Promise]]:
@@ -155,8 +157,12 @@ def do(request: PageRequest) -> HttpResponse:
     if chosen.problem:
         return _page(request, chosen)
     try:
-        with transaction.atomic():
+        with keeping_a_way_back(company_of(request)):
             done = sum(_do(user, chosen, by(request)) for user in chosen.users)
+    except actions.Gone:
+        return _page(request, _chosen(company_of(request), request.POST), str(GONE))
+    except NoWayBack:
+        return _page(request, chosen, str(LAST_WAY_BACK))
     except actions.LastAdministrator:
         return _page(
             request,

@@ -25,7 +25,12 @@ from passerelle.directory.models import User
 from passerelle.provisioning import parse_email
 from passerelle.sso import second_factor
 from passerelle.sso.confirmation import is_recent
-from passerelle.sso.enforcement import end_closed_sessions
+from passerelle.sso.enforcement import (
+    NoWayBack,
+    announce_emergency_access,
+    end_closed_sessions,
+    keeping_a_way_back,
+)
 from passerelle.sso.letters import can_send, send_invitation
 from passerelle.sso.password_rules import activation_path, may_activate
 
@@ -148,19 +153,41 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
         }
         return render(request, "user_change.html", context)
     try:
-        if verb == "suspend":
-            actions.suspend(user, **by(request))
-        elif verb in ("promote", "demote"):
-            actions.set_administrator(user, verb == "promote", **by(request))
-        elif verb == "reset-factor":
-            second_factor.reset(user, **by(request))
-        else:
-            actions.remove(user, tombstone="may_return" not in request.POST, **by(request))
-            return redirect("/settings/users/?done=removed")
+        with keeping_a_way_back(user.company):
+            _change(request, user, verb)
     except actions.LastAdministrator:
         problem = _("This is the last active administrator: make somebody else one first.")
-        return render(request, "user.html", _user_context(request, user, "", problem), status=422)
-    return redirect(f"/settings/users/{user.id}/?done={verb}")
+        return _with_problem(request, user_id, problem)
+    except NoWayBack:
+        return _with_problem(request, user_id, str(LAST_WAY_BACK))
+    except actions.Gone:
+        raise Http404 from None
+    if verb == "remove":
+        return redirect("/settings/users/?done=removed")
+    return redirect(f"/settings/users/{user_id}/?done={verb}")
+
+
+def _change(request: PageRequest, user: User, verb: str) -> None:
+    who = by(request)
+    if verb == "suspend":
+        actions.suspend(user, **who)
+    elif verb == "promote":
+        actions.set_administrator(user, True, **who)
+    elif verb == "demote":
+        actions.set_administrator(user, False, **who)
+        end_closed_sessions(user.company)
+    elif verb == "reset-factor":
+        second_factor.reset(user, **who)
+    elif verb == "remove-password":
+        actions.remove_password(user, **who)
+    else:
+        actions.remove(user, tombstone="may_return" not in request.POST, **who)
+
+
+def _with_problem(request: PageRequest, user_id: UUID, problem: str) -> HttpResponse:
+    """The person's page as it is, since nothing was done."""
+    user = _user(request, user_id)
+    return render(request, "user.html", _user_context(request, user, "", problem), status=422)
 
 
 @require_POST
@@ -169,10 +196,19 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
 def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     """What can be undone at once is done at once."""
     user = _user(request, user_id)
-    if verb in ("break-glass", "test-sso"):
-        return _entry(request, user, verb)
-    if verb == "give":
-        return _give(request, user)
+    try:
+        if verb in ("break-glass", "test-sso"):
+            return _entry(request, user, verb)
+        if verb == "give":
+            return _give(request, user)
+        return _act(request, user, verb)
+    except NoWayBack:
+        return _with_problem(request, user_id, str(LAST_WAY_BACK))
+    except actions.Gone:
+        raise Http404 from None
+
+
+def _act(request: PageRequest, user: User, verb: str) -> HttpResponse:
     if verb == "show-link":
         # Asked for who they are, if that was long ago: now the page shows it.
         return redirect(f"/settings/users/{user.id}/")
@@ -185,8 +221,7 @@ def _done(request: PageRequest, user: User, verb: str) -> bool:
     """Carry a verb out; false where there is none of this name."""
     who = by(request)
     if verb == "reinstate":
-        if user.status == User.Status.SUSPENDED:
-            actions.reinstate(user, **who)
+        actions.reinstate(user, **who)
     elif verb == "approve":
         actions.approve(user, **who)
     elif verb == "sign-out":
@@ -208,12 +243,13 @@ def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
     value = request.POST.get("value") == "on"
     if name == "breaks_glass" and value and not user.is_administrator:
         problem = _("Emergency access is for administrators: make this person one first.")
-        return render(request, "user.html", _user_context(request, user, "", problem), status=422)
-    actions.set_flag(user, name, value, **by(request))
-    end_closed_sessions(user.company)
-    if user.breaks_glass and may_activate(user):
-        # It is worth nothing before they have a password.
-        send_invitation(user, who=by(request)["actor"].name, now=timezone.now())
+        return _with_problem(request, user.id, problem)
+    before = getattr(user, name)
+    with keeping_a_way_back(user.company):
+        actions.set_flag(user, name, value, **by(request))
+        end_closed_sessions(user.company)
+        if verb == "break-glass" and value != before:
+            announce_emergency_access(user, **by(request))
     return redirect(f"/settings/users/{user.id}/?done={verb}")
 
 
@@ -244,6 +280,10 @@ def _user(request: PageRequest, user_id: UUID) -> User:
     return user
 
 
+LAST_WAY_BACK = gettext_lazy(
+    "Nobody could come in any more when single sign-on fails: no administrator would have a "
+    "password that counts. Give emergency access to somebody else first, or allow passwords."
+)
 DONE = {
     "invited": gettext_lazy("The account waits for its activation. Hand the link below over."),
     "suspend": gettext_lazy("The account is suspended, and its sessions have ended."),
@@ -259,6 +299,7 @@ DONE = {
     "reset-factor": gettext_lazy(
         "App, codes and passkeys are taken away, and every session has ended."
     ),
+    "remove-password": gettext_lazy("The password is taken away, and every session has ended."),
     "give": gettext_lazy("The right was given."),
     "withdraw": gettext_lazy("The right was withdrawn."),
 }
@@ -291,6 +332,13 @@ ASKED: dict[str, tuple[str, Promise, Promise]] = {
         gettext_noop("Take administration away from %(email)s?"),
         gettext_lazy("They keep their account and their rights in workspaces."),
         gettext_lazy("Take administration away"),
+    ),
+    "remove-password": (
+        gettext_noop("Take the password of %(email)s away?"),
+        gettext_lazy(
+            "They enter by single sign-on only. Their passkeys go as well, and every session ends."
+        ),
+        gettext_lazy("Take the password away"),
     ),
     "reset-factor": (
         gettext_noop("Take the second factor of %(email)s away?"),

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import make_password
 from django.db import models
 from django.db.models import Q
 
@@ -86,6 +87,16 @@ class User(AbstractBaseUser):
     @property
     def is_active(self) -> bool:  # type: ignore[override]
         return self.status == self.Status.ACTIVE
+
+    @staticmethod
+    def no_password() -> str:
+        """What stands for a password that nobody has: different each time, as links hang on it."""
+        return make_password(None)
+
+    @property
+    def may_break_glass(self) -> bool:
+        """Emergency access is an administrator's: it sleeps while somebody is none."""
+        return self.breaks_glass and self.is_administrator
 
     @property
     def has_password(self) -> bool:

@@ -1,0 +1,289 @@
+"""What is taken away from somebody stays away: whatever they had begun, or kept for later."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from passerelle.audit.models import AuditEvent
+from passerelle.audit.record import OPERATOR
+from passerelle.dashboard import connection_form
+from passerelle.dashboard.views import local
+from passerelle.directory import actions
+from passerelle.directory.models import Company, User
+from passerelle.sso import enforcement, password_rules
+from passerelle.sso.fetch import FetchError
+from passerelle.sso.models import Letter
+from passerelle.sso.password_rules import activation_path
+from tests.browsing import Browser
+from tests.dashboard.test_local_sign_in import PASSWORD, enter, is_in, with_password
+from tests.dashboard.test_security_settings import PAGE, fields_of
+from tests.world import make_administrator, make_company, make_user
+
+USERS = "/settings/users/"
+
+
+@pytest.fixture
+def acme():
+    return make_company()
+
+
+@pytest.fixture
+def alice(acme) -> Browser:
+    return Browser().enter(with_password(make_administrator(acme)))
+
+
+def change(company: Company, **fields) -> None:
+    Company.objects.filter(id=company.id).update(**fields)
+
+
+def came_by_sso(acme, **fields) -> tuple[Browser, User]:
+    browser = Browser()
+    browser.sign_in(acme.connections.select_related("company").get())
+    user = acme.users.get(email="grace@acme.example")
+    User.objects.filter(id=user.id).update(**fields)
+    user.refresh_from_db()
+    return browser, user
+
+
+# Whoever waited for something is asked again.
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("page", ["settings", "guide"])
+def test_an_administrator_unmade_while_metadata_is_read_saves_nothing(
+    acme, alice, monkeypatch, page
+):
+    connection = acme.connections.get()
+
+    def meanwhile(*_given, **_how):
+        User.objects.filter(email="admin@acme.example").update(is_administrator=False)
+        raise FetchError("fetch_slow", "10")
+
+    monkeypatch.setattr(connection_form, "fetch_for", meanwhile)
+    fields = fields_of(acme) | {"idp_entity_id": "https://evil.example/metadata"}
+    path = PAGE if page == "settings" else f"/settings/connect/{connection.slug}/"
+    # What was fetched may have been of no use: the form is saved with what was typed.
+    monkeypatch.setattr(
+        connection_form.ConnectionForm,
+        "clean_metadata_url",
+        lambda form: _waited(meanwhile, form),
+        raising=False,
+    )
+    answer = alice.post(path, fields)
+    assert answer.status_code == 403
+    connection.refresh_from_db()
+    assert "evil" not in connection.idp_entity_id
+
+
+def _waited(meanwhile, form) -> str:
+    try:
+        meanwhile()
+    except FetchError:
+        return str(form.cleaned_data.get("metadata_url", ""))
+    return ""
+
+
+@pytest.mark.django_db
+def test_a_session_is_looked_up_again_when_the_body_has_arrived(acme, alice, monkeypatch):
+    """The body is sent slowly, and the account is suspended before its end."""
+    from django.http import HttpRequest
+
+    real = HttpRequest._load_post_and_files
+
+    def slowly(request) -> None:
+        User.objects.filter(email="admin@acme.example").update(status="suspended")
+        real(request)
+
+    monkeypatch.setattr("django.core.handlers.wsgi.WSGIRequest._load_post_and_files", slowly)
+    answer = alice.post(f"{USERS}invite/", {"email": "friend@acme.example"})
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/login/")
+    assert not User.objects.filter(email="friend@acme.example").exists()
+
+
+# Emergency access.
+
+
+@pytest.mark.django_db
+def test_emergency_access_goes_with_administration(acme, alice):
+    _browser, grace = came_by_sso(acme, is_administrator=True, breaks_glass=True, password="!")
+    link = activation_path(grace)
+    assert Browser().get(link).status_code == 200
+    alice.post(f"{USERS}{grace.id}/change/demote/")
+    grace.refresh_from_db()
+    assert not grace.breaks_glass
+    assert Browser().get(link).status_code == 410
+    details = AuditEvent.objects.get(event="user:administrator_changed").details
+    assert details["breaks_glass"] == [True, False]
+
+
+@pytest.mark.django_db
+def test_a_link_that_was_ended_does_not_live_again(acme, alice):
+    alice.post(f"{USERS}invite/", {"email": "bob@acme.example"})
+    bob = acme.users.get(email="bob@acme.example")
+    link = activation_path(bob)
+    for verb in ("change/suspend/", "reinstate/"):
+        assert Browser().get(link).status_code == (200 if "suspend" in verb else 410)
+        alice.post(f"{USERS}{bob.id}/{verb}")
+    assert Browser().get(link).status_code == 410
+    _browser, grace = came_by_sso(acme, is_administrator=True, password="!")
+    alice.post(f"{USERS}{grace.id}/break-glass/", {"value": "on"})
+    grace.refresh_from_db()
+    link = activation_path(grace)
+    for value in ("off", "on"):
+        alice.post(f"{USERS}{grace.id}/break-glass/", {"value": value})
+    assert Browser().get(link).status_code == 410
+
+
+@pytest.mark.django_db
+def test_the_password_is_not_set_when_emergency_access_went_while_it_was_hashed(acme, monkeypatch):
+    _browser, grace = came_by_sso(acme, is_administrator=True, breaks_glass=True, password="!")
+
+    def meanwhile(_password: str) -> str:
+        User.objects.filter(id=grace.id).update(breaks_glass=False)
+        return "argon2$made"
+
+    monkeypatch.setattr(password_rules, "hash_of", meanwhile)
+    assert Browser().post(activation_path(grace), {"password": PASSWORD}).status_code == 410
+    grace.refresh_from_db()
+    assert not grace.has_password
+
+
+@pytest.mark.django_db
+def test_giving_it_is_told_to_the_others_once_and_choosing_a_password_to_the_person(
+    acme, alice, settings
+):
+    settings.PASSERELLE = settings.PASSERELLE.model_copy(update={"demo": True})
+    make_user(acme, "other@acme.example", is_administrator=True)
+    _browser, grace = came_by_sso(acme, is_administrator=True, password="!")
+    for _ in range(2):
+        alice.post(f"{USERS}{grace.id}/break-glass/", {"value": "on"})
+    told = Letter.objects.filter(kind="emergency_access").values_list("to", flat=True)
+    assert sorted(told) == ["grace@acme.example", "other@acme.example"]
+    assert Letter.objects.filter(kind="invitation").count() == 1
+    grace.refresh_from_db()
+    Browser().post(activation_path(grace), {"password": PASSWORD})
+    assert Letter.objects.filter(kind="password_changed", to="grace@acme.example").exists()
+
+
+@pytest.mark.django_db
+def test_a_password_is_taken_away_from_who_has_another_way_in(acme, alice):
+    by_sso, grace = came_by_sso(acme)
+    with_password(grace)
+    assert "change/remove-password/" in alice.get(f"{USERS}{grace.id}/").content.decode()
+    browser = Browser()
+    enter(browser, grace.email)
+    alice.post(f"{USERS}{grace.id}/change/remove-password/")
+    assert not is_in(browser)
+    assert not is_in(by_sso)
+    assert enter(Browser(), grace.email).status_code == 422
+    assert AuditEvent.objects.filter(event="user:password_removed").exists()
+
+
+# The last way back.
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("way", ["break-glass", "demote", "suspend", "remove", "remove-password"])
+@pytest.mark.parametrize("several", [False, True])
+def test_the_last_way_back_from_single_sign_on_alone_stays(acme, way, several):
+    browser, grace = came_by_sso(acme, is_administrator=True)
+    breaker = with_password(make_administrator(acme))
+    User.objects.filter(id=breaker.id).update(breaks_glass=True)
+    change(acme, sso_enforcement="everyone")
+    if several and way in ("suspend", "remove"):
+        answer = browser.post(f"{USERS}several/do/", {"verb": way, "user": [str(breaker.id)]})
+    elif way == "break-glass":
+        answer = browser.post(f"{USERS}{breaker.id}/break-glass/", {"value": "off"})
+    else:
+        answer = browser.post(f"{USERS}{breaker.id}/change/{way}/")
+    assert answer.status_code == 422
+    assert "Nobody could come in any more" in answer.content.decode()
+    breaker.refresh_from_db()
+    assert (breaker.status, breaker.may_break_glass, breaker.has_password) == ("active", True, True)
+    with_password(grace)
+    User.objects.filter(id=grace.id).update(breaks_glass=True)
+    assert browser.post(f"{USERS}{breaker.id}/change/suspend/").status_code == 302
+
+
+@pytest.mark.django_db
+def test_codes_are_a_way_back_only_for_an_administrator_with_a_password(acme):
+    enforcement.make_codes(acme, actor=OPERATOR, now=datetime.now(UTC))
+    change(acme, sso_enforcement="everyone")
+    acme.refresh_from_db()
+    assert not enforcement.has_way_back(acme)
+    with_password(make_administrator(acme))
+    assert enforcement.has_way_back(acme)
+    acme.emergency_codes.all().delete()
+    assert not enforcement.has_way_back(acme)
+
+
+@pytest.mark.django_db
+def test_a_right_emergency_code_counts_however_many_wrong_ones_came_before(acme, monkeypatch):
+    monkeypatch.setattr(local, "MAX_EMERGENCY", 1)
+    [code, *_] = enforcement.make_codes(acme, actor=OPERATOR, now=datetime.now(UTC))
+    change(acme, sso_enforcement="everyone")
+    for _ in range(3):
+        Browser().post("/login/acme/emergency/", {"code": "wrong"})
+    assert Browser().post("/login/acme/emergency/", {"code": code}).status_code == 200
+
+
+# Sessions that came by what is trusted no longer.
+
+
+@pytest.mark.django_db
+def test_another_identity_provider_ends_the_sessions_of_the_old_one_but_ones_own(acme, alice):
+    by_sso, _grace = came_by_sso(acme)
+    fields = fields_of(acme) | {"idp_entity_id": "https://new.example/metadata"}
+    assert alice.post(PAGE, fields).status_code == 302
+    assert not is_in(by_sso)
+    assert is_in(alice)
+
+
+@pytest.mark.django_db
+def test_everybody_who_came_through_a_connection_is_signed_out_at_once(acme, alice):
+    by_sso, _grace = came_by_sso(acme)
+    assert "1 open session came through it" in alice.get(PAGE).content.decode()
+    alice.post("/settings/security/sessions/?connection=acme")
+    assert not is_in(by_sso)
+    assert is_in(alice)
+    assert AuditEvent.objects.filter(event="user:sessions_ended", target="Acme SSO").exists()
+
+
+# Somebody else was quicker.
+
+
+@pytest.mark.django_db
+def test_a_late_click_neither_revives_nor_breaks_an_account(acme):
+    now = datetime.now(UTC)
+    bob = make_user(acme, "bob@acme.example")
+    by = {"actor": OPERATOR, "now": now}
+    actions.suspend(bob, **by)
+    late = User.objects.get(id=bob.id)
+    actions.reinstate(bob, **by)
+    actions.suspend(bob, **by)
+    assert late.status == "suspended"
+    stale = User.objects.get(id=bob.id)
+    actions.reinstate(bob, **by)
+    actions.reinstate(stale, **by)
+    bob.refresh_from_db()
+    assert bob.status == "active"
+    gone = User.objects.get(id=bob.id)
+    actions.remove(bob, tombstone=True, **by)
+    for verb in (actions.suspend, actions.reinstate):
+        with pytest.raises(actions.Gone):
+            verb(gone, **by)
+    with pytest.raises(actions.Gone):
+        actions.set_flag(gone, "tests_sso", True, **by)
+
+
+@pytest.mark.django_db
+def test_suspended_from_an_old_row_it_is_reinstated_as_it_really_was(acme):
+    now = datetime.now(UTC)
+    bob = make_user(acme, "bob@acme.example", status="invited", password="!")
+    stale = User.objects.get(id=bob.id)
+    User.objects.filter(id=bob.id).update(status="active", password="argon2$x")
+    actions.suspend(stale, actor=OPERATOR, now=now)
+    actions.reinstate(stale, actor=OPERATOR, now=now)
+    bob.refresh_from_db()
+    assert (bob.status, bob.password) == ("active", "argon2$x")
