@@ -126,7 +126,7 @@ def test_two_companies_that_prove_it_at_once_do_not_both_have_it(
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("", "is not a domain"),
+        ("", "Enter a domain"),
         ("no domain", "is not a domain"),
         ("\0", "is not a domain"),
         ("x" * 300, "is not a domain"),

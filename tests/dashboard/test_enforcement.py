@@ -98,7 +98,11 @@ def test_saml_is_not_switched_off_while_it_is_the_only_way_in(acme, bob, grace):
     fields = fields_of(Company.objects.get(id=acme.id))
     del fields["saml_enabled"], fields["automatic_user_provisioning"]
     assert "saml_enabled" in errors_in(grace.post(PAGE, fields))
+    # Not even with emergency access: everybody else could come in no more.
     User.objects.filter(id=bob.id).update(is_administrator=True, breaks_glass=True)
+    assert "only connection that works" in errors_in(grace.post(PAGE, fields))["saml_enabled"][0]
+    go(grace, "off")
+    fields["version"] = Company.objects.get(id=acme.id).version
     assert grace.post(PAGE, fields).status_code == 302
 
 

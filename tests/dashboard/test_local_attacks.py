@@ -221,6 +221,7 @@ def test_behind_a_trusted_proxy_only_what_it_added_counts(acme, bob, settings):
         "bob@acme.example",
         "bob.example1",
         "Acme2026!",
+        "acmeacme",
         "motdepasse",
     ],
 )

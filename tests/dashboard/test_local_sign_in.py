@@ -76,7 +76,7 @@ def test_a_forgotten_password_is_replaced_by_a_link_that_works_once(mailing, acm
     session_of(bob, now=datetime.now(UTC))
     browser = Browser()
     page = browser.post(f"{DOOR}forgot/", {"email": "Bob@acme.example"}).content.decode()
-    assert "If Bob@acme.example has an account here" in page
+    assert "If Bob@acme.example has a password here" in page
     [link] = links("reset")
     assert browser.post(link, {"password": OTHER})["Location"].startswith(DOOR)
     assert not Session.objects.exists()

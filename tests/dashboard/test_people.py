@@ -79,7 +79,7 @@ def test_a_persons_page_tells_where_each_right_comes_from(acme, alice):
         "Production",
         "Analyst",
         GRACE.subject,
-        "Account made at the first sign-in",
+        "Account made",
     ):
         assert text in page
 

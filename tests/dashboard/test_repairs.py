@@ -197,7 +197,7 @@ def test_sign_ins_are_drawn_by_day_with_the_numbers_behind(acme, connection, ali
     assert page.count("<rect") == 3
     assert "42 attempts" in page
     assert "the assertion" in page.lower()
-    assert f"{PAGE}?q=expired" in page
+    assert f"{PAGE}?reason=expired" in page
 
 
 def test_the_smallest_bar_still_shows(acme, connection, alice):

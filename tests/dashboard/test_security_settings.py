@@ -249,7 +249,7 @@ def test_the_metadata_file_can_be_uploaded(alice, acme, tmp_path):
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
     [
-        ("metadata", "hello", "This is not SAML metadata."),
+        ("metadata", "hello", "This is not SAML metadata, or not all of it"),
         ("metadata", "<html/>", "This is not SAML metadata. Received: html."),
         ("new_certificates", "not a certificate", "This is not a certificate in PEM form"),
         ("target_url", "javascript:alert(1)", "Enter the address of the identity provider"),
@@ -554,3 +554,32 @@ def test_nothing_is_done_to_a_connection_that_is_not_there(acme, alice):
     for path in ("", "key/", "metadata/"):
         assert alice.post(f"{PAGE}{path}?connection=gone", fields_of(acme)).status_code == 404
     assert acme.connections.get().keys.count() == keys
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("target_url", ""), ("idp_entity_id", ""), ("removed_certificates", "all")],
+)
+def test_a_connection_that_people_use_is_not_broken_by_a_save(acme, alice, field, value):
+    """With another connection beside it, that provisioning could go on by."""
+    make_connection(acme, slug="other")
+    connection = acme.connections.get(slug="acme")
+    changed = connection.certificates.get().fingerprint if value == "all" else value
+    answer = alice.post(f"{PAGE}?connection=acme", fields_of(acme, **{field: changed}))
+    [sentence] = errors_in(answer)[field]
+    assert "switch SAML SSO off" in sentence
+    off = fields_of(acme, **{field: changed, "saml_enabled": None})
+    assert alice.post(f"{PAGE}?connection=acme", off).status_code == 302
+
+
+def test_without_a_workspace_the_list_leads_to_where_one_is_made(alice, acme):
+    Company.objects.filter(id=acme.id).update(
+        automatic_user_provisioning=False, default_workspace=None, default_permission_set=None
+    )
+    acme.workspaces.all().delete()
+    assert "There is none yet: make a workspace" in alice.get(PAGE).content.decode()
+
+
+def test_the_summary_names_the_field_of_each_mistake(acme, alice):
+    page = alice.post(PAGE, fields_of(acme, target_url="nowhere")).content.decode()
+    assert '<a href="#target_url">Target URL:</a> Enter the address' in page

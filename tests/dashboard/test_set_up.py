@@ -266,3 +266,47 @@ def test_a_holder_has_entries_looked_at_too(alice, path):
     page = ivan.post("/setup/check/", {"metadata": idp_metadata().decode()}).content.decode()
     assert "This can be used" in page
     assert Browser().post("/setup/check/").status_code == 404
+
+
+def test_looking_at_several_products_leaves_one_draft(acme, alice):
+    for product in ("okta", "entra", "other"):
+        page = choose(alice, product)
+    assert page == GUIDE
+    draft = acme.connections.get(slug="acme-2")
+    assert (draft.product, draft.name) == ("other", "Acme SSO")
+    alice.post(GUIDE, {"metadata": idp_metadata().decode(), "name": "New SSO"})
+    assert choose(alice, "okta") != GUIDE
+
+
+def test_what_is_still_missing_is_said_first(acme, alice):
+    choose(alice)
+    page = alice.post(GUIDE, {"name": "New SSO"}, follow=True).content.decode()
+    assert "Saved, but not complete." in page
+    assert "a certificate" in page
+
+
+def test_what_did_not_work_in_a_test_is_switched_on_only_by_who_says_so(acme, alice):
+    choose(alice)
+    alice.post(GUIDE, {"metadata": idp_metadata().decode(), "name": "New SSO"})
+    page = alice.get(GUIDE).content.decode()
+    assert "Switch it on without a test that worked" in page
+    assert "may be refused" in page
+    switch_on(alice)
+    assert "Switch it off" in alice.get(GUIDE).content.decode()
+
+
+def test_nothing_is_handed_over_before_it_is_complete(acme, alice):
+    choose(alice)
+    made = alice.post(f"{GUIDE}link/").content.decode()
+    link = re.search(r"/setup/[\w-]{20,}/", made)
+    assert link is not None
+    ivan = Browser()
+    ivan.post(link[0])
+    assert "First complete step 3" in ivan.get("/setup/").content.decode()
+    assert ivan.post("/setup/done/").status_code == 302
+    assert acme.connections.get(slug="acme-2").setup_link.finished_at is None
+
+
+def test_metadata_of_google_has_no_address(acme, alice):
+    assert 'id="metadata_url"' not in alice.get(choose(alice, "google")).content.decode()
+    assert 'id="metadata_url"' in alice.get(choose(alice, "okta")).content.decode()

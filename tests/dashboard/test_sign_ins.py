@@ -1,5 +1,6 @@
 """Settings > Sign-ins: every attempt, found and explained."""
 
+import html
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +9,7 @@ from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import User
 from passerelle.practice_idp.people import Person
 from passerelle.saml import load_certificate
+from passerelle.sso.explain import title_of
 from passerelle.sso.models import SignIn
 from tests.browsing import Browser, reference_in
 from tests.world import GRACE, make_administrator, make_company, make_user
@@ -269,3 +271,11 @@ def test_everybody_who_waits_is_listed_however_often_one_of_them_tries(acme, ali
     waiting = page[: page.index("<table")]
     assert "often@acme.example" in waiting
     assert "once@acme.example" in waiting
+
+
+def test_the_list_says_why_in_words_and_finds_by_reason(acme, alice):
+    Browser().sign_in(acme, fault="expired")
+    Browser().sign_in(acme, fault="audience")
+    page = alice.get(PAGE, {"reason": "expired"}).content.decode()
+    assert page.count('class="reference"') == 1
+    assert title_of("expired") in html.unescape(page)

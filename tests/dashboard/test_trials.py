@@ -110,7 +110,8 @@ def respond_as_new(alice: Browser, connection, trial: Trial) -> str:
 def test_it_tries_the_provisioning_that_is_typed_too(acme, connection, alice):
     trial = begin(alice, acme, automatic_user_provisioning=None)
     page = answer(alice, connection, trial).content.decode()
-    assert "this person would be refused" in page
+    assert "The connection works" in page
+    assert "This person would not get in yet" in page
     assert "jit_disabled" in page
 
 

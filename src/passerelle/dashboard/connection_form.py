@@ -9,14 +9,21 @@ from urllib.parse import urlsplit
 from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from passerelle import saml
+from passerelle.dashboard.setting_labels import CONNECTION_LABELS
 from passerelle.directory.models import Company, Domain
 from passerelle.saml.errors import MetadataError
-from passerelle.sso.connections import is_web_address, missing_for_sign_in
+from passerelle.sso.connections import (
+    MISSING_CERTIFICATE,
+    MISSING_ENTITY_ID,
+    MISSING_NAME,
+    MISSING_TARGET_URL,
+    is_usable,
+    is_web_address,
+    missing_for_sign_in,
+)
 from passerelle.sso.fetch import FetchError, fetch_for
 from passerelle.sso.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
 from passerelle.sso.limits import count_failure
@@ -74,34 +81,28 @@ ADVANCED_TEXTS = (
     "logout_url",
     "logout_answer_url",
 )
-CONNECTION_LABELS: dict[str, Promise] = {
-    "saml_enabled": gettext_lazy("SAML SSO is on"),
-    "name": gettext_lazy("SAML name"),
-    "metadata_url": gettext_lazy("Address of the metadata"),
-    "idp_entity_id": gettext_lazy("IdP entity ID"),
-    "target_url": gettext_lazy("Target URL"),
-    "idp_initiated": gettext_lazy("Accept sign-ins that start at the identity provider"),
-    "request_binding": gettext_lazy("How requests travel"),
-    "sign_requests": gettext_lazy("Sign requests"),
-    "force_authn": gettext_lazy("Ask people to authenticate again at each sign-in"),
-    "authn_contexts": gettext_lazy("Ways of authentication (URIs, one a line)"),
-    "name_id_format": gettext_lazy("NameID format"),
-    "subject_attribute": gettext_lazy("Attribute that identifies a person"),
-    "email_attribute": gettext_lazy("E-mail attribute"),
-    "first_name_attribute": gettext_lazy("First name attribute"),
-    "last_name_attribute": gettext_lazy("Last name attribute"),
-    "allow_cbc": gettext_lazy("Accept AES-CBC where no signature covers what is encrypted"),
-    "logout_url": gettext_lazy("Logout address"),
-    "logout_binding": gettext_lazy("How logout messages travel"),
-    "logout_answer_url": gettext_lazy("Address for logout answers"),
-    "domains": gettext_lazy("E-mail domains that lead straight here"),
-    "metadata": gettext_lazy("Metadata (XML)"),
-    "metadata_file": gettext_lazy("Metadata file"),
-    "new_certificates": gettext_lazy("Add certificates (PEM)"),
-    "removed_certificates": gettext_lazy("Certificates"),
-}
+
+
 ADVANCED_SWITCHES = ("sign_requests", "force_authn", "allow_cbc")
 ADVANCED_CHOICES = ("request_binding", "logout_binding")
+
+
+FIELD_OF = {
+    MISSING_NAME: "name",
+    MISSING_ENTITY_ID: "idp_entity_id",
+    MISSING_TARGET_URL: "target_url",
+    MISSING_CERTIFICATE: "removed_certificates",
+}
+
+
+def _would_break(missing: str) -> str:
+    """Why a connection that people use is not saved like this."""
+    if missing == MISSING_CERTIFICATE:
+        return _(
+            "This is the only certificate: nobody could sign in any more. Add another "
+            "one first, or switch SAML SSO off."
+        )
+    return _("This connection is on and would stop working. Enter this, or switch SAML SSO off.")
 
 
 class ConnectionForm(forms.Form):
@@ -248,6 +249,16 @@ class ConnectionForm(forms.Form):
                 ),
             )
 
+    def refuse_to_break(self) -> None:
+        """A connection that people use stays complete, as long as it is on."""
+        was, draft = self.connection, self.draft.connection
+        if was is None or draft is None or not draft.enabled or not is_usable(was):
+            return
+        for one in missing_for_sign_in(draft, len(self.draft.ends)):
+            name = FIELD_OF[one]
+            if name not in self.errors:
+                self.add_error(name, _would_break(one))
+
     def _take_fields(self, connection: SamlConnection, values: dict[str, Any]) -> None:
         connection.enabled = values["saml_enabled"]
         connection.idp_initiated = values["idp_initiated"]
@@ -351,6 +362,7 @@ class GuideForm(ConnectionForm):
         if not values.get("name"):
             values["name"] = self.connection.name
         self.clean_connection(values)
+        self.refuse_to_break()
         return values
 
     def _fetched(self, url: str) -> bytes:

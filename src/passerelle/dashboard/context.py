@@ -8,11 +8,17 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+SECURITY = tuple(
+    f"/settings/{one}/" for one in ("security", "connect", "enforcement", "domains", "delivery")
+)
+"""The pages behind the menu's “Security settings”."""
+
 
 def page(request: HttpRequest) -> dict[str, Any]:
     return {
         "person": getattr(request, "person", None),
         "static_version": static_version(),
+        "in_security": request.path.startswith(SECURITY),
         "is_demo": settings.PASSERELLE.demo,
     }
 

@@ -8,13 +8,14 @@ from django.utils.translation import gettext_lazy as _
 
 from passerelle.audit.events import EventName
 from passerelle.dashboard.rules_form import TWO_FACTOR
-from passerelle.dashboard.security_form import DOMAINS, EXISTING, LABELS, NEWCOMERS
+from passerelle.dashboard.security_form import DOMAINS, EXISTING, NEWCOMERS
+from passerelle.dashboard.setting_labels import LABELS
 from passerelle.dashboard.user_filters import SOURCES, STATUSES
 from passerelle.sso.enforcement import EMERGENCY_CODE
 from passerelle.sso.setup_links import ACTOR_KIND
 
 EVENT_LABELS: dict[EventName, Promise] = {
-    EventName.USER_PROVISIONED: _("Account made at the first sign-in"),
+    EventName.USER_PROVISIONED: _("Account made"),
     EventName.USER_INVITED: _("User invited"),
     EventName.USER_ACTIVATED: _("Account activated with a password"),
     EventName.USER_UPDATED: _("Account changed"),
@@ -66,7 +67,10 @@ EVENT_LABELS: dict[EventName, Promise] = {
 _DETAIL_LABELS: dict[str, Promise] = {
     "address": _("Network address"),
     "breaks_glass": _("Emergency access"),
+    "certificates": _("Certificates"),
     "changes": _("Changes"),
+    "connection": _("SAML connection"),
+    "slug": _("Name in the address"),
     "codes": _("Codes"),
     "enabled": _("SAML SSO is on"),
     "email": _("E-mail address"),

@@ -128,6 +128,13 @@ def _check(company: Company, lines: list[tuple[Line, dict[str, str]]]) -> None:
         line.workspace = workspaces.get(workspace.casefold())
         line.permission_set = sets.get(permission_set.casefold())
         line.problem = _problem(line, workspace, permission_set)
+    first: dict[str, int] = {}
+    for line, _row in lines:
+        if line.address is not None and not line.problem:
+            number = first.setdefault(line.address.key, line.number)
+            # Another line of the same person gives them another right, or nothing.
+            if number != line.number and line.workspace is None:
+                line.problem = _("The same person as in line %(number)s.") % {"number": number}
     keys = [line.address.key for line, _row in lines if line.address]
     known = {one.email_key: one for one in company.users.filter(email_key__in=keys)}
     for line, _row in lines:

@@ -23,15 +23,8 @@ RULES = (
     "two_factor",
     "ip_allowlist",
 )
-RULE_LABELS: dict[str, Promise] = {
-    "password_min_length": gettext_lazy("Length of a password, at least"),
-    "password_complexity": gettext_lazy("Ask for upper case, lower case, a digit and another sign"),
-    "password_reuse": gettext_lazy("Old passwords that cannot be reused"),
-    "password_expiry_days": gettext_lazy("Days until a password has to be changed"),
-    "session_minutes": gettext_lazy("Minutes until an unused session ends"),
-    "two_factor": gettext_lazy("Second factor with a password"),
-    "ip_allowlist": gettext_lazy("Networks from which people may enter"),
-}
+
+
 TWO_FACTOR: dict[str, Promise] = {
     "optional": gettext_lazy("for those who set one up"),
     "required": gettext_lazy("for everybody with a password"),

@@ -10,8 +10,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from passerelle.dashboard.connection_form import CONNECTION_LABELS, ConnectionForm, line
-from passerelle.dashboard.rules_form import RULE_LABELS, RulesForm
+from passerelle.dashboard.connection_form import ConnectionForm, line
+from passerelle.dashboard.rules_form import RulesForm
+from passerelle.dashboard.setting_labels import LABELS
 from passerelle.directory.models import Company, PermissionSet, Workspace
 from passerelle.provisioning import normalise_domain
 from passerelle.sso import connections as parts
@@ -27,24 +28,6 @@ LACKING: dict[str, Promise | str] = {
     parts.MISSING_CERTIFICATE: gettext_lazy("a certificate"),
     parts.EXPIRED_CERTIFICATE: gettext_lazy("a certificate that has not expired"),
     parts.DISABLED: gettext_lazy("SAML SSO switched on"),
-}
-
-
-LABELS: dict[str, Promise] = {
-    **CONNECTION_LABELS,
-    "automatic_user_provisioning": gettext_lazy("Automatic user provisioning"),
-    "default_workspace": gettext_lazy("Default workspace"),
-    "default_permission_set": gettext_lazy("Default permission set"),
-    "provisioning_domains": gettext_lazy("Who may get an account"),
-    "provisioning_domain_list": gettext_lazy("These domains, one a line"),
-    "newcomers": gettext_lazy("Newcomers"),
-    "existing_accounts": gettext_lazy("An account with the same e-mail address exists"),
-    "update_profile": gettext_lazy("Update names and e-mail address at each sign-in"),
-    **RULE_LABELS,
-    "google_sso_enabled": gettext_lazy("Google SSO"),
-    "google_client_id": gettext_lazy("Client ID"),
-    "google_client_secret": gettext_lazy("Client secret"),
-    "google_hosted_domain": gettext_lazy("Google Workspace domain"),
 }
 
 
@@ -199,7 +182,10 @@ class SecurityForm(RulesForm, ConnectionForm):
         self._clean_google(values)
         if values.get("automatic_user_provisioning"):
             self._clean_provisioning(values)
-        elif not self.errors:
+        self.refuse_to_break()
+        if not self.errors:
+            self._refuse_without_connection()
+        if not self.errors and not values.get("automatic_user_provisioning"):
             self._refuse_lock_out(values)
         if values.get("version") is not None and values["version"] != self.company.version:
             self.refuse_as_outdated()
@@ -255,13 +241,29 @@ class SecurityForm(RulesForm, ConnectionForm):
             found.insert(0, (self.draft.connection, self.draft.ends))
         return parts.company_lacks_for_provisioning(found, now=self.now)
 
-    def _refuse_lock_out(self, values: dict[str, Any]) -> None:
-        """The last way in stays, unless an administrator can come in by password."""
-        was_usable = self.connection is not None and parts.is_usable(self.connection)
-        others_usable = any(
+    def _others_usable(self) -> bool:
+        return any(
             self.connection is None or one.id != self.connection.id
             for one in parts.usable_connections(self.company)
         )
+
+    def _refuse_without_connection(self) -> None:
+        """Where people have to use single sign-on, a connection stays that they can use."""
+        was_usable = self.connection is not None and parts.is_usable(self.connection)
+        enforced = self.company.sso_enforcement != Company.Enforcement.OFF
+        if enforced and was_usable and not self.draft.is_usable and not self._others_usable():
+            self.add_error(
+                "saml_enabled",
+                _(
+                    "People have to use single sign-on, and this is the only connection that "
+                    "works. First choose “Nobody” under “Single sign-on for everybody”."
+                ),
+            )
+
+    def _refuse_lock_out(self, values: dict[str, Any]) -> None:
+        """The last way in stays, unless an administrator can come in by password."""
+        was_usable = self.connection is not None and parts.is_usable(self.connection)
+        others_usable = self._others_usable()
         after = copy(self.company)
         for name in google.SETTINGS:
             setattr(after, name, values.get(name, ""))
@@ -270,15 +272,6 @@ class SecurityForm(RulesForm, ConnectionForm):
         if not was_usable and not google.lets_an_administrator_in(self.company):
             return
         if password_lets_an_administrator_in(self.company):
-            enabled = self.draft.connection is not None and self.draft.connection.enabled
-            if was_usable and enabled and not self.draft.ends:
-                self.add_error(
-                    "removed_certificates",
-                    _(
-                        "This is the only certificate: nobody could sign in any more. Add another "
-                        "one first, or switch SAML SSO off."
-                    ),
-                )
             return
         self.add_error(
             "saml_enabled" if was_usable else "google_sso_enabled",

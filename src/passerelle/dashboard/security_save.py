@@ -66,6 +66,8 @@ def save_security(form: SecurityForm, *, session: Session, now: datetime) -> boo
         connection.company = company
         make_key(connection, now=now)
     end_closed_sessions(company)
+    if connection is not None and any(name.startswith("saml.") for name in changes):
+        changes = {"connection": connection.name, **changes}
     _end_sessions_of_others(company, connection, changes, but=session)
     entry = Entry(EventName.SETTINGS_CHANGED, company.name, changes)
     actor = Actor("user", session.user.email)

@@ -7,8 +7,12 @@ from passerelle.saml import SAMLError
 from passerelle.sso.explain import PHRASES
 from passerelle.sso.fetch import FetchError
 
+NOT_XML = "not_xml"
 _SENTENCES = {
     "metadata_malformed": gettext_lazy("This is not SAML metadata. Received: %(received)s."),
+    NOT_XML: gettext_lazy(
+        "This is not SAML metadata, or not all of it: it goes from a first “<” to a last “>”."
+    ),
     "metadata_no_idp": gettext_lazy(
         "This metadata describes no identity provider. Received: %(received)s."
     ),
@@ -82,6 +86,9 @@ def noted_sentence(text: str) -> str:
 
 
 def _sentence(reason: str, received: str) -> str:
+    if reason == "metadata_malformed" and " " in received:
+        # What the parser says of it helps nobody who does not read XML.
+        reason = NOT_XML
     template = _SENTENCES.get(reason)
     if template is None:
         return _("This cannot be used: %(reason)s.") % {"reason": reason}

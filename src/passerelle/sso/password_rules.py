@@ -60,7 +60,10 @@ MIN_DIFFERENT = 4
 def _is_guessed_first(user: User, password: str) -> bool:
     simplified = password.strip().casefold()
     names = {user.company.name.casefold(), user.company.slug}
-    if len(set(simplified)) < MIN_DIFFERENT or simplified.strip("0123456789!.-_") in names:
+    if len(set(simplified)) < MIN_DIFFERENT:
+        return True
+    # The company's name, once or over and over, with digits and signs around it.
+    if any(not simplified.replace(one, "").strip("0123456789!.-_ ") for one in names if one):
         return True
     try:
         for validator in _validators():

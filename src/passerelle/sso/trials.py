@@ -129,6 +129,7 @@ def _rehearse(trial: Trial, message: bytes, address: str | None, now: datetime) 
         "outcome": "refused",
         "reason": judgement.reason or "",
         "checks": [stored(check) for check in judgement.checks],
+        "connection_works": judgement.accepted,
         "claimed_issuer": (judgement.claimed_issuer or "")[:MAX_TEXT],
         "steps": [],
         "notes": [],

@@ -128,7 +128,7 @@ def password(request: PageRequest) -> HttpResponse:
     here = _this_browser(request)
     try:
         if not confirm(user, current, address=client_address(request), now=now):
-            return _password_problem(request, _("This is not your password."))
+            return _password_problem(request, "", wrong=_("This is not your password."))
         problem = password_problem(user, typed)
         problem = problem or reuse_problem(user, typed)
         if not problem and not set_password(user, typed, kept_session=here, now=now):
@@ -141,8 +141,8 @@ def password(request: PageRequest) -> HttpResponse:
     return redirect("/account/?done=password")
 
 
-def _password_problem(request: PageRequest, problem: str) -> HttpResponse:
-    context = {**_context(request), "password_problem": problem}
+def _password_problem(request: PageRequest, problem: str, *, wrong: str = "") -> HttpResponse:
+    context = {**_context(request), "password_problem": problem, "current_problem": wrong}
     return render(request, "account.html", context, status=422)
 
 

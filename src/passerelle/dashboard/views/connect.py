@@ -49,14 +49,19 @@ def choose(request: PageRequest) -> HttpResponse:
 def _draft(request: PageRequest, product: str) -> SamlConnection:
     company = company_of(request)
     Company.locked(company.id)
-    # One for each product: pressing the button again goes on where one stopped.
-    unfinished = company.connections.filter(enabled=False, product=product, idp_entity_id="")
-    if (found := unfinished.first()) is not None:
+    name = f"{company.name} SSO" if product == "other" else GUIDES[product].name
+    # Looking at several products leaves one draft behind, and not one for each.
+    untouched = company.connections.filter(
+        enabled=False, idp_entity_id="", target_url="", metadata_url="", setup_link=None
+    ).filter(certificates=None)
+    if (found := untouched.exclude(product="").first()) is not None:
+        found.product, found.name = product, name
+        found.save(update_fields=["product", "name"])
         return found
     connection = SamlConnection.objects.create(
         company=company,
         slug=free_slug(company.slug),
-        name=company.name if product == "other" else GUIDES[product].name,
+        name=name,
         enabled=False,
         product=product,
         created_at=timezone.now(),
@@ -84,7 +89,7 @@ def guide(request: PageRequest, slug: str) -> HttpResponse:
         if form.is_valid():
             with deciding(request):
                 save_guide(form, **by(request))
-            return redirect(f"/settings/connect/{slug}/?done=saved#test")
+            return redirect(f"/settings/connect/{slug}/?done=saved")
         return render(request, "connect.html", _context(form, request), status=422)
     form = guide_form(request, connection)
     return render(request, "connect.html", _context(form, request))

@@ -115,6 +115,7 @@ def _page(
     context = {
         "shown": shown,
         "problem": problem,
+        "failed": failed,
         "done": "" if failed else request.GET.get("done", ""),
     }
     return render(request, "delivery.html", context, status=422 if failed else 200)

@@ -49,7 +49,11 @@ def page(request: PageRequest) -> HttpResponse:
     if request.method != "POST":
         return _page(request)
     typed = request.POST.get("name", "").strip()
-    name = normalise_domain(typed)
+    # What people paste: the address of their site, or what stands in their addresses.
+    bare = typed.removeprefix("https://").removeprefix("http://").removeprefix("@")
+    name = normalise_domain(bare.rstrip("/").removeprefix("www."))
+    if not typed:
+        return _page(request, problem=_("Enter a domain, such as acme.example."))
     if name is None:
         problem = _("“%(typed)s” is not a domain. Enter one such as acme.example.")
         return _page(request, typed=typed, problem=problem % {"typed": typed[:100]})

@@ -2,15 +2,20 @@
 
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import Any
 
+from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.door import find_company
-from passerelle.directory.models import User
-from passerelle.sso.models import SignIn
+from passerelle.directory.models import Company, Domain, PermissionSet, User, Workspace
+from passerelle.sso.models import SamlConnection, SignIn
 
 NEW_FOR = timedelta(days=1)
 
@@ -34,14 +39,40 @@ def _welcome(user: User, now: datetime) -> dict[str, object] | None:
     return {"administrators": administrators.exclude(id=user.id).order_by("created_at")[:3]}
 
 
-def _administers(user: User, now: datetime) -> dict[str, int] | None:
+def _first_steps(company: Company) -> list[tuple[Promise, str, bool]]:
+    """What a company does once, in this order, and whether it has; nothing once all is done."""
+
+    def exists(rows: QuerySet[Any]) -> Exists:
+        return Exists(rows.filter(company=OuterRef("id")))
+
+    row = Company.objects.annotate(
+        connected=exists(SamlConnection.objects.filter(enabled=True)),
+        verified=exists(Domain.objects.filter(verified_at__isnull=False)),
+        has_workspace=exists(Workspace.objects.all()),
+        has_set=exists(PermissionSet.objects.all()),
+    ).get(id=company.id)
+    steps: list[tuple[Promise, str, bool]] = [
+        (_("Connect your identity provider"), "/settings/connect/", row.connected),
+        (_("Verify your e-mail domain"), "/settings/domains/", row.verified),
+        (_("Make a workspace"), "/settings/workspaces/", row.has_workspace),
+        (_("Make a permission set"), "/settings/permissions/", row.has_set),
+    ]
+    if row.jit_provisioning_available and not row.google_sso_enabled:
+        page = "/settings/security/#jit-title"
+        done = row.automatic_user_provisioning
+        steps.append((_("Switch automatic user provisioning on"), page, done))
+    return steps if not all(done for _step, _page, done in steps) else []
+
+
+def _administers(user: User, now: datetime) -> dict[str, Any] | None:
     """What waits for an administrator."""
     if not user.is_administrator:
         return None
     company = user.company
     refused = SignIn.objects.filter(company=company, outcome="refused", time__gte=now - NEW_FOR)
     return {
-        "connections": company.connections.filter(enabled=True).count(),
+        "first_steps": _first_steps(company),
+        "door": f"{settings.PASSERELLE.base_url}/login/{company.slug}/",
         "waiting": company.users.filter(status=User.Status.PENDING).count(),
         "refused": refused.count(),
     }

@@ -20,7 +20,6 @@ from passerelle.dashboard.rules_form import TWO_FACTOR
 from passerelle.dashboard.security_form import (
     DOMAINS,
     EXISTING,
-    LABELS,
     LACKING,
     NEWCOMERS,
     PROVISIONING,
@@ -28,6 +27,7 @@ from passerelle.dashboard.security_form import (
     early_access_sentence,
 )
 from passerelle.dashboard.security_save import Outdated, free_slug, save_security
+from passerelle.dashboard.setting_labels import LABELS
 from passerelle.directory.models import Company, Domain
 from passerelle.sso.addresses import client_address
 from passerelle.sso.connection_keys import own_keys, rotate_key

@@ -82,7 +82,7 @@ def guide(request: HttpRequest, link: SetupLink) -> HttpResponse:
             save_guide(form, actor=actor, link=link, now=timezone.now())
         except LinkEnded:
             return _ended(request, 404)
-        return redirect("/setup/?done=saved#test")
+        return redirect("/setup/?done=saved")
     context = {
         **guide_context(form, by_setup_link=True),
         "frame": "single_wide.html",
@@ -121,6 +121,8 @@ def result(request: HttpRequest, link: SetupLink, trial_id: UUID) -> HttpRespons
 @require_POST
 @holders_only
 def done(request: HttpRequest, link: SetupLink) -> HttpResponse:
+    if missing_for_sign_in(link.connection, link.connection.certificates.count()):
+        return redirect("/setup/#values")
     finish_link(link, now=timezone.now())
     response = render(request, "setup_done.html", {"company": link.company})
     delete_cookie(response, settings.SETUP_COOKIE)

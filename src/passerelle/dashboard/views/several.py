@@ -121,12 +121,14 @@ def ask(request: PageRequest) -> HttpResponse:
 
 
 def _page(request: PageRequest, chosen: Chosen, problem: str = "") -> HttpResponse:
+    people = [] if chosen.problem else _people(chosen)
     problem, company = problem or chosen.problem, company_of(request)
     context = {
         "chosen": chosen,
         "verb": VERBS.get(chosen.verb),
         "problem": problem,
-        "people": [] if chosen.problem else _people(chosen),
+        "people": people,
+        "changing": sum(not idle for _user, idle in people),
         "verbs": verb_choices(),
         "workspaces": company.workspaces.all(),
         "permission_sets": company.permission_sets.all(),
@@ -162,11 +164,12 @@ def do(request: PageRequest) -> HttpResponse:
     except actions.Gone:
         return _page(request, _chosen(company_of(request), request.POST), str(GONE))
     except NoWayBack:
-        return _page(request, chosen, str(LAST_WAY_BACK))
+        return _page(request, _chosen(company_of(request), request.POST), str(LAST_WAY_BACK))
     except actions.LastAdministrator:
         return _page(
             request,
-            chosen,
+            # As they are: what was begun is undone.
+            _chosen(company_of(request), request.POST),
             _(
                 "Nothing was done: no active administrator would be left. Leave one out of the "
                 "selection."

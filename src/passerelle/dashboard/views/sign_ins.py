@@ -34,7 +34,7 @@ WAITING = 200
 def sign_in_list(request: PageRequest) -> HttpResponse:
     """Newest first, in pages by cursor; the filters stay in the address."""
     assert request.person is not None
-    filters = {name: _typed(request.GET.get(name, "")) for name in ("outcome", "q")}
+    filters = {name: _typed(request.GET.get(name, "")) for name in ("outcome", "q", "reason")}
     found = _filtered(SignIn.objects.filter(company=request.person.company), filters)
     before = _cursor(request.GET.get("before", ""))
     if before:
@@ -46,8 +46,13 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
         last = rows[PAGE - 1]
         cursor = f"{last.time.isoformat()}_{last.id}"
         more = "?" + urlencode({**{k: v for k, v in filters.items() if v}, "before": cursor})
+    for row in rows:
+        row.why = _(title_of(row.reason)) if row.reason else ""  # type: ignore[attr-defined]
     context = {
         "rows": rows[:PAGE],
+        "reasons": sorted(
+            ((slug, _(title_of(slug))) for slug in EXPLAINED), key=lambda pair: pair[1].casefold()
+        ),
         "more": more,
         "waiting": _all_waiting(request.person.company),
         **filters,
@@ -83,6 +88,8 @@ def _typed(text: str) -> str:
 def _filtered(found: QuerySet[SignIn], filters: dict[str, str]) -> QuerySet[SignIn]:
     if filters["outcome"] in SignIn.Outcome.values:
         found = found.filter(outcome=filters["outcome"])
+    if filters["reason"]:
+        found = found.filter(reason=filters["reason"][:100])
     if text := filters["q"][:100]:
         found = found.filter(
             Q(reference=_reference(text)) | Q(email__icontains=text) | Q(reason=text.lower())

@@ -85,7 +85,7 @@ def trial_context(trial: Trial) -> dict[str, Any]:
     return {
         "trial": trial,
         "result": outcome,
-        "next": _next(trial, outcome.get("outcome", "refused")),
+        "next": _next(trial) if outcome.get("connection_works") else "",
         "works": bool(outcome) and outcome["outcome"] != "refused",
         "frame": "single_wide.html" if trial.by_setup_link else "frame.html",
         "back": _back(trial.connection, by_setup_link=trial.by_setup_link),
@@ -93,11 +93,11 @@ def trial_context(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _next(trial: Trial, outcome: str) -> str:
+def _next(trial: Trial) -> str:
     """Where to go on after a test that worked, while people cannot use the connection yet."""
     if trial.by_setup_link or trial.connection is None or trial.connection.enabled:
         return ""
-    return f"/settings/connect/{trial.connection.slug}/#switch" if outcome != "refused" else ""
+    return f"/settings/connect/{trial.connection.slug}/#switch"
 
 
 def _back(connection: SamlConnection | None, *, by_setup_link: bool) -> str:

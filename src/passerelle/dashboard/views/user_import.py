@@ -29,11 +29,13 @@ def import_page(request: PageRequest) -> HttpResponseBase:
             raise Unreadable(_("Choose a file of at most 1 MB, or paste the lines."))
         lines = read_people(company, content)
     except Unreadable as error:
-        return render(request, "user_import.html", {**context, "problem": str(error)}, status=422)
+        # What was pasted is not lost, whatever is wrong with it.
+        context |= {"problem": str(error), "kept": request.POST.get("content", "")[:MAX_BYTES]}
+        return render(request, "user_import.html", context, status=422)
     context |= {
         "lines": lines,
         "bad": [line for line in lines if line.problem],
-        "good": sum(not line.problem for line in lines),
+        "good": sum(line.invites or line.gives for line in lines),
         "content": content.decode("utf-8-sig", "replace"),
     }
     if "confirmed" in request.POST:

@@ -59,7 +59,8 @@ def user_list(request: PageRequest) -> HttpResponse:
         "sort": sort,
         "is_filtered": any(filters.values()),
         "statuses": STATUSES,
-        "origins": ORIGINS,
+        # Nobody has one by SCIM yet.
+        "origins": {name: label for name, label in ORIGINS.items() if name != "scim"},
         "seen_choices": SEEN,
         "orders": {name: one.name for name, one in ORDERS.items()},
         "workspaces": company.workspaces.all(),

@@ -47,6 +47,7 @@ def invite(request: PageRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "typed": "",
         "problem": "",
+        "mailed": can_send(),
         "workspaces": company.workspaces.all(),
         "permission_sets": company.permission_sets.all(),
         "workspace": request.POST.get("workspace", ""),
@@ -61,7 +62,7 @@ def invite(request: PageRequest) -> HttpResponse:
             return render(request, "invite.html", context, status=422)
         chosen = _chosen_right(request)
         if len(chosen) == 1:
-            context["problem"] = _("Select a workspace and a permission set, or neither.")
+            context["right_problem"] = _("Select a workspace and a permission set, or neither.")
             return render(request, "invite.html", context, status=422)
         user = actions.invite(
             company,
