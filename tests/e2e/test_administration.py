@@ -8,8 +8,10 @@ import urllib.request
 import pytest
 from playwright.sync_api import Page, expect
 
+from passerelle.practice_idp.issue import write_idp_metadata
 from tests.e2e.clicking import WORDS, Demo, enter_as_administrator, look
 from tests.servers.simplesamlphp import SimpleSAMLphp
+from tests.world import signing_key
 
 pytestmark = pytest.mark.xdist_group("browser")
 
@@ -106,6 +108,19 @@ def test_a_set_up_link_is_handed_over_opened_and_finished(tab, demo, language, w
     look(page, f"setup-open-{name}")
     page.locator("main form button").first.click()
     look(page, f"setup-{name}")
+    expect(page.locator("form[action='/setup/done/']")).to_have_count(0)
+    page.locator("form[enctype] button.button").last.click()
+    expect(page.locator(".notice.care")).to_be_visible()
+    look(page, f"setup-incomplete-{name}")
+    certificate = signing_key("acme").certificate_der
+    metadata = write_idp_metadata(
+        entity_id="https://idp.example/metadata",
+        sso_url="https://idp.example/sso",
+        certificate_der=certificate,
+    )
+    page.locator("#metadata").fill(metadata.decode())
+    page.locator("form[enctype] button.button").last.click()
+    expect(page.locator(".notice.good")).to_be_visible()
     page.locator("form[action='/setup/done/'] button").click()
     look(page, f"setup-done-{name}")
     page.goto(link)
