@@ -282,7 +282,7 @@ def test_what_is_still_missing_is_said_first(acme, alice):
     choose(alice)
     page = alice.post(GUIDE, {"name": "New SSO"}, follow=True).content.decode()
     assert "Saved, but not complete." in page
-    assert "a certificate" in page
+    assert "the metadata of the identity provider" in page
 
 
 def test_what_did_not_work_in_a_test_is_switched_on_only_by_who_says_so(acme, alice):

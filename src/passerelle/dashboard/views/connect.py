@@ -6,6 +6,7 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -20,7 +21,14 @@ from passerelle.dashboard.security_save import free_slug, save_guide
 from passerelle.dashboard.views.trials import last_trial, leave_for_trial
 from passerelle.directory.models import Company
 from passerelle.sso.connection_keys import make_key
-from passerelle.sso.connections import addresses_of, locked, missing_for_sign_in
+from passerelle.sso.connections import (
+    MISSING_CERTIFICATE,
+    MISSING_ENTITY_ID,
+    MISSING_TARGET_URL,
+    addresses_of,
+    locked,
+    missing_for_sign_in,
+)
 from passerelle.sso.enforcement import end_closed_sessions
 from passerelle.sso.guides import ACS, ENTITY_ID, GUIDES, HINTS, LOGOUT, METADATA
 from passerelle.sso.models import SamlConnection, SetupLink
@@ -120,6 +128,13 @@ def shown_digest(connection: SamlConnection) -> str:
     return digest("\0".join(parts))
 
 
+def _lacking_in_words(lacking: list[str]) -> list[Promise | str]:
+    """Who has entered nothing yet is told of the metadata, which holds all of it."""
+    if {MISSING_ENTITY_ID, MISSING_TARGET_URL, MISSING_CERTIFICATE} <= set(lacking):
+        return [_("the metadata of the identity provider")]
+    return [LACKING[one] for one in lacking]
+
+
 def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
     """What the guide shows to an administrator and to the holder of a set-up link alike."""
     connection = form.connection
@@ -138,7 +153,7 @@ def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
             for label, value in steps.fields
         ],
         "ours": ours,
-        "lacking": [LACKING[one] for one in lacking],
+        "lacking": _lacking_in_words(lacking),
         "trial": last_trial(connection, by_setup_link=by_setup_link),
         "shown": shown_digest(connection),
         "now": form.now,
@@ -174,7 +189,7 @@ def checked(request: Any, form: GuideForm) -> HttpResponse:
     context = {
         "problems": problems,
         "connection": connection,
-        "lacking": [LACKING[one] for one in lacking],
+        "lacking": _lacking_in_words(lacking),
         "ends": max(draft.ends, default=None),
         "certificates": len(draft.ends),
     }
