@@ -22,6 +22,7 @@ SETTINGS_PAGES = [
     "/settings/connect/acme/",
     "/settings/sign-ins/",
     "/settings/sign-ins/chart/",
+    "/settings/sign-ins/new/",
     "/settings/sign-ins/AAA-AAA/",
     "/settings/users/",
     "/settings/users/users.csv",

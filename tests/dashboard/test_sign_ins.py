@@ -1,6 +1,7 @@
 """Settings > Sign-ins: every attempt, found and explained."""
 
 import html
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,12 +11,13 @@ from passerelle.directory.models import User
 from passerelle.practice_idp.people import Person
 from passerelle.saml import load_certificate
 from passerelle.sso.explain import title_of
-from passerelle.sso.models import SignIn
+from passerelle.sso.models import Session, SignIn
 from tests.browsing import Browser, reference_in
-from tests.world import GRACE, make_administrator, make_company, make_user
+from tests.world import GRACE, make_administrator, make_company, make_connection, make_user
 
 pytestmark = pytest.mark.django_db
 PAGE = "/settings/sign-ins/"
+NOBODY = "00000000-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
@@ -96,7 +98,7 @@ def test_the_list_asks_the_database_as_little_for_many_as_for_few(
 ):
     for number in range(5):
         Browser().sign_in(acme, Person(f"u-{number}", f"p{number}@acme.example", "P", "Example"))
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         alice.get(PAGE)
 
 
@@ -279,3 +281,48 @@ def test_the_list_says_why_in_words_and_finds_by_reason(acme, alice):
     page = alice.get(PAGE, {"reason": "expired"}).content.decode()
     assert page.count('class="reference"') == 1
     assert title_of("expired") in html.unescape(page)
+
+
+def live_part(alice: Browser, page: str) -> str:
+    address = re.search(r'data-live="([^"]+)"', page)
+    assert address is not None
+    return alice.get(html.unescape(address[1])).content.decode()
+
+
+def test_an_open_list_tells_of_new_attempts_that_fit_its_filters(acme, alice):
+    empty = alice.get(PAGE).content.decode()
+    assert live_part(alice, empty).strip() == ""
+    Browser().sign_in(acme)
+    assert "1 new attempt: show it" in live_part(alice, empty)
+    page = alice.get(PAGE, {"outcome": "refused"}).content.decode()
+    Browser().sign_in(acme)
+    assert live_part(alice, page).strip() == ""
+    Browser().sign_in(acme, fault="expired")
+    assert "?outcome=refused" in live_part(alice, page)
+    assert (
+        'data-live="'
+        not in alice.get(PAGE, {"before": f"2031-01-01T00:00Z_{NOBODY}"}).content.decode()
+    )
+
+
+@pytest.mark.parametrize("after", ["", "junk", "2031-01-01_x", "\0", "9" * 300])
+def test_a_place_that_is_none_tells_of_nothing(alice, after):
+    answer = alice.get(f"{PAGE}new/", {"after": after})
+    assert (answer.status_code, answer.content.decode().strip()) == (200, "")
+
+
+def test_an_open_list_keeps_no_session_alive(acme, alice):
+    long_ago = datetime.now(UTC) - timedelta(hours=1)
+    Session.objects.update(last_seen_at=long_ago)
+    alice.get(f"{PAGE}new/")
+    assert Session.objects.get().last_seen_at == long_ago
+    alice.get(PAGE)
+    assert Session.objects.get().last_seen_at > long_ago
+
+
+def test_the_list_is_filtered_by_connection_where_there_are_several(acme, alice):
+    assert 'name="connection"' not in alice.get(PAGE).content.decode()
+    make_connection(acme.company, slug="other")
+    Browser().sign_in(acme)
+    assert 'class="reference"' in alice.get(PAGE, {"connection": "acme"}).content.decode()
+    assert 'class="reference"' not in alice.get(PAGE, {"connection": "other"}).content.decode()

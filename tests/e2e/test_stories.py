@@ -28,7 +28,7 @@ def test_a_newcomer_presses_one_button_and_is_in(tab, demo, language, width):
 
 
 def test_whoever_is_refused_gets_a_reference_that_the_administrator_opens(
-    tab, demo, language, width
+    tab, chromium, demo, language, width
 ):
     words, page = WORDS[language], tab.page
     page.goto(demo.base_url)
@@ -44,6 +44,16 @@ def test_whoever_is_refused_gets_a_reference_that_the_administrator_opens(
     enter_as_administrator(page, demo, words)
     page.get_by_role("link", name=words["sign_ins"], exact=True).click()
     look(page, f"sign-ins-{language}-{width}")
+    # Somebody else tries meanwhile: the list that is open tells of it.
+    other = chromium.new_page(locale=language, width=width, color_scheme="light")
+    other.page.goto(demo.base_url)
+    other.page.get_by_role("link", name=words["sign_in"]).click()
+    other.page.locator("button[value=u-1001]").click()
+    other.page.wait_for_url(demo.base_url + "/")
+    other.close()
+    expect(page.locator("[data-live] a")).to_be_visible(timeout=15_000)
+    page.locator("[data-live] a").click()
+    expect(page.locator("[data-live] a")).to_have_count(0)
     page.get_by_role("link", name=reference).click()
     expect(page.locator(".notice.bad")).to_contain_text("audience_mismatch")
     expect(page.locator("mark").first).to_be_visible()

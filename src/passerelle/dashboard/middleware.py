@@ -16,6 +16,9 @@ from passerelle.sso.addresses import client_address, is_within
 from passerelle.sso.models import Session
 from passerelle.sso.sessions import find_session
 
+WATCHING = "/settings/sign-ins/new/"
+"""Asked by an open page, whether or not anybody sits before it: no use of the session."""
+
 
 class PageRequest(HttpRequest):
     """A request as views see it: `person` is None when nobody is signed in."""
@@ -49,7 +52,11 @@ class SessionMiddleware:
     def _look_up(self, request: Any) -> HttpResponse | None:
         request.person = request.session_row = None
         try:
-            session = find_session(request.COOKIES[settings.SESSION_COOKIE], now=timezone.now())
+            session = find_session(
+                request.COOKIES[settings.SESSION_COOKIE],
+                is_used=request.path != WATCHING,
+                now=timezone.now(),
+            )
         except (OperationalError, InterfaceError) as error:
             return overloaded(error)
         if session and _may_come_from_here(request, session.user.company):

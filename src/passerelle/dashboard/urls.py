@@ -111,6 +111,7 @@ urlpatterns = [
     path("settings/audit/audit.csv", audit.audit_download, {"kind": "csv"}),
     path("settings/audit/audit.jsonl", audit.audit_download, {"kind": "jsonl"}),
     path("settings/sign-ins/", sign_ins.sign_in_list),
+    path("settings/sign-ins/new/", sign_ins.newer),
     path("settings/sign-ins/chart/", sign_ins.chart),
     path("settings/sign-ins/<slug:reference>/", sign_ins.sign_in_detail),
     path("settings/sign-ins/<slug:reference>/approve/", repairs.approve_newcomer),

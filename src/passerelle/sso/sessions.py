@@ -81,7 +81,7 @@ def _end(now: datetime, created_at: datetime, minutes: int, ends_at: datetime | 
     return min([*ends, ends_at] if ends_at else ends)
 
 
-def find_session(key: str, *, now: datetime) -> Session | None:
+def find_session(key: str, *, is_used: bool = True, now: datetime) -> Session | None:
     """The session of a key, with its user and company; None when it ended.
 
     Using a session keeps it open: it ends after the company's minutes without use, and at once when
@@ -101,7 +101,7 @@ def find_session(key: str, *, now: datetime) -> Session | None:
     # The company's minutes may have been more when the end of this session was written.
     if now - session.last_seen_at > idle + unwritten:
         return None
-    if now - session.last_seen_at > unwritten:
+    if is_used and now - session.last_seen_at > unwritten:
         session.last_seen_at = now
         minutes = session.user.company.session_minutes
         session.expires_at = _end(now, session.created_at, minutes, session.ends_at)

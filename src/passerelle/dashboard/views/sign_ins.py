@@ -34,8 +34,8 @@ WAITING = 200
 def sign_in_list(request: PageRequest) -> HttpResponse:
     """Newest first, in pages by cursor; the filters stay in the address."""
     assert request.person is not None
-    filters = {name: _typed(request.GET.get(name, "")) for name in ("outcome", "q", "reason")}
-    found = _filtered(SignIn.objects.filter(company=request.person.company), filters)
+    filters, company = _filters(request), request.person.company
+    found = _filtered(SignIn.objects.filter(company=company), filters)
     before = _cursor(request.GET.get("before", ""))
     if before:
         time, identifier = before
@@ -45,7 +45,7 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
     if len(rows) > PAGE:
         last = rows[PAGE - 1]
         cursor = f"{last.time.isoformat()}_{last.id}"
-        more = "?" + urlencode({**{k: v for k, v in filters.items() if v}, "before": cursor})
+        more = "?" + urlencode({**_chosen(filters), "before": cursor})
     for row in rows:
         row.why = _(title_of(row.reason)) if row.reason else ""  # type: ignore[attr-defined]
     context = {
@@ -54,11 +54,44 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
             ((slug, _(title_of(slug))) for slug in EXPLAINED), key=lambda pair: pair[1].casefold()
         ),
         "more": more,
-        "waiting": _all_waiting(request.person.company),
+        "live": "" if before else "?" + urlencode({**_chosen(filters), "after": _newest(rows)}),
+        "connections": list(company.connections.all()),
+        "waiting": _all_waiting(company),
         **filters,
         "is_filtered": any(filters.values()),
     }
     return render(request, "sign_ins.html", context)
+
+
+@require_GET
+@administrators_only
+def newer(request: PageRequest) -> HttpResponse:
+    """How many attempts have come since the list was shown, for the list that is open."""
+    filters, after = _filters(request), _cursor(request.GET.get("after", ""))
+    count = 0
+    if after is not None:
+        time, identifier = after
+        found = _filtered(SignIn.objects.filter(company=company_of(request)), filters)
+        later = found.filter(Q(time__gt=time) | Q(time=time, id__gt=identifier))
+        count = later.order_by()[:PAGE].count()
+    context = {"count": count, "page": "/settings/sign-ins/?" + urlencode(_chosen(filters))}
+    return render(request, "_newer.html", context)
+
+
+def _filters(request: PageRequest) -> dict[str, str]:
+    names = ("outcome", "reason", "connection", "q")
+    return {name: _typed(request.GET.get(name, "")) for name in names}
+
+
+def _chosen(filters: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in filters.items() if value}
+
+
+def _newest(rows: list[SignIn]) -> str:
+    """The place of the newest row; from now on where there is none."""
+    if rows:
+        return f"{rows[0].time.isoformat()}_{rows[0].id}"
+    return f"{timezone.now().isoformat()}_{UUID(int=0)}"
 
 
 @require_GET
@@ -88,6 +121,8 @@ def _typed(text: str) -> str:
 def _filtered(found: QuerySet[SignIn], filters: dict[str, str]) -> QuerySet[SignIn]:
     if filters["outcome"] in SignIn.Outcome.values:
         found = found.filter(outcome=filters["outcome"])
+    if filters["connection"]:
+        found = found.filter(connection__slug=filters["connection"][:100])
     if filters["reason"]:
         found = found.filter(reason=filters["reason"][:100])
     if text := filters["q"][:100]:

@@ -64,7 +64,7 @@ if (form) {
       const answer = await fetch(button.dataset.effect, { method: "POST", body: data });
       const text = await answer.text();
       // An answer that comes late is about what is typed no longer.
-      if (answer.ok && asked === newest) effect.innerHTML = text;
+      if (answer.ok && !answer.redirected && asked === newest) effect.innerHTML = text;
     } finally {
       effect.removeAttribute("aria-busy");
     }
@@ -80,6 +80,19 @@ if (form) {
 
 // After a refused form, and after saving, what happened is read out first.
 document.querySelector("[data-focus]")?.focus();
+
+// The list of sign-ins tells of new ones while somebody looks at it.
+const live = document.querySelector("[data-live]");
+if (live) {
+  const asking = setInterval(async () => {
+    if (document.hidden) return;
+    const answer = await fetch(live.dataset.live).catch(() => null);
+    if (answer?.redirected) clearInterval(asking);
+    if (!answer?.ok || answer.redirected) return;
+    const text = await answer.text();
+    if (text.trim() !== live.innerHTML.trim()) live.innerHTML = text;
+  }, 5000);
+}
 
 // One box ticks every person that is shown.
 document.querySelector("[data-all]")?.addEventListener("change", (event) => {
@@ -131,6 +144,6 @@ if (check) {
     const data = new FormData(check.closest("form"));
     const answer = await fetch(check.dataset.check, { method: "POST", body: data });
     const text = await answer.text();
-    if (answer.ok && asked === newest) check.innerHTML = text;
+    if (answer.ok && !answer.redirected && asked === newest) check.innerHTML = text;
   });
 }
