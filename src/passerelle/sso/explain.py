@@ -119,6 +119,7 @@ CHECK_NAMES = {
     "browser": _("Same browser"),
     "account": _("Account"),
     "password": _("Password"),
+    "second_factor": _("Second factor"),
     "google": _("Google"),
     "passkey": _("Passkey"),
 }

@@ -113,7 +113,7 @@ GUIDES: dict[str, Guide] = {
         ),
         groups="Edit Claim Issuance Policy… > Send Group Membership as a Claim",
         assign="Edit Access Control Policy…",
-        metadata="/FederationMetadata/2007-06/FederationMetadata.xml",
+        metadata="https://(your server)/FederationMetadata/2007-06/FederationMetadata.xml",
     ),
     "keycloak": Guide(
         name="Keycloak",
@@ -206,7 +206,7 @@ GUIDES: dict[str, Guide] = {
             ("SingleLogoutService", LOGOUT),
         ),
         assign="",
-        metadata="/saml2/idp/metadata.php",
+        metadata="https://(your server)/…/saml2/idp/metadata.php",
     ),
     "other": Guide(
         name="SAML 2.0",
@@ -217,7 +217,6 @@ GUIDES: dict[str, Guide] = {
             ("Entity ID", ENTITY_ID),
             ("Single logout URL", LOGOUT),
         ),
-        attributes=(("email", "…"), ("firstName", "…"), ("lastName", "…")),
         assign="",
         metadata="",
     ),
@@ -253,6 +252,7 @@ HINTS: dict[str, str] = {
     ),
     "other": _(
         "If it reads metadata, give it the metadata address; it holds the others. Send the "
-        "person's e-mail address as “email” and a NameID that stays the same."
+        "person's e-mail address as “email”, the names as “firstName” and “lastName”, and a NameID "
+        "that stays the same."
     ),
 }

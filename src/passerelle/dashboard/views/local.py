@@ -78,6 +78,7 @@ def _wrong(request: PageRequest, step: SecondStep) -> str:
         step.user.company,
         user=step.user,
         reason="second_factor_wrong",
+        check="second_factor",
         address=client_address(request),
         now=timezone.now(),
     )
