@@ -372,3 +372,13 @@ def test_single_sign_on_alone_needs_a_connection_that_people_can_use(operator):
     on, off = (f"automatic_user_provisioning = {value}" for value in ("true", "false"))
     incomplete = changed(changed(enforced, on, off), 'metadata_file = "idp-metadata.xml"', "")
     assert "expected off without a complete SAML connection" in operator.refused(incomplete)
+
+
+def test_another_identity_provider_by_the_file_ends_the_sessions_of_the_old_one(operator):
+    operator.apply(EXAMPLE)
+    SamlConnection.objects.update(idp_entity_id="https://old.example/metadata")
+    connection = SamlConnection.objects.select_related("company").get()
+    bob = make_user(connection.company, "bob@acme.example")
+    key = open_session(bob, connection=connection, now=NOW)
+    operator.apply(EXAMPLE)
+    assert find_session(key, now=NOW) is None

@@ -15,6 +15,11 @@ def test_a_new_company_is_led_through_its_first_steps_and_then_left_alone():
     )
     page = Browser().enter(make_administrator(new)).get("/").content.decode()
     assert "To begin with" in page
+    Company.objects.filter(id=new.id).update(
+        google_sso_enabled=True, google_hosted_domain="new.example"
+    )
+    page_by_google = Browser().enter(make_administrator(new, "two@new.example")).get("/")
+    assert ">Connect your identity provider</a>" not in page_by_google.content.decode()
     for step in ("Connect your identity provider", "Verify your e-mail domain", "Make a workspace"):
         assert f">{step}</a>" in page
     assert "http://127.0.0.1:8000/login/new/" in page

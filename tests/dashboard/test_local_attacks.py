@@ -230,6 +230,8 @@ def test_what_is_guessed_first_is_no_password(acme, password):
     assert "among the first that are guessed" in password_problem(user, password)
 
 
-@pytest.mark.parametrize("password", ["correct horse battery", "8 fois Sept…", "Xq7-pt9.2kf"])
+@pytest.mark.parametrize(
+    "password", ["correct horse battery", "8 fois Sept…", "Xq7-pt9.2kf", "8392-0174-6645-1207-9938"]
+)
 def test_what_nobody_guesses_is_one(acme, password):
     assert password_problem(User(company=acme, email="bob@acme.example"), password) == ""

@@ -6,20 +6,28 @@ On PostgreSQL only: SQLite lets one transaction write at a time.
 import threading
 import time
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 
 from passerelle.audit.record import OPERATOR
 from passerelle.dashboard.views import door
 from passerelle.directory import actions
 from passerelle.directory.models import Company, User
-from passerelle.sso import enforcement
+from passerelle.sso import connections as connections_of
+from passerelle.sso import domains, enforcement
 from passerelle.sso.models import Session
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import enter, is_in, with_password
 from tests.dashboard.test_taken_away import came_by_sso, change
-from tests.world import make_company, make_user, session_of
+from tests.world import (
+    load_certificate_of,
+    make_administrator,
+    make_company,
+    make_user,
+    session_of,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -156,3 +164,132 @@ def test_who_commits_after_the_closing_is_not_in_again_after_the_opening(
     Browser().post("/login/acme/emergency/", {"code": code})
     assert Company.objects.get(id=acme.id).sso_enforcement == "off"
     assert not is_in(browser)
+
+
+# Whoever has waited for the lock is asked again behind it.
+
+
+@pytest.mark.parametrize("verb", ["demote", "suspend"])
+def test_nobody_clings_to_power_by_asking_without_end(acme, verb):
+    """What changes nothing for somebody in power would undo their fall, if it waited for it."""
+    boss = Browser().enter(with_password(make_administrator(acme, "boss@acme.example")))
+    mine = {"demote": "change/promote/", "suspend": "reinstate/"}[verb]
+    for number in range(3):
+        mallory = make_administrator(acme, f"mallory{number}@acme.example")
+        browsers = [Browser().enter(mallory) for _ in range(3)]
+        stop = threading.Event()
+
+        def cling(browser: Browser, page: str, stop: threading.Event) -> None:
+            while not stop.is_set():
+                browser.post(page)
+
+        def fall(page: str, stop: threading.Event) -> int:
+            time.sleep(0.3)
+            status = boss.post(page).status_code
+            time.sleep(0.2)
+            stop.set()
+            return status
+
+        page = f"/settings/users/{mallory.id}/"
+        jobs = [partial(cling, one, page + mine, stop) for one in browsers]
+        *_clung, status = at_once(*jobs, partial(fall, f"{page}change/{verb}/", stop))
+        assert status == 302
+        mallory.refresh_from_db()
+        assert not (mallory.is_administrator and mallory.status == "active")
+
+
+def test_emergency_codes_are_not_made_by_who_is_suspended_while_they_wait(acme):
+    with_password(make_administrator(acme, "boss@acme.example"))
+    mallory = make_administrator(acme, "mallory@acme.example")
+    browser, locked = Browser().enter(mallory), threading.Event()
+
+    def suspend() -> None:
+        with transaction.atomic():
+            row = User.objects.get(id=mallory.id)
+            actions.suspend(row, actor=OPERATOR, now=datetime.now(UTC))
+            locked.set()
+            time.sleep(0.5)
+
+    def codes() -> int:
+        locked.wait(5)
+        return browser.post("/settings/enforcement/codes/").status_code
+
+    _suspended, status = at_once(suspend, codes)
+    assert status == 403
+    assert not acme.emergency_codes.exists()
+
+
+# Each of these begins with the company's row.
+
+
+def test_two_files_with_the_same_people_in_opposite_order(acme):
+    names = [f"p{number}" for number in range(60)]
+
+    def bring(browser: Browser, names: list[str]) -> int:
+        lines = [f"{one}@acme.example,Production,Analyst" for one in names]
+        content = "\n".join(["email,workspace,permission_set", *lines])
+        sent = {"confirmed": "1", "content": content}
+        return browser.post("/settings/users/import/", sent).status_code
+
+    one = Browser().enter(make_administrator(acme))
+    two = Browser().enter(make_administrator(acme, "two@acme.example"))
+    assert at_once(partial(bring, one, names), partial(bring, two, names[::-1])) == [200, 200]
+    assert acme.users.count() == 62
+
+
+def test_a_domain_goes_while_its_connection_does(acme, monkeypatch):
+    connection, domain = acme.connections.get(), acme.domains.get()
+    domain.connection = connection
+    domain.save()
+    acme.connections.update(enabled=False)
+    change(acme, automatic_user_provisioning=False)
+    alice = Browser().enter(make_administrator(acme))
+    gone, real = threading.Event(), domains._raise_version
+
+    def slowly(company_id) -> None:
+        gone.set()
+        time.sleep(0.5)
+        real(company_id)
+
+    monkeypatch.setattr(domains, "_raise_version", slowly)
+
+    def remove() -> str:
+        row = acme.domains.get()
+        domains.remove_domain(row, actor=OPERATOR, now=datetime.now(UTC))
+        return "removed"
+
+    def delete() -> int:
+        gone.wait(5)
+        return alice.post("/settings/connect/acme/delete/").status_code
+
+    assert at_once(remove, delete) == ["removed", 302]
+
+
+def test_a_certificate_is_accepted_while_the_guide_saves_the_same(acme, monkeypatch):
+    alice = Browser().enter(make_administrator(acme))
+    certificate = load_certificate_of("new")
+    inserted, real = threading.Event(), connections_of.insert_or_nothing
+
+    def slowly(row) -> bool:
+        found = real(row)
+        inserted.set()
+        time.sleep(0.5)
+        return found
+
+    monkeypatch.setattr(connections_of, "insert_or_nothing", slowly)
+
+    def trust() -> str:
+        row = acme.connections.get()
+        by = {"actor": OPERATOR, "now": datetime.now(UTC)}
+        connections_of.trust_certificate(row, certificate, **by)
+        return "trusted"
+
+    def save() -> int:
+        inserted.wait(5)
+        row = acme.connections.get()
+        sent = {"idp_entity_id": row.idp_entity_id, "target_url": row.target_url}
+        sent |= {"name": row.name, "new_certificates": certificate.pem}
+        return alice.post("/settings/connect/acme/", sent).status_code
+
+    assert at_once(trust, save) == ["trusted", 302]
+    assert acme.connections.get().certificates.count() == 2

@@ -310,3 +310,11 @@ def test_nothing_is_handed_over_before_it_is_complete(acme, alice):
 def test_metadata_of_google_has_no_address(acme, alice):
     assert 'id="metadata_url"' not in alice.get(choose(alice, "google")).content.decode()
     assert 'id="metadata_url"' in alice.get(choose(alice, "okta")).content.decode()
+
+
+def test_a_draft_with_which_something_was_done_stays_what_it_is(acme, alice):
+    choose(alice)
+    alice.post(GUIDE, {"name": "Acme Staff"})
+    assert choose(alice, "entra") != GUIDE
+    draft = acme.connections.get(slug="acme-2")
+    assert (draft.product, draft.name) == ("okta", "Acme Staff")

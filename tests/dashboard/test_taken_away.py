@@ -6,18 +6,20 @@ import pytest
 
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
-from passerelle.dashboard import connection_form
+from passerelle.dashboard import confirm, connection_form
+from passerelle.dashboard.connection_form import GuideForm
 from passerelle.dashboard.views import local
 from passerelle.directory import actions
 from passerelle.directory.models import Company, User
-from passerelle.sso import enforcement, password_rules
+from passerelle.practice_idp.issue import write_idp_metadata
+from passerelle.sso import enforcement, follow, password_rules
 from passerelle.sso.fetch import FetchError
-from passerelle.sso.models import Letter
+from passerelle.sso.models import Letter, Session
 from passerelle.sso.password_rules import activation_path
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, enter, is_in, with_password
 from tests.dashboard.test_security_settings import PAGE, fields_of
-from tests.world import make_administrator, make_company, make_user
+from tests.world import make_administrator, make_company, make_user, signing_key
 
 USERS = "/settings/users/"
 
@@ -101,6 +103,37 @@ def test_a_session_is_looked_up_again_when_the_body_has_arrived(acme, alice, mon
     assert not User.objects.filter(email="friend@acme.example").exists()
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("what", ["suspended", "signed out", "removed", "unmade", "moved away"])
+def test_whoever_loses_it_while_the_password_is_hashed_does_nothing_any_more(
+    acme, monkeypatch, what
+):
+    with_password(make_administrator(acme))
+    browser = Browser()
+    enter(browser, "admin@acme.example")
+    Session.objects.update(confirmed_at=None)
+    real = confirm.confirm_by_password
+    rows = User.objects.filter(email="admin@acme.example")
+    takes = {
+        "suspended": lambda: rows.update(status="suspended"),
+        "signed out": lambda: Session.objects.all().delete(),
+        "removed": lambda: rows.delete(),
+        "unmade": lambda: rows.update(is_administrator=False),
+        "moved away": lambda: change(acme, ip_allowlist=["203.0.113.0/24"]),
+    }
+
+    def meanwhile(*given, **how) -> bool:
+        confirmed = real(*given, **how)
+        takes[what]()
+        return confirmed
+
+    monkeypatch.setattr(confirm, "confirm_by_password", meanwhile)
+    sent = {"email": "friend@acme.example", "is_administrator": "on"}
+    answer = browser.post(f"{USERS}invite/", {**sent, "confirm_password": PASSWORD})
+    assert answer.status_code == 403
+    assert not User.objects.filter(email="friend@acme.example").exists()
+
+
 # Emergency access.
 
 
@@ -180,6 +213,45 @@ def test_a_password_is_taken_away_from_who_has_another_way_in(acme, alice):
     assert AuditEvent.objects.filter(event="user:password_removed").exists()
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("identity", [True, False])
+def test_a_password_stays_with_who_could_not_come_in_without_it(acme, identity):
+    _by_sso, grace = came_by_sso(acme, is_administrator=True)
+    if not identity:
+        grace.identities.all().delete()
+    with_password(grace)
+    change(acme, automatic_user_provisioning=False)
+    acme.connections.update(enabled=False)
+    browser = Browser()
+    enter(browser, grace.email)
+    page = f"{USERS}{grace.id}/"
+    assert "change/remove-password/" not in browser.get(page).content.decode()
+    answer = browser.post(f"{page}change/remove-password/")
+    assert answer.status_code == 422
+    assert "could not come in any more" in answer.content.decode()
+    grace.refresh_from_db()
+    assert grace.has_password
+
+
+@pytest.mark.django_db
+def test_emergency_access_that_slept_is_not_woken_by_administration(acme, alice):
+    bob = with_password(make_user(acme, "bob@acme.example", breaks_glass=True))
+    alice.post(f"{USERS}{bob.id}/change/promote/")
+    bob.refresh_from_db()
+    assert (bob.is_administrator, bob.breaks_glass) == (True, False)
+
+
+@pytest.mark.django_db
+def test_what_came_by_a_closed_way_does_not_come_back_with_emergency_access(acme):
+    bob = with_password(make_user(acme, "bob@acme.example", is_administrator=True))
+    left = Browser()
+    enter(left)
+    change(acme, sso_enforcement="everyone")
+    browser, _grace = came_by_sso(acme, is_administrator=True)
+    assert browser.post(f"{USERS}{bob.id}/break-glass/", {"value": "on"}).status_code == 302
+    assert not is_in(left)
+
+
 # The last way back.
 
 
@@ -190,6 +262,10 @@ def test_the_last_way_back_from_single_sign_on_alone_stays(acme, way, several):
     browser, grace = came_by_sso(acme, is_administrator=True)
     breaker = with_password(make_administrator(acme))
     User.objects.filter(id=breaker.id).update(breaks_glass=True)
+    provider = acme.connections.get().idp_entity_id
+    breaker.identities.create(
+        company=acme, idp_entity_id=provider, subject="breaker", created_at=datetime.now(UTC)
+    )
     change(acme, sso_enforcement="everyone")
     if several and way in ("suspend", "remove"):
         answer = browser.post(f"{USERS}several/do/", {"verb": way, "user": [str(breaker.id)]})
@@ -238,6 +314,56 @@ def test_another_identity_provider_ends_the_sessions_of_the_old_one_but_ones_own
     assert alice.post(PAGE, fields).status_code == 302
     assert not is_in(by_sso)
     assert is_in(alice)
+
+
+def other_metadata() -> bytes:
+    return write_idp_metadata(
+        entity_id="https://new.example/metadata",
+        sso_url="https://new.example/sso",
+        certificate_der=signing_key("new").certificate_der,
+    )
+
+
+@pytest.mark.django_db
+def test_another_identity_provider_by_the_guide_ends_them_too(acme, alice):
+    by_sso, _grace = came_by_sso(acme)
+    sent = {"name": "Acme SSO", "metadata": other_metadata().decode()}
+    assert alice.post("/settings/connect/acme/", sent).status_code == 302
+    assert not is_in(by_sso)
+    assert is_in(alice)
+
+
+@pytest.mark.django_db
+def test_another_identity_provider_that_was_held_ends_them_when_it_is_accepted(acme, alice):
+    by_sso, _grace = came_by_sso(acme)
+    row = acme.connections.select_related("company").get()
+    row.metadata_url, row.metadata_held = "https://idp.example/m", other_metadata().decode()
+    row.save()
+    found = follow.held_difference(row, now=datetime.now(UTC))
+    sent = {"decision": "accept", "shown": found.digest}
+    alice.post("/settings/security/metadata/?connection=acme", sent)
+    assert acme.connections.get().idp_entity_id == "https://new.example/metadata"
+    assert not is_in(by_sso)
+
+
+@pytest.mark.django_db
+def test_a_connection_that_is_switched_on_meanwhile_is_not_emptied_by_the_guide(
+    acme, alice, monkeypatch
+):
+    acme.connections.update(enabled=False)
+    real = GuideForm.is_valid
+
+    def meanwhile(form: GuideForm) -> bool:
+        valid = real(form)
+        acme.connections.update(enabled=True)
+        return valid
+
+    monkeypatch.setattr(GuideForm, "is_valid", meanwhile)
+    empty = {"name": "Acme SSO", "idp_entity_id": "", "target_url": ""}
+    answer = alice.post("/settings/connect/acme/", empty)
+    assert answer.status_code == 422
+    assert "switched on in the meantime" in answer.content.decode()
+    assert acme.connections.get().idp_entity_id
 
 
 @pytest.mark.django_db

@@ -190,3 +190,18 @@ def test_what_arrived_is_cut_where_it_is_endless(acme, connection, alice):
     assert "and 70 more" in page
     assert re.search(r"<code>g19</code>", page)
     assert "<code>g20</code>" not in page
+
+
+def test_what_is_missing_of_everybody_is_the_connections_fault(acme, connection, alice):
+    page = answer(alice, connection, begin(alice, acme), fault="no_email").content.decode()
+    assert "The test failed" in page
+    assert "Next: switch it on" not in page
+
+
+def test_a_test_of_other_values_says_nothing_of_those_that_are_saved(acme, connection, alice):
+    answer(alice, connection, begin(alice, acme))
+    acme.connections.update(enabled=False)
+    guide = "/settings/connect/acme/"
+    assert "The last test worked" in alice.get(guide).content.decode()
+    acme.connections.update(target_url="https://elsewhere.example/sso")
+    assert "The last test worked" not in alice.get(guide).content.decode()

@@ -462,13 +462,14 @@ def test_a_holder_sees_no_test_of_the_administrator(acme, alice, path):
     ivan.post("/setup/", {"metadata": idp_metadata().decode()})
     from passerelle.sso.models import Trial
 
+    draft = acme.connections.get(slug="acme-2")
     Trial.objects.create(
         company=acme,
-        connection=acme.connections.get(slug="acme-2"),
+        connection=draft,
         request_id="_trial.x",
         slug="acme-2",
-        settings={"idp_entity_id": "x"},
-        certificates=[],
+        settings={"idp_entity_id": draft.idp_entity_id, "target_url": draft.target_url},
+        certificates=[one.pem for one in draft.certificates.all()],
         provisioning={},
         created_at=NOW,
         expires_at=NOW,

@@ -32,7 +32,11 @@ from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row
 from passerelle.sso.enforcement import end_closed_sessions, tell_of_enforcement
 from passerelle.sso.models import TRUST, SamlConnection
+from passerelle.sso.sessions import end_google_sessions, end_sessions_of_another_provider
 from passerelle.sso.setup_links import end_links
+
+GOOGLE_IDENTITY = ("client_id", "hosted_domain")
+"""Whoever came by Google before one of these changed comes again."""
 
 
 def apply_file(file: ConfigurationFile, *, dry_run: bool, now: datetime) -> list[str]:
@@ -137,6 +141,8 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
     if changes:
         end_closed_sessions(company)
         _write_company(company, before, after, now)
+        if any(before["google_sso"][one] != after["google_sso"][one] for one in GOOGLE_IDENTITY):
+            end_google_sessions(company)
         # The file may have barred somebody from the way in which they came.
         end_closed_sessions(company)
         enforced = [one["security"]["sso_enforcement"] for one in (before, after)]
@@ -227,7 +233,7 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
     row, is_new = SamlConnection.objects.get_or_create(
         company=company, slug=wanted["slug"], defaults={"name": wanted["name"], "created_at": now}
     )
-    trusted = [getattr(row, name) for name in TRUST]
+    trusted, provider = [getattr(row, name) for name in TRUST], row.idp_entity_id
     row.name, row.enabled = wanted["name"], wanted["enabled"]
     if row.enabled:
         end_links(row)
@@ -249,6 +255,8 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
     if known or trusted != [getattr(row, name) for name in TRUST]:
         row.last_success_at, row.trusted_since = None, now
     row.save()
+    if provider and provider != row.idp_entity_id:
+        end_sessions_of_another_provider(row)
     if is_new:
         make_key(row, now=now)
 

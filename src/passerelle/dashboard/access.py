@@ -14,7 +14,7 @@ from django.shortcuts import redirect
 from django.utils import timezone
 
 from passerelle.audit.record import Actor
-from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.middleware import PageRequest, may_come_from_here
 from passerelle.directory.models import Company, User
 from passerelle.sso.models import Session
 
@@ -41,20 +41,22 @@ def by(request: PageRequest) -> By:
 
 @contextmanager
 def deciding(request: PageRequest) -> Iterator[None]:
-    """A transaction behind the company's row, for who is an administrator still.
+    """A transaction behind the company's row, for who is still what they were when they came.
 
-    For what comes after waiting for something: another server, or a password that is hashed.
-    Raises PermissionDenied.
+    Until then they may have waited: for another server, for a password to be hashed, for this very
+    lock while somebody unmade them. Raises PermissionDenied.
     """
-    assert request.session_row is not None
+    assert request.session_row is not None and request.person is not None
     with transaction.atomic():
-        Company.locked(request.session_row.company_id)
+        company = Company.locked(request.session_row.company_id)
         still = Session.objects.filter(
             key_digest=request.session_row.key_digest,
+            expires_at__gt=timezone.now(),
             user__status=User.Status.ACTIVE,
-            user__is_administrator=True,
         )
-        if not still.exists():
+        if request.person.is_administrator:
+            still = still.filter(user__is_administrator=True)
+        if not still.exists() or not may_come_from_here(request, company):
             raise PermissionDenied
         yield
 

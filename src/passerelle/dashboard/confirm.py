@@ -3,16 +3,14 @@
 from functools import wraps
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from passerelle.dashboard.access import View
+from passerelle.dashboard.access import View, deciding
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.directory.models import User
 from passerelle.sso import google, second_factor
 from passerelle.sso.addresses import client_address
 from passerelle.sso.confirmation import (
@@ -33,8 +31,22 @@ _OWN_FIELDS = ("csrfmiddlewaretoken", FIELD, CODE)
 def confirmed_only(view: View) -> View:
     """Let a POST through only from a session that was confirmed lately; keep what was sent.
 
-    Goes inside `administrators_only`: only somebody who may do it is asked.
+    Goes inside `administrators_only`: only somebody who may do it is asked. The view then runs
+    behind the company's lock, for who may do it still.
     """
+
+    @wraps(view)
+    def deciding_view(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if request.method != "POST":
+            return view(request, *args, **kwargs)
+        with deciding(request):
+            return view(request, *args, **kwargs)
+
+    return confirmed_before_waiting(deciding_view)
+
+
+def confirmed_before_waiting(view: View) -> View:
+    """The same for a view that waits for other servers: it decides itself, after that."""
 
     @wraps(view)
     def guarded(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -49,7 +61,6 @@ def confirmed_only(view: View) -> View:
             address = client_address(request)
             code = request.POST.get(CODE, "")[:100]
             if confirm_by_password(session, password, code, address=address, now=now):
-                _refuse_who_lost_it(session.user)
                 return view(request, *args, **kwargs)
         except TooManyAttempts:
             return _ask(request, _("Too many failed attempts. Wait ten minutes, then try again."))
@@ -58,14 +69,6 @@ def confirmed_only(view: View) -> View:
         return _ask(request, _("This is not your password."))
 
     return guarded
-
-
-def _refuse_who_lost_it(user: User) -> None:
-    """An administrator when the request came may be none any more: hashing takes a while."""
-    was = user.is_administrator
-    user.refresh_from_db(fields=["is_administrator"])
-    if was and not user.is_administrator:
-        raise PermissionDenied
 
 
 def _ask(request: PageRequest, problem: str) -> HttpResponse:

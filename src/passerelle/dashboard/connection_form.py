@@ -257,7 +257,7 @@ class ConnectionForm(forms.Form):
         for one in missing_for_sign_in(draft, len(self.draft.ends)):
             name = FIELD_OF[one]
             if name not in self.errors:
-                self.add_error(name, _would_break(one))
+                self.add_error(name if name in self.fields else None, _would_break(one))
 
     def _take_fields(self, connection: SamlConnection, values: dict[str, Any]) -> None:
         connection.enabled = values["saml_enabled"]
@@ -353,6 +353,13 @@ class GuideForm(ConnectionForm):
         self.by_link = by_link
         for name in [name for name in self.fields if name not in GUIDED]:
             del self.fields[name]
+
+    def refuse_as_switched_on(self) -> None:
+        """Somebody switched the connection on while less than it needs was being typed."""
+        self.add_error(
+            None,
+            _("This connection was switched on in the meantime: what it needs cannot be emptied."),
+        )
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}

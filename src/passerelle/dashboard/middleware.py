@@ -59,7 +59,7 @@ class SessionMiddleware:
             )
         except (OperationalError, InterfaceError) as error:
             return overloaded(error)
-        if session and _may_come_from_here(request, session.user.company):
+        if session and may_come_from_here(request, session.user.company):
             request.person, request.session_row = session.user, session
         return None
 
@@ -79,7 +79,7 @@ def _page_of_action(request: HttpRequest) -> HttpResponse | None:
     return HttpResponseRedirect(path)
 
 
-def _may_come_from_here(request: HttpRequest, company: Company) -> bool:
+def may_come_from_here(request: HttpRequest, company: Company) -> bool:
     """A company's IP allow list holds for sessions that are open already, too."""
     if not company.ip_allowlist:
         return True

@@ -159,6 +159,7 @@ def _problem(line: Line, workspace: str, permission_set: str) -> str:
 @transaction.atomic
 def carry_out(company: Company, lines: list[Line], who: By) -> tuple[int, int]:
     """Invite and give what the good lines say; return how many of each that were."""
+    Company.locked(company.id)
     people: dict[str, User] = {}
     invited = given = 0
     for line in lines:

@@ -16,12 +16,14 @@ from passerelle.dashboard.connection_form import (
 )
 from passerelle.dashboard.rules_form import RULES
 from passerelle.dashboard.security_form import PROVISIONING, SecurityForm
+from passerelle.directory.inserts import insert_or_nothing
 from passerelle.directory.models import Company, Domain
 from passerelle.sso import google
 from passerelle.sso.connection_keys import make_key
-from passerelle.sso.connections import certificate_row
+from passerelle.sso.connections import certificate_row, missing_for_sign_in
 from passerelle.sso.enforcement import end_closed_sessions
 from passerelle.sso.models import FOLLOWING, TRUST, SamlConnection, Session, SetupLink
+from passerelle.sso.sessions import end_google_sessions, end_sessions_of_another_provider
 from passerelle.sso.setup_links import end_links, still_holds
 
 
@@ -68,22 +70,14 @@ def save_security(form: SecurityForm, *, session: Session, now: datetime) -> boo
     end_closed_sessions(company)
     if connection is not None and any(name.startswith("saml.") for name in changes):
         changes = {"connection": connection.name, **changes}
-    _end_sessions_of_others(company, connection, changes, but=session)
+    if connection is not None and changes.get("saml.idp_entity_id", [""])[0]:
+        end_sessions_of_another_provider(connection, but=session)
+    if "google_hosted_domain" in changes or "google_client_id" in changes:
+        end_google_sessions(company, but=session)
     entry = Entry(EventName.SETTINGS_CHANGED, company.name, changes)
     actor = Actor("user", session.user.email)
     record([entry], company_id=company.id, actor=actor, now=now)
     return True
-
-
-def _end_sessions_of_others(
-    company: Company, connection: SamlConnection | None, changes: dict[str, Any], *, but: Session
-) -> None:
-    """Whoever came by another identity provider, or from another Google domain, comes again."""
-    sessions = Session.objects.filter(company=company).exclude(key_digest=but.key_digest)
-    if connection is not None and changes.get("saml.idp_entity_id", [""])[0]:
-        sessions.filter(connection=connection).delete()
-    if "google_hosted_domain" in changes or "google_client_id" in changes:
-        sessions.filter(by_google=True).delete()
 
 
 class LinkEnded(Exception):  # noqa: N818 - reads as what is the matter
@@ -107,9 +101,17 @@ _NOT_IN_THE_GUIDE = (
 
 @transaction.atomic
 def save_guide(
-    form: GuideForm, *, actor: Actor, link: SetupLink | None = None, now: datetime
+    form: GuideForm,
+    *,
+    session: Session | None = None,
+    actor: Actor,
+    link: SetupLink | None = None,
+    now: datetime,
 ) -> bool:
-    """Save what the guide asks for, and nothing else; tell whether it changed. Raises LinkEnded."""
+    """Save what the guide asks for, and nothing else; tell whether it changed.
+
+    Raises LinkEnded, Outdated.
+    """
     company = Company.locked(form.company.id)
     connection = form.draft.connection
     assert connection is not None
@@ -118,9 +120,14 @@ def save_guide(
     current = SamlConnection.objects.get(id=connection.id)
     for name in _NOT_IN_THE_GUIDE:
         setattr(connection, name, getattr(current, name))
+    if connection.enabled and missing_for_sign_in(connection, len(form.draft.ends)):
+        # Switched on while this was being typed: what people use stays complete.
+        raise Outdated
     changes = _change_connection(form, now)
     if not changes:
         return False
+    if changes.get("saml.idp_entity_id", [""])[0]:
+        end_sessions_of_another_provider(connection, but=session)
     company.version += 1
     company.save(update_fields=["version"])
     connection.company = company
@@ -191,7 +198,8 @@ def _change_connection(form: ConnectionForm, now: datetime) -> dict[str, Any]:
     for certificate in draft.added:
         new = certificate_row(connection, certificate)
         new.from_metadata = certificate.fingerprint in draft.from_metadata
-        new.save()
+        # Somebody may have accepted the same one since the form was read.
+        insert_or_nothing(new)
     vouched = connection.certificates.filter(fingerprint__in=draft.from_metadata)
     vouched.update(from_metadata=True)
     if gone or draft.added:

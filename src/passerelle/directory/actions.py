@@ -162,6 +162,7 @@ def invite(
     now: datetime,
 ) -> User | None:
     """Make an account that waits for its activation; None where the address has one already."""
+    Company.locked(company.id)
     user = User(
         id=uuid7(),
         company=company,
@@ -198,6 +199,9 @@ def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -
         if user.breaks_glass:
             details["breaks_glass"] = [True, False]
             _take_emergency_access(user)
+    elif user.breaks_glass:
+        # It slept while they were no administrator, and is given anew or not at all.
+        _take_emergency_access(user)
     user.is_administrator = value
     user.save()
     entry = Entry(EventName.ADMINISTRATOR_CHANGED, user.email, details)
@@ -208,7 +212,7 @@ def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -
 def set_flag(user: User, name: str, value: bool, *, actor: Actor, now: datetime) -> None:
     """Change how somebody may enter: `breaks_glass` or `tests_sso`. Raises Gone."""
     _as_it_is(user)
-    if getattr(user, name) == value:
+    if getattr(user, name) == value or (name == "breaks_glass" and value > user.is_administrator):
         return
     if name == "breaks_glass" and not value:
         _take_emergency_access(user)

@@ -211,7 +211,7 @@ def _values(attribute: etree._Element) -> Iterator[str]:
         # Only eduPersonTargetedID and its like hold an element, a NameID: its text is the value.
         text = value.text if not len(value) else xml.all_text_of(value).strip()
         # What is nil is empty (XML Schema Part 1 §2.6.2): no other value has to be asked.
-        if text or not _is_nil(value):
+        if (text and not text.isspace()) or not _is_nil(value):
             yield text or ""
 
 

@@ -162,6 +162,7 @@ def trust_certificate(
     connection: SamlConnection, certificate: saml.Certificate, *, actor: Actor, now: datetime
 ) -> None:
     """Trust one more certificate; those that are trusted already stay."""
+    Company.locked(connection.company_id)
     new = certificate_row(connection, certificate)
     if insert_or_nothing(new):
         company = Company.objects.filter(id=connection.company_id)

@@ -57,6 +57,7 @@ def add_domain(company: Company, name: str, *, actor: Actor, now: datetime) -> b
 
 @transaction.atomic
 def remove_domain(domain: Domain, *, actor: Actor, now: datetime) -> None:
+    Company.locked(domain.company_id)
     details = {"verified": domain.verified_at is not None}
     entry = Entry(EventName.DOMAIN_REMOVED, domain.name, details)
     record([entry], company_id=domain.company_id, actor=actor, now=now)

@@ -26,7 +26,8 @@ from passerelle.sso.connections import certificate_row, locked
 from passerelle.sso.fetch import FetchError, fetch
 from passerelle.sso.idp_metadata import read_metadata, settings_of
 from passerelle.sso.metadata_errors import noted
-from passerelle.sso.models import FOLLOWING, REFUSED, Binding, SamlConnection
+from passerelle.sso.models import FOLLOWING, REFUSED, Binding, SamlConnection, Session
+from passerelle.sso.sessions import end_sessions_of_another_provider
 from passerelle.sso.tokens import digest
 
 log = logging.getLogger("passerelle")
@@ -234,7 +235,13 @@ def held_difference(connection: SamlConnection, *, now: datetime) -> Difference 
 
 @transaction.atomic
 def decide(
-    connection: SamlConnection, *, accept: bool, shown: str, actor: Actor, now: datetime
+    connection: SamlConnection,
+    *,
+    accept: bool,
+    shown: str,
+    session: Session | None = None,
+    actor: Actor,
+    now: datetime,
 ) -> bool:
     """Take over what was held, or forget it until the metadata changes again.
 
@@ -247,6 +254,8 @@ def decide(
         return False
     if accept:
         _take(row, found, _read(row, row.metadata_held.encode(), now))
+        if found.settings.get("idp_entity_id", ("",))[0]:
+            end_sessions_of_another_provider(row, but=session)
         row.last_success_at, row.trusted_since = None, now
     else:
         row.metadata_dismissed = found.digest

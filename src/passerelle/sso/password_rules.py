@@ -63,7 +63,8 @@ def _is_guessed_first(user: User, password: str) -> bool:
     if len(set(simplified)) < MIN_DIFFERENT:
         return True
     # The company's name, once or over and over, with digits and signs around it.
-    if any(not simplified.replace(one, "").strip("0123456789!.-_ ") for one in names if one):
+    named = [one for one in names if one and one in simplified]
+    if any(not simplified.replace(one, "").strip("0123456789!.-_ ") for one in named):
         return True
     try:
         for validator in _validators():

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
-from passerelle.directory.models import User
+from passerelle.directory.models import Company, User
 from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.models import SamlConnection, Session
 from passerelle.sso.tokens import digest, new_token
@@ -128,6 +128,20 @@ def end_sessions_through(
         entry = Entry(EventName.SESSIONS_ENDED, connection.name, {"sessions": ended})
         record([entry], company_id=connection.company_id, actor=actor, now=now)
     return ended
+
+
+def end_sessions_of_another_provider(
+    connection: SamlConnection, *, but: Session | None = None
+) -> None:
+    """Whoever came through a connection that trusts another identity provider now comes again."""
+    rows = Session.objects.filter(connection=connection)
+    rows.exclude(key_digest=but.key_digest if but else "").delete()
+
+
+def end_google_sessions(company: Company, *, but: Session | None = None) -> None:
+    """Whoever came by Google comes again: its domain, or the client, is another."""
+    rows = Session.objects.filter(company=company, by_google=True)
+    rows.exclude(key_digest=but.key_digest if but else "").delete()
 
 
 def end_session(key: str) -> None:

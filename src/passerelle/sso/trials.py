@@ -100,6 +100,16 @@ def connection_of(trial: Trial) -> SamlConnection:
     return SamlConnection(company=trial.company, slug=trial.slug, **identity, **trial.settings)
 
 
+def is_of(trial: Trial, connection: SamlConnection) -> bool:
+    """Whether a trial was of what is saved now: provider, address and certificates."""
+    same = all(
+        trial.settings.get(name) == getattr(connection, name)
+        for name in ("idp_entity_id", "target_url")
+    )
+    saved = connection.certificates.values_list("pem", flat=True)
+    return same and sorted(trial.certificates) == sorted(saved)
+
+
 def answer_trial(
     slug: str, answer: AnswersTrial, *, address: str | None, now: datetime
 ) -> Trial | None:
@@ -114,6 +124,10 @@ def answer_trial(
     # The first answer counts.
     waiting.update(answered_at=now, result=result)
     return trial
+
+
+OF_EVERYBODY = ("email_missing", "subject_unstable")
+"""Reasons that lie in what is sent of each person."""
 
 
 def _rehearse(trial: Trial, message: bytes, address: str | None, now: datetime) -> dict[str, Any]:
@@ -142,6 +156,11 @@ def _rehearse(trial: Trial, message: bytes, address: str | None, now: datetime) 
             result["outcome"] = "accepted"
         elif judgement.accepted:
             result |= _planned(trial, profile, address, result["checks"])
+            # A person may be refused; what is missing of everybody is the connection's fault.
+            result["connection_works"] = result["reason"] not in (
+                "email_missing",
+                "subject_unstable",
+            )
     return result
 
 

@@ -1,5 +1,6 @@
 """Settings > Connect your identity provider: the set-up guide, step by step."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -13,11 +14,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Entry, record
 from passerelle.dashboard.access import administrators_only, by, company_of, deciding
-from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.connection_form import GuideForm
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.security_form import LACKING
-from passerelle.dashboard.security_save import free_slug, save_guide
+from passerelle.dashboard.security_save import Outdated, free_slug, save_guide
 from passerelle.dashboard.views.trials import last_trial, leave_for_trial
 from passerelle.directory.models import Company
 from passerelle.sso.connection_keys import make_key
@@ -53,18 +54,30 @@ def choose(request: PageRequest) -> HttpResponse:
     return render(request, "connect_choose.html", context, status=422 if request.POST else 200)
 
 
+FRESH = timedelta(minutes=10)
+
+
+def _fresh_draft(company: Company) -> SamlConnection | None:
+    """What looking at another product has just left behind: nothing was done with it yet."""
+    rows = company.connections.filter(enabled=False, created_at__gt=timezone.now() - FRESH)
+    untouched = rows.filter(
+        idp_entity_id="", target_url="", metadata_url="", setup_link=None, certificates=None
+    )
+    names = {slug: guide.name for slug, guide in GUIDES.items()} | {"other": f"{company.name} SSO"}
+    return next((one for one in untouched if one.name == names.get(one.product)), None)
+
+
 @transaction.atomic
 def _draft(request: PageRequest, product: str) -> SamlConnection:
     company = company_of(request)
     Company.locked(company.id)
     name = f"{company.name} SSO" if product == "other" else GUIDES[product].name
-    # Looking at several products leaves one draft behind, and not one for each.
-    untouched = company.connections.filter(
-        enabled=False, idp_entity_id="", target_url="", metadata_url="", setup_link=None
-    ).filter(certificates=None)
-    if (found := untouched.exclude(product="").first()) is not None:
-        found.product, found.name = product, name
+    if (found := _fresh_draft(company)) is not None:
+        before, found.product, found.name = found.name, product, name
         found.save(update_fields=["product", "name"])
+        if before != name:
+            entry = Entry(EventName.SETTINGS_CHANGED, name, {"saml.name": [before, name]})
+            record([entry], company_id=company.id, **by(request))
         return found
     connection = SamlConnection.objects.create(
         company=company,
@@ -88,15 +101,19 @@ def _connection(request: PageRequest, slug: str) -> SamlConnection:
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
-@confirmed_only
+@confirmed_before_waiting
 def guide(request: PageRequest, slug: str) -> HttpResponse:
     """Steps 2 to 5 on one page; saving step 3 comes back to it."""
     connection = _connection(request, slug)
     if request.method == "POST":
         form = guide_form(request, connection)
         if form.is_valid():
-            with deciding(request):
-                save_guide(form, **by(request))
+            try:
+                with deciding(request):
+                    save_guide(form, session=request.session_row, **by(request))
+            except Outdated:
+                form.refuse_as_switched_on()
+                return render(request, "connect.html", _context(form, request), status=422)
             return redirect(f"/settings/connect/{slug}/?done=saved")
         return render(request, "connect.html", _context(form, request), status=422)
     form = guide_form(request, connection)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Entry, record
 from passerelle.dashboard.access import administrators_only, by, company_of
-from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.connection_form import LineField, line
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.models import Company
@@ -181,7 +181,7 @@ def _remove(request: PageRequest, row: EventDelivery) -> HttpResponse:
 
 @require_POST
 @administrators_only
-@confirmed_only
+@confirmed_before_waiting
 def test(request: PageRequest, kind: str) -> HttpResponse:
     """Send one made-up event now, to see that the receiver takes it."""
     row, now = _row(request, kind), timezone.now()

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from passerelle.dashboard.access import administrators_only, by, company_of, deciding
-from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.models import Domain, User
 from passerelle.provisioning import normalise_domain
@@ -91,7 +91,7 @@ def _page(
 
 @require_POST
 @administrators_only
-@confirmed_only
+@confirmed_before_waiting
 def prove(request: PageRequest, domain_id: UUID) -> HttpResponse:
     """Ask the DNS now."""
     domain = get_object_or_404(company_of(request).domains, id=domain_id)

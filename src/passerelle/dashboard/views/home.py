@@ -52,7 +52,11 @@ def _first_steps(company: Company) -> list[tuple[Promise, str, bool]]:
         has_set=exists(PermissionSet.objects.all()),
     ).get(id=company.id)
     steps: list[tuple[Promise, str, bool]] = [
-        (_("Connect your identity provider"), "/settings/connect/", row.connected),
+        (
+            _("Connect your identity provider"),
+            "/settings/connect/",
+            row.connected or row.google_sso_enabled,
+        ),
         (_("Verify your e-mail domain"), "/settings/domains/", row.verified),
         (_("Make a workspace"), "/settings/workspaces/", row.has_workspace),
         (_("Make a permission set"), "/settings/permissions/", row.has_set),

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from passerelle.dashboard.access import administrators_only, by, deciding
-from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.effect import effect_shown
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
@@ -50,7 +50,7 @@ NEW = "new"
 
 @require_http_methods(["GET", "POST"])
 @administrators_only
-@confirmed_only
+@confirmed_before_waiting
 def settings_page(request: PageRequest) -> HttpResponse:
     assert request.person is not None
     company, now = request.person.company, timezone.now()
@@ -147,6 +147,7 @@ def decide_metadata(request: PageRequest) -> HttpResponse:
         connection,
         accept=request.POST.get("decision") == "accept",
         shown=request.POST.get("shown", ""),
+        session=request.session_row,
         **by(request),
     )
     return _back(connection, "metadata" if decided else "changed-again")

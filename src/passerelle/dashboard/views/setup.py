@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from passerelle.audit.record import Actor
 from passerelle.dashboard.connection_form import GuideForm
 from passerelle.dashboard.cookies import delete_cookie, set_cookie
-from passerelle.dashboard.security_save import LinkEnded, save_guide
+from passerelle.dashboard.security_save import LinkEnded, Outdated, save_guide
 from passerelle.dashboard.views.connect import checked, guide_context, guide_form
 from passerelle.dashboard.views.trials import leave_for_trial, trial_context
 from passerelle.sso.addresses import client_address, network_of
@@ -80,7 +80,7 @@ def guide(request: HttpRequest, link: SetupLink) -> HttpResponse:
         actor = Actor(ACTOR_KIND, f"made by {link.made_by}")
         try:
             save_guide(form, actor=actor, link=link, now=timezone.now())
-        except LinkEnded:
+        except (LinkEnded, Outdated):
             return _ended(request, 404)
         return redirect("/setup/?done=saved")
     context = {

@@ -22,7 +22,7 @@ from passerelle.saml.consoles import CONSOLES, console_of
 from passerelle.sso.addresses import client_address
 from passerelle.sso.connections import NO_CONNECTION, missing_for_sign_in
 from passerelle.sso.models import SamlConnection, Trial
-from passerelle.sso.trials import request_of, start_trial
+from passerelle.sso.trials import is_of, request_of, start_trial
 
 
 @require_POST
@@ -85,7 +85,7 @@ def trial_context(trial: Trial) -> dict[str, Any]:
     return {
         "trial": trial,
         "result": outcome,
-        "next": _next(trial) if outcome.get("connection_works") else "",
+        "next": _next(trial) if trial.connection_works else "",
         "works": bool(outcome) and outcome["outcome"] != "refused",
         "frame": "single_wide.html" if trial.by_setup_link else "frame.html",
         "back": _back(trial.connection, by_setup_link=trial.by_setup_link),
@@ -110,8 +110,12 @@ def _back(connection: SamlConnection | None, *, by_setup_link: bool) -> str:
 
 
 def last_trial(connection: SamlConnection, *, by_setup_link: bool) -> Trial | None:
-    """The newest answered test of a connection; who came by link sees only those made by link."""
+    """The newest answered test of a connection, if it was of the values that are saved now.
+
+    Who came by link sees only those made by link.
+    """
     answered = Trial.objects.filter(connection=connection, answered_at__isnull=False)
     if by_setup_link:
         answered = answered.filter(by_setup_link=True)
-    return answered.order_by("-answered_at").first()
+    newest = answered.order_by("-answered_at").first()
+    return newest if newest and is_of(newest, connection) else None

@@ -33,6 +33,7 @@ from passerelle.sso.enforcement import (
 )
 from passerelle.sso.letters import can_send, send_invitation
 from passerelle.sso.password_rules import activation_path, may_activate
+from passerelle.sso.ways_in import NoOtherWayIn, has_another_way_in
 
 RECENT = 20
 
@@ -118,6 +119,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "has_app": second_factor.has_app(user),
         "passkeys": user.passkeys.count(),
         "has_password": user.has_password,
+        "could_do_without": user.has_password and has_another_way_in(user),
         "mailed": can_send(),
         "waits": waits,
         # Whoever has the link becomes the user: it is shown to who has shown who they are.
@@ -161,6 +163,12 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
         return _with_problem(request, user_id, problem)
     except NoWayBack:
         return _with_problem(request, user_id, str(LAST_WAY_BACK))
+    except NoOtherWayIn:
+        problem = _(
+            "They could not come in any more: they have not come by single sign-on yet, or "
+            "not by a connection that is on."
+        )
+        return _with_problem(request, user_id, problem)
     except actions.Gone:
         raise Http404 from None
     if verb == "remove":
@@ -180,6 +188,8 @@ def _change(request: PageRequest, user: User, verb: str) -> None:
     elif verb == "reset-factor":
         second_factor.reset(user, **who)
     elif verb == "remove-password":
+        if not has_another_way_in(user):
+            raise NoOtherWayIn
         actions.remove_password(user, **who)
     else:
         actions.remove(user, tombstone="may_return" not in request.POST, **who)
@@ -247,6 +257,8 @@ def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
         return _with_problem(request, user.id, problem)
     before = getattr(user, name)
     with keeping_a_way_back(user.company):
+        # Before as well: what came by a way that was closed does not come back.
+        end_closed_sessions(user.company)
         actions.set_flag(user, name, value, **by(request))
         end_closed_sessions(user.company)
         if verb == "break-glass" and value != before:

@@ -232,6 +232,12 @@ class Trial(models.Model):
     answered_at = models.DateTimeField(null=True)
     result = models.JSONField(null=True)
 
+    @property
+    def connection_works(self) -> bool:
+        """Whether the answer was accepted, and read as far as the connection decides."""
+        result = self.result or {}
+        return bool(result.get("connection_works", result.get("outcome") not in (None, "refused")))
+
 
 class ConsumedAssertion(models.Model):
     """An assertion that was used: it lets nobody in a second time."""
