@@ -22,11 +22,6 @@ PAGE = "/account/"
 
 
 @pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
 def connection(acme):
     return acme.connections.select_related("company").get()
 

@@ -16,16 +16,6 @@ pytestmark = pytest.mark.django_db
 PAGE = "/settings/audit/"
 
 
-@pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
-
-
 def happen(company, target="Acme", **details):
     entry = Entry(EventName.SETTINGS_CHANGED, target, details)
     record([entry], company_id=company.id, actor=Actor("user", "alice@acme.example"), now=NOW)

@@ -9,15 +9,10 @@ from django.contrib.auth.hashers import make_password
 from passerelle.sso.models import AuthnRequest, Session
 from tests.browsing import Browser
 from tests.dashboard.test_security_settings import PAGE, fields_of
-from tests.world import make_administrator, make_company, make_user, respond_to
+from tests.world import make_administrator, make_user, respond_to
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "a long enough passphrase"
-
-
-@pytest.fixture
-def acme():
-    return make_company()
 
 
 @pytest.fixture

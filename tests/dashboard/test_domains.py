@@ -16,16 +16,6 @@ PAGE = "/settings/domains/"
 
 
 @pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
-
-
-@pytest.fixture
 def dns_server(monkeypatch):
     """The name servers of the world, as far as these tests go: a real one, asked over UDP."""
     with name_server() as server:

@@ -33,18 +33,8 @@ EFFECT = "/settings/security/effect/?connection=acme"
 
 
 @pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
 def connection(acme):
     return acme.connections.select_related("company").get()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
 
 
 def came(connection, number: int, *, domain: str = "acme.example") -> None:

@@ -24,11 +24,6 @@ CODES = "/settings/enforcement/codes/"
 
 
 @pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
 def connection(acme):
     return acme.connections.select_related("company").get()
 
@@ -269,11 +264,6 @@ def test_an_unknown_step_is_none(grace):
 
 
 # The other rules, on the Security settings page.
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
 
 
 RULES = {

@@ -20,11 +20,6 @@ LONG = "x" * 10_000
 
 
 @pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
 def bob(acme) -> User:
     return with_password(make_user(acme, "bob@acme.example"))
 

@@ -24,11 +24,6 @@ DOOR = "/login/acme/"
 
 
 @pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
 def bob(acme) -> User:
     return with_password(make_user(acme, "bob@acme.example"))
 

@@ -13,22 +13,12 @@ from passerelle.directory.models import Membership, Tombstone, User
 from passerelle.sso.models import Session
 from tests.browsing import Browser
 from tests.dashboard.test_people import listed
-from tests.world import give, make_administrator, make_company, make_user, session_of
+from tests.world import give, make_company, make_user, session_of
 
 pytestmark = pytest.mark.django_db
 PAGE = "/settings/users/"
 ASK, DO = f"{PAGE}several/", f"{PAGE}several/do/"
 IMPORT = f"{PAGE}import/"
-
-
-@pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
 
 
 @pytest.fixture

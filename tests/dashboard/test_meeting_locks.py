@@ -24,17 +24,11 @@ from tests.dashboard.test_taken_away import came_by_sso, change
 from tests.world import (
     load_certificate_of,
     make_administrator,
-    make_company,
     make_user,
     session_of,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def acme():
-    return make_company()
 
 
 def at_once(*jobs) -> list:

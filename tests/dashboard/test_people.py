@@ -14,16 +14,6 @@ PAGE = "/settings/users/"
 
 
 @pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
-
-
-@pytest.fixture
 def bob(acme) -> User:
     return make_user(acme, "bob@acme.example", first_name="Bob", last_name="Example")
 

@@ -19,18 +19,8 @@ IVAN = Person("u-7", "ivan@other.example", "Ivan", "Example", ())
 
 
 @pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
 def connection(acme):
     return acme.connections.select_related("company").get()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
 
 
 def refused(connection, person: Person = IVAN) -> str:

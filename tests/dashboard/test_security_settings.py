@@ -31,11 +31,6 @@ def acme() -> Company:
     return make_company()
 
 
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
-
-
 def fields_of(company: Company, **changes: object) -> dict[str, object]:
     """The form as the page shows it, with some fields changed; None leaves one out."""
     connection = changes.pop("connection", None) or company.connections.first()

@@ -25,16 +25,6 @@ CHOOSE = "/settings/connect/"
 GUIDE = "/settings/connect/acme-2/"
 
 
-@pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
-
-
 def idp_metadata() -> bytes:
     return write_idp_metadata(
         entity_id="https://idp.new.example/metadata",

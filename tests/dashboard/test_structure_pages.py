@@ -11,16 +11,6 @@ pytestmark = pytest.mark.django_db
 WORKSPACES, SETS = "/settings/workspaces/", "/settings/permissions/"
 
 
-@pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
-
-
 def last_event() -> tuple[str, dict]:
     return AuditEvent.objects.order_by("-id").values_list("event", "details")[0]
 

@@ -19,14 +19,9 @@ from passerelle.sso.password_rules import activation_path
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, enter, is_in, with_password
 from tests.dashboard.test_security_settings import PAGE, fields_of
-from tests.world import make_administrator, make_company, make_user, signing_key
+from tests.world import make_administrator, make_user, signing_key
 
 USERS = "/settings/users/"
-
-
-@pytest.fixture
-def acme():
-    return make_company()
 
 
 @pytest.fixture

@@ -26,18 +26,8 @@ OTHER_IDP = "https://idp.new.example/metadata"
 
 
 @pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
 def connection(acme):
     return acme.connections.select_related("company").get()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
 
 
 def begin(browser: Browser, company, slug: str = "acme", **changes) -> Trial:

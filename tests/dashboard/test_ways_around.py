@@ -42,15 +42,10 @@ from tests.dashboard.test_local_sign_in import (
 from tests.dashboard.test_security_settings import PAGE as SECURITY
 from tests.dashboard.test_security_settings import fields_of
 from tests.dashboard.test_set_up import GUIDE, choose, idp_metadata, make_link, open_link, switch_on
-from tests.world import NOW, make_administrator, make_company, make_user, session_of
+from tests.world import NOW, make_company, make_user, session_of
 
 pytestmark = pytest.mark.django_db
 IVAN = Person("u-7", "ivan@other.example", "Ivan", "Example", ())
-
-
-@pytest.fixture
-def acme():
-    return make_company()
 
 
 @pytest.fixture
@@ -61,11 +56,6 @@ def connection(acme):
 @pytest.fixture
 def bob(acme) -> User:
     return with_password(make_user(acme, "bob@acme.example"))
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
 
 
 def unconfirmed() -> None:
