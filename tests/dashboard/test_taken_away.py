@@ -408,3 +408,22 @@ def test_suspended_from_an_old_row_it_is_reinstated_as_it_really_was(acme):
     actions.reinstate(stale, actor=OPERATOR, now=now)
     bob.refresh_from_db()
     assert (bob.status, bob.password) == ("active", "argon2$x")
+
+
+@pytest.mark.django_db
+def test_what_is_decided_is_held_against_the_company_as_it_is_behind_the_lock(acme, monkeypatch):
+    """Somebody undoes the step while the same step is on its way: it is not “nothing changed”."""
+    browser, grace = came_by_sso(acme, is_administrator=True)
+    with_password(grace)
+    change(acme, sso_enforcement="test_users")
+    real = Company.locked
+
+    def meanwhile(company_id) -> Company:
+        monkeypatch.setattr(Company, "locked", real)
+        change(acme, sso_enforcement="off")
+        return real(company_id)
+
+    monkeypatch.setattr(Company, "locked", meanwhile)
+    browser.post("/settings/enforcement/change/", {"sso_enforcement": "test_users"})
+    acme.refresh_from_db()
+    assert acme.sso_enforcement == "test_users"

@@ -58,6 +58,8 @@ def deciding(request: PageRequest) -> Iterator[None]:
             still = still.filter(user__is_administrator=True)
         if not still.exists() or not may_come_from_here(request, company):
             raise PermissionDenied
+        # What was read of it before may be old by now.
+        request.person.company = company
         yield
 
 

@@ -3,7 +3,6 @@
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -27,7 +26,6 @@ from passerelle.sso.connections import (
     MISSING_ENTITY_ID,
     MISSING_TARGET_URL,
     addresses_of,
-    locked,
     missing_for_sign_in,
 )
 from passerelle.sso.enforcement import end_closed_sessions
@@ -67,10 +65,8 @@ def _fresh_draft(company: Company) -> SamlConnection | None:
     return next((one for one in untouched if one.name == names.get(one.product)), None)
 
 
-@transaction.atomic
 def _draft(request: PageRequest, product: str) -> SamlConnection:
     company = company_of(request)
-    Company.locked(company.id)
     name = f"{company.name} SSO" if product == "other" else GUIDES[product].name
     if (found := _fresh_draft(company)) is not None:
         before, found.product, found.name = found.name, product, name
@@ -229,24 +225,23 @@ def trial(request: PageRequest, slug: str) -> HttpResponse:
 @confirmed_only
 def switch_on(request: PageRequest, slug: str) -> HttpResponse:
     """Step 5: from here on people can use it."""
-    with transaction.atomic():
-        connection = locked(_connection(request, slug))
-        lacking = missing_for_sign_in(connection, connection.certificates.count())
-        if lacking:
-            return redirect(f"/settings/connect/{slug}/#values")
-        if request.POST.get("shown") != shown_digest(connection):
-            # Somebody with a set-up link has saved other values since this page was made.
-            return redirect(f"/settings/connect/{slug}/?done=other#values")
-        if not connection.enabled:
-            end_closed_sessions(connection.company)
-            connection.enabled = True
-            connection.save(update_fields=["enabled"])
-            connection.company.version += 1
-            connection.company.save(update_fields=["version"])
-            end_links(connection)
-            changes = {"saml.enabled": [False, True]}
-            entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
-            record([entry], company_id=connection.company_id, **by(request))
+    connection = _connection(request, slug)
+    lacking = missing_for_sign_in(connection, connection.certificates.count())
+    if lacking:
+        return redirect(f"/settings/connect/{slug}/#values")
+    if request.POST.get("shown") != shown_digest(connection):
+        # Somebody with a set-up link has saved other values since this page was made.
+        return redirect(f"/settings/connect/{slug}/?done=other#values")
+    if not connection.enabled:
+        end_closed_sessions(connection.company)
+        connection.enabled = True
+        connection.save(update_fields=["enabled"])
+        connection.company.version += 1
+        connection.company.save(update_fields=["version"])
+        end_links(connection)
+        changes = {"saml.enabled": [False, True]}
+        entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
+        record([entry], company_id=connection.company_id, **by(request))
     return redirect(f"/settings/connect/{slug}/?done=on")
 
 
@@ -278,13 +273,12 @@ def link(request: PageRequest, slug: str) -> HttpResponse:
 @confirmed_only
 def delete(request: PageRequest, slug: str) -> HttpResponse:
     """Delete a connection that is off: what people sign in through is switched off first."""
-    with transaction.atomic():
-        connection = locked(_connection(request, slug))
-        if connection.enabled:
-            return redirect(f"/settings/connect/{slug}/")
-        entry = Entry(EventName.CONNECTION_DELETED, connection.name, {"slug": slug})
-        record([entry], company_id=connection.company_id, **by(request))
-        connection.company.version += 1
-        connection.company.save(update_fields=["version"])
-        connection.delete()
+    connection = _connection(request, slug)
+    if connection.enabled:
+        return redirect(f"/settings/connect/{slug}/")
+    entry = Entry(EventName.CONNECTION_DELETED, connection.name, {"slug": slug})
+    record([entry], company_id=connection.company_id, **by(request))
+    connection.company.version += 1
+    connection.company.save(update_fields=["version"])
+    connection.delete()
     return redirect("/settings/connect/?done=deleted")

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django import forms
-from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -18,7 +17,6 @@ from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.connection_form import LineField, line
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.directory.models import Company
 from passerelle.sso.connections import is_web_address
 from passerelle.sso.delivery import midnight, next_due, sealed_secret, send_test
 from passerelle.sso.fetch import FetchError
@@ -124,13 +122,10 @@ def _page(
 @require_POST
 @administrators_only
 @confirmed_only
-@transaction.atomic
 def save(request: PageRequest, kind: str) -> HttpResponse:
     """Save a receiver; what happened today is the first that it gets, after midnight."""
     if kind not in EventDelivery.Kind.values:
         return redirect("/settings/delivery/")
-    # Two who save at once come one after the other.
-    Company.locked(company_of(request).id)
     row = _row(request, kind)
     if "remove" in request.POST:
         return _remove(request, row)

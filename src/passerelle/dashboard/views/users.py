@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -41,7 +40,6 @@ RECENT = 20
 @require_http_methods(["GET", "POST"])
 @administrators_only
 @confirmed_only
-@transaction.atomic
 def invite(request: PageRequest) -> HttpResponse:
     """An account that waits; its link is shown once, to be handed over."""
     company = company_of(request)
@@ -124,7 +122,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "waits": waits,
         # Whoever has the link becomes the user: it is shown to who has shown who they are.
         "link": request.build_absolute_uri(link) if link else "",
-        "is_self": request.person is not None and request.person.id == user.id,
+        "is_self": request.person == user,
         "done": DONE["no-password"] if done == "break-glass" and waits else DONE.get(done, ""),
         "problem": problem,
     }
@@ -150,7 +148,7 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
             "question": _(question) % {"email": user.email},
             "what": what,
             "button": button,
-            "is_self": by(request)["actor"].name == user.email,
+            "is_self": request.person == user,
             "memberships": user.memberships.count(),
             "sessions": user.sessions.count(),
         }
