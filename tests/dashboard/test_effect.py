@@ -44,7 +44,7 @@ def came(connection, number: int, *, domain: str = "acme.example") -> None:
 
 def seen(alice: Browser, acme, **changes) -> str:
     answer = alice.post(
-        EFFECT + "&part", fields_of(acme, policy="on", update_profile="on", **changes)
+        EFFECT + "&part=provisioning", fields_of(acme, policy="on", update_profile="on", **changes)
     )
     assert answer.status_code == 200
     return answer.content.decode()
@@ -156,7 +156,9 @@ def test_others_may_not_and_other_companies_are_not_seen(acme, connection):
     globex = make_company("globex")
     mallory = Browser().enter(make_administrator(globex))
     assert mallory.post(EFFECT, fields_of(globex)).status_code == 404
-    page = mallory.post("/settings/security/effect/?part", fields_of(globex)).content.decode()
+    page = mallory.post(
+        "/settings/security/effect/?part=provisioning", fields_of(globex)
+    ).content.decode()
     assert "nobody to tell about" in page
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from passerelle.dashboard.connection_form import ConnectionForm, line
-from passerelle.dashboard.rules_form import RulesForm
+from passerelle.dashboard.rules_form import RULES, RulesForm
 from passerelle.dashboard.setting_labels import LABELS
 from passerelle.directory.models import Company, PermissionSet, Workspace
 from passerelle.provisioning import normalise_domain
@@ -156,9 +156,9 @@ class SecurityForm(RulesForm, ConnectionForm):
             values[name] = values[name] or getattr(self.company, name)
 
     def changed_company(self) -> Company:
-        """The company as it would be after saving, as far as provisioning goes; not saved."""
+        """The company as it would be after saving what is right in the form; not saved."""
         changed = copy(self.company)
-        for name in PROVISIONING:
+        for name in (*PROVISIONING, *RULES, *google.SETTINGS):
             setattr(changed, name, self.cleaned_data.get(name, getattr(changed, name)))
         return changed
 

@@ -27,9 +27,9 @@ _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 RECENT = timedelta(days=30)
 
 
-ADMINISTRATOR_WITH_PASSWORD = Q(
-    ("password__startswith", "argon2"), is_administrator=True, status=User.Status.ACTIVE
-)
+_WITH_PASSWORD = Q(("password__startswith", "argon2"), status=User.Status.ACTIVE)
+ADMINISTRATOR_WITH_PASSWORD = _WITH_PASSWORD & Q(is_administrator=True)
+_BREAKS_GLASS = Q(breaks_glass=True, is_administrator=True)
 
 
 class GoogleIsOn(Exception):  # noqa: N818 - reads as what is the matter
@@ -54,18 +54,26 @@ def may_use_password(user: User) -> bool:
     return True
 
 
+def people_with_password(company: Company) -> "QuerySet[User]":
+    """Active people with a password by which `may_use_password` lets them enter."""
+    people = company.users.filter(_WITH_PASSWORD)
+    if company.sso_enforcement == Company.Enforcement.EVERYONE:
+        return people.filter(_BREAKS_GLASS)
+    if company.sso_enforcement == Company.Enforcement.TEST_USERS:
+        return people.filter(_BREAKS_GLASS | Q(tests_sso=False))
+    return people
+
+
 def password_lets_an_administrator_in(company: Company) -> bool:
     """Whether at least one administrator has a password that counts."""
-    found = company.users.filter(ADMINISTRATOR_WITH_PASSWORD).select_related("company")
-    return any(may_use_password(one) for one in found)
+    return people_with_password(company).filter(is_administrator=True).exists()
 
 
 def has_way_back(company: Company) -> bool:
     """Whether an administrator can enter when single sign-on fails: at once, or by a code."""
-    administrators = company.users.filter(ADMINISTRATOR_WITH_PASSWORD).select_related("company")
     if company.emergency_codes.filter(used_at=None).exists():
-        return administrators.exists()
-    return any(may_use_password(one) for one in administrators)
+        return company.users.filter(ADMINISTRATOR_WITH_PASSWORD).exists()
+    return password_lets_an_administrator_in(company)
 
 
 @contextmanager
@@ -97,8 +105,7 @@ def shut_out(company: Company, *, now: datetime) -> "QuerySet[User]":
     came = SignIn.objects.filter(
         user=OuterRef("id"), connection__isnull=False, time__gte=now - RECENT
     ).exclude(outcome=SignIn.Outcome.REFUSED)
-    breakers = Q(breaks_glass=True, is_administrator=True)
-    people = company.users.filter(~breakers, status=User.Status.ACTIVE)
+    people = company.users.filter(~_BREAKS_GLASS, status=User.Status.ACTIVE)
     return people.filter(~Exists(came)).order_by("email_key")
 
 

@@ -45,12 +45,6 @@ def has_app(user: User) -> bool:
     return Totp.objects.filter(user=user).exists()
 
 
-def people_without_factor(company: Company) -> int:
-    """How many active people have a password and no app."""
-    active = company.users.filter(status=User.Status.ACTIVE, totp=None)
-    return active.filter(password__startswith="argon2").count()  # noqa: S106 - the start of a hash
-
-
 def _is_trusted(user: User, device: str | None, now: datetime) -> bool:
     if not device or not has_app(user):
         return False

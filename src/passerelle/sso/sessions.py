@@ -96,12 +96,10 @@ def find_session(key: str, *, is_used: bool = True, now: datetime) -> Session | 
     )
     if session is None or not _is_open(session):
         return None
-    idle = timedelta(minutes=session.user.company.session_minutes)
-    unwritten = min(_REFRESH, idle / 10)
     # The company's minutes may have been more when the end of this session was written.
-    if now - session.last_seen_at > idle + unwritten:
+    if session.last_seen_at < still_used_since(session.user.company, now=now):
         return None
-    if is_used and now - session.last_seen_at > unwritten:
+    if is_used and now - session.last_seen_at > _unwritten(session.user.company):
         session.last_seen_at = now
         minutes = session.user.company.session_minutes
         session.expires_at = _end(now, session.created_at, minutes, session.ends_at)
@@ -109,6 +107,16 @@ def find_session(key: str, *, is_used: bool = True, now: datetime) -> Session | 
             last_seen_at=session.last_seen_at, expires_at=session.expires_at
         )
     return session
+
+
+def still_used_since(company: Company, *, now: datetime) -> datetime:
+    """When a session has to have been seen last, as its row tells it, not to have ended by now."""
+    return now - timedelta(minutes=company.session_minutes) - _unwritten(company)
+
+
+def _unwritten(company: Company) -> timedelta:
+    """How long a use of a session may go without being written."""
+    return min(_REFRESH, timedelta(minutes=company.session_minutes) / 10)
 
 
 def _is_open(session: Session) -> bool:

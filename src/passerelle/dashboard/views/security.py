@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from passerelle.dashboard.access import administrators_only, by, deciding
+from passerelle.dashboard.concerned import FIELDS, concerned_shown
 from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.effect import effect_shown
 from passerelle.dashboard.middleware import PageRequest
@@ -42,7 +43,6 @@ from passerelle.sso.google import redirect_address
 from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
-from passerelle.sso.second_factor import people_without_factor
 from passerelle.sso.sessions import end_sessions_through
 
 NEW = "new"
@@ -105,10 +105,11 @@ def _named_connection(request: PageRequest) -> SamlConnection:
 @require_POST
 @administrators_only
 def effect(request: PageRequest) -> HttpResponse:
-    """Whom the provisioning settings in the form would treat otherwise; nothing is saved.
+    """Whom the settings in the form would concern at once; nothing is saved.
 
-    With `part` in the address only that part of the page, for a script that puts it there.
+    With `part` in the address only that section's, for a script that puts it there.
     """
+    assert request.session_row is not None
     company, now = _company(request), timezone.now()
     form = SecurityForm(
         company,
@@ -118,12 +119,18 @@ def effect(request: PageRequest) -> HttpResponse:
         files=request.FILES,
         reads_metadata=False,
     )
+    form.client_address = client_address(request)
     form.is_valid()
+    part = request.GET.get("part", "")
+    if part in FIELDS:
+        shown = concerned_shown(part, form, request.session_row)
+        return render(request, "security/_concerned.html", {"shown": shown})
     wrong = [str(one) for name in PROVISIONING for one in form.errors.get(name, [])]
     seen = effect_shown(company, form.changed_company(), now=now)
-    context = {"effect": seen, "effect_problems": wrong}
-    if "part" in request.GET:
+    context: dict[str, Any] = {"effect": seen, "effect_problems": wrong}
+    if part:
         return render(request, "security/_effect.html", context)
+    context["concerned"] = {one: concerned_shown(one, form, request.session_row) for one in FIELDS}
     return render(request, "security.html", {**settings_context(form, request), **context})
 
 
@@ -210,7 +217,6 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
         "google_lacks": google_lacks(company),
         "two_factor_choices": TWO_FACTOR,
         "client_address": client_address(request) or "?",
-        "without_factor": people_without_factor(company),
         "rules": list(company.rules.select_related("workspace", "permission_set")),
         "early_access": early_access_sentence(),
         "contact": settings.PASSERELLE.early_access_contact,

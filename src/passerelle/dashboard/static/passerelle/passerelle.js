@@ -51,31 +51,32 @@ if (form) {
   });
   update();
 
-  // Whom the settings would change: asked again whenever one of them does.
-  const button = form.querySelector("[data-effect]");
-  const effect = document.getElementById("effect");
-  let newest = 0;
-  const show = async () => {
-    const asked = ++newest;
-    const data = new FormData(form);
-    for (const field of form.querySelectorAll("input[type=file]")) data.delete(field.name);
-    effect.setAttribute("aria-busy", "true");
-    try {
-      const answer = await fetch(button.dataset.effect, { method: "POST", body: data });
-      const text = await answer.text();
-      // An answer that comes late is about what is typed no longer.
-      if (answer.ok && !answer.redirected && asked === newest) effect.innerHTML = text;
-    } finally {
-      effect.removeAttribute("aria-busy");
-    }
-  };
-  button.addEventListener("click", async (event) => {
-    event.preventDefault();
-    await show();
-    effect.focus({ preventScroll: true });
-    effect.scrollIntoView({ block: "nearest" });
-  });
-  button.closest(".card").addEventListener("change", show);
+  // Whom a section's settings would concern: asked again whenever one of them changes.
+  for (const button of form.querySelectorAll("[data-effect]")) {
+    const effect = button.closest(".field").querySelector(".effect");
+    let newest = 0;
+    const show = async () => {
+      const asked = ++newest;
+      const data = new FormData(form);
+      for (const field of form.querySelectorAll("input[type=file]")) data.delete(field.name);
+      effect.setAttribute("aria-busy", "true");
+      try {
+        const answer = await fetch(button.dataset.effect, { method: "POST", body: data });
+        const text = await answer.text();
+        // An answer that comes late is about what is typed no longer.
+        if (answer.ok && !answer.redirected && asked === newest) effect.innerHTML = text;
+      } finally {
+        effect.removeAttribute("aria-busy");
+      }
+    };
+    button.addEventListener("click", async (event) => {
+      event.preventDefault();
+      await show();
+      effect.focus({ preventScroll: true });
+      effect.scrollIntoView({ block: "nearest" });
+    });
+    button.closest(".card").addEventListener("change", show);
+  }
 }
 
 // After a refused form, and after saving, what happened is read out first.

@@ -1,0 +1,183 @@
+"""Whom other rules about passwords, sessions, ways in and networks would concern at once.
+
+Counted from what the database holds now. Nothing is written, and what a company has many of is
+counted by the database, with the first few by name.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from ipaddress import ip_address, ip_network
+
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from passerelle.directory.models import Company, ExternalIdentity, User
+from passerelle.sso import google
+from passerelle.sso.connections import usable_connections
+from passerelle.sso.effects import DAYS, PEOPLE
+from passerelle.sso.enforcement import people_with_password
+from passerelle.sso.models import SamlConnection, Session, SignIn
+from passerelle.sso.sessions import still_used_since
+
+NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """How many people or sessions, and the first people by name, with what says so."""
+
+    count: int
+    people: tuple[tuple[str, datetime | str | None], ...] = ()
+    others: int = 0
+    """How many people more there are than are named."""
+
+
+def passwords_ended(company: Company, changed: Company, *, now: datetime) -> Concerned:
+    """People whose password is good today, and would have to be replaced; with its age."""
+    return _of_passwords(_too_old(changed, now) & ~_too_old(company, now), company)
+
+
+def passwords_good_again(company: Company, changed: Company, *, now: datetime) -> Concerned:
+    return _of_passwords(_too_old(company, now) & ~_too_old(changed, now), company)
+
+
+def _too_old(company: Company, now: datetime) -> Q:
+    """What `password_rules.is_expired` says, as a condition on `since`."""
+    days = company.password_expiry_days
+    return Q(since__lte=now - timedelta(days=days)) if days else Q(pk=None)
+
+
+def _of_passwords(condition: Q, company: Company) -> Concerned:
+    since = Coalesce("password_set_at", "created_at")
+    found = people_with_password(company).annotate(since=since).filter(condition)
+    named = tuple(found.order_by("since", "id").values_list("email", "since")[:NAMED])
+    return _with_names(found.count(), named)
+
+
+def without_factor(company: Company) -> Concerned:
+    """People who enter by password and have no app."""
+    return _named(people_with_password(company).filter(totp=None))
+
+
+def sessions_unused(
+    company: Company, changed: Company, *, but: Session, now: datetime
+) -> Concerned:
+    """Sessions that are open and would have gone unused for too long; with their last use."""
+    minutes = still_used_since(company, now=now), still_used_since(changed, now=now)
+    found = _open_sessions(company, now).filter(
+        last_seen_at__gte=minutes[0], last_seen_at__lt=minutes[1]
+    )
+    return _of_sessions(found.exclude(key_digest=but.key_digest))
+
+
+def sessions_of_connection(
+    connection: SamlConnection, changed: SamlConnection, *, but: Session, now: datetime
+) -> Concerned:
+    """Sessions that end with a connection which is switched off, or trusts another provider."""
+    found = _open_sessions(connection.company, now).filter(connection=connection)
+    if not changed.enabled:
+        return _of_sessions(found if connection.enabled else found.none())
+    is_another = connection.idp_entity_id not in ("", changed.idp_entity_id)
+    return _of_sessions(found.exclude(key_digest=but.key_digest) if is_another else found.none())
+
+
+def sessions_of_google(
+    company: Company, changed: Company, *, but: Session, now: datetime
+) -> Concerned:
+    """Sessions that end with Google SSO, or with another client or domain of it."""
+    found = _open_sessions(company, now).filter(by_google=True)
+    if not changed.google_sso_enabled:
+        return _of_sessions(found)
+    is_another = any(
+        getattr(company, name) != getattr(changed, name)
+        for name in ("google_client_id", "google_hosted_domain")
+    )
+    return _of_sessions(found.exclude(key_digest=but.key_digest) if is_another else found.none())
+
+
+def _open_sessions(company: Company, now: datetime) -> "QuerySet[Session]":
+    active = Session.objects.filter(company=company, user__status=User.Status.ACTIVE)
+    return active.filter(expires_at__gt=now, last_seen_at__gte=still_used_since(company, now=now))
+
+
+def _of_sessions(sessions: "QuerySet[Session]") -> Concerned:
+    people = sessions.values("user_id").annotate(email=F("user__email"), last=Max("last_seen_at"))
+    named = tuple(people.order_by("-last", "user_id").values_list("email", "last")[:NAMED])
+    return Concerned(sessions.count(), named, people.count() - len(named))
+
+
+def without_way_in(company: Company, changed: Company, gone: list[SamlConnection]) -> Concerned:
+    """People who could not enter any more by what they have come by so far, nor by password.
+
+    `gone` are the connections that would let nobody in; Google SSO is as `changed` says.
+    """
+    usable = usable_connections(company)
+    can = _came_by(usable, company)
+    could = _came_by([one for one in usable if one not in gone], changed)
+    found = company.users.filter(can & ~could, status=User.Status.ACTIVE)
+    found = found.exclude(id__in=people_with_password(company).values("id"))
+    return _named(found)
+
+
+def _came_by(connections: list[SamlConnection], company: Company) -> Q:
+    providers = [one.idp_entity_id for one in connections]
+    if google.is_usable(company):
+        providers.append(google.ISSUER)
+    identities = ExternalIdentity.objects.filter(user=OuterRef("id"), idp_entity_id__in=providers)
+    return Q(Exists(identities))
+
+
+def _named(people: "QuerySet[User]") -> Concerned:
+    emails = people.order_by("email_key").values_list("email", flat=True)[:NAMED]
+    return _with_names(people.count(), tuple((email, None) for email in emails))
+
+
+def _with_names(count: int, named: tuple[tuple[str, datetime | str | None], ...]) -> Concerned:
+    return Concerned(count, named, count - len(named))
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What another list of networks does to those who signed in, or tried to, lately."""
+
+    refused: Concerned
+    let_in: Concerned
+
+
+def of_networks(company: Company, changed: Company, *, now: datetime) -> Moved:
+    """People who came last from outside the networks; and those refused who would be inside."""
+    recent = SignIn.objects.filter(
+        company=company, time__gte=now - timedelta(days=DAYS), address__isnull=False
+    ).order_by("-time", "-id")
+    entered = recent.exclude(user=None).exclude(outcome=SignIn.Outcome.REFUSED)
+    came = _newest(entered.values_list("user__email", "address")[:PEOPLE])
+    barred = recent.filter(reason="address_not_allowed").exclude(email=None)
+    tried = _newest(barred.values_list("email", "address")[:PEOPLE])
+    inside = _Networks(company.ip_allowlist), _Networks(changed.ip_allowlist)
+    return Moved(
+        _of_addresses([one for one in came if one[1] in inside[0] and one[1] not in inside[1]]),
+        _of_addresses([one for one in tried if one[1] not in inside[0] and one[1] in inside[1]]),
+    )
+
+
+def _newest(rows: "QuerySet[SignIn, tuple[str | None, str | None]]") -> list[tuple[str, str]]:
+    """The newest address of each person."""
+    found: dict[str, str] = {}
+    for email, address in rows:
+        if email and address:
+            found.setdefault(email, address)
+    return list(found.items())
+
+
+def _of_addresses(people: list[tuple[str, str]]) -> Concerned:
+    return _with_names(len(people), tuple(people[:NAMED]))
+
+
+class _Networks:
+    """A list of networks, read once; an empty one holds every address."""
+
+    def __init__(self, networks: list[str]) -> None:
+        self.networks = [ip_network(one, strict=False) for one in networks]
+
+    def __contains__(self, address: str) -> bool:
+        return not self.networks or any(ip_address(address) in one for one in self.networks)
