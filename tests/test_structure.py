@@ -30,6 +30,8 @@ SETTINGS_PAGES = [
     "/settings/users/invite/",
     f"/settings/users/{NOBODY}/",
     f"/settings/users/{NOBODY}/change/remove/",
+    "/settings/applications/",
+    f"/settings/applications/{NOBODY}/",
     "/settings/workspaces/",
     f"/settings/workspaces/{NOBODY}/",
     "/settings/permissions/",

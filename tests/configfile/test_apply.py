@@ -7,6 +7,7 @@ from django.db.models import Model
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import (
+    Application,
     Company,
     Domain,
     Membership,
@@ -181,6 +182,39 @@ def test_what_the_file_omits_is_removed_and_an_omitted_table_means_its_defaults(
     assert (acme.automatic_user_provisioning, acme.default_workspace) == (False, None)
     assert (acme.ip_allowlist, acme.google_client_id) == ([], "")
     assert Permission.objects.count() == 6
+
+
+REPORTS = """
+  [[companies.applications]]
+  name = "Reports"
+  url = "https://reports.acme.example/"
+  workspace = "Production"
+"""
+
+
+def test_applications_come_change_and_go_with_the_file(operator):
+    operator.apply(EXAMPLE)
+    assert operator.apply(EXAMPLE + REPORTS) == ["+ acme: application Reports", "1 changes"]
+    row = Application.objects.select_related("workspace").get()
+    assert (row.url, row.workspace.name) == ("https://reports.acme.example/", "Production")
+    text = EXAMPLE + REPORTS.replace('  workspace = "Production"\n', "")
+    assert operator.apply(text) == [
+        "~ acme: application Reports: workspace: Production → none",
+        "1 changes",
+    ]
+    assert Application.objects.get().id == row.id
+    assert operator.apply(EXAMPLE) == ["- acme: application Reports", "1 changes"]
+
+
+def test_an_application_goes_together_with_the_workspace_it_was_for(operator):
+    table = "  [[companies.workspaces]]\n"
+    lab = changed(EXAMPLE, table, f'{table}  name = "Lab"\n{table}')
+    operator.apply(lab + REPORTS.replace("Production", "Lab"))
+    assert operator.apply(EXAMPLE) == [
+        "- acme: workspace Lab",
+        "- acme: application Reports",
+        "2 changes",
+    ]
 
 
 def member(company):

@@ -11,6 +11,12 @@ pytestmark = pytest.mark.django_db
 ON = "companies[0].provisioning.automatic_user_provisioning"
 INCOMPLETE = f"{ON}: expected a complete SAML connection first; what is missing:"
 A_RULE = "companies[0].provisioning.rules[0]"
+APPLICATION = """\
+  [[companies.applications]]
+  name = "Reports"
+  url = "https://reports.acme.example/"
+"""
+ONE_OF_MANY = '{ name = "A", url = "https://a.example/" }, '
 DOMAIN = "expected a domain such as acme.example"
 
 
@@ -191,6 +197,30 @@ WRONG = {
         after("  [[companies.workspaces]]", '  name = "Production"\n  [[companies.workspaces]]'),
         17,
         "companies[0].workspaces[1].name: expected each name once; received 'Production'",
+    ),
+    "an application of no workspace": (
+        EXAMPLE + APPLICATION + '  workspace = "Lab"\n',
+        '"Lab"',
+        "companies[0].applications[0].workspace: expected one of this company's workspaces:"
+        " Production; received 'Lab'",
+    ),
+    "an application that is a script": (
+        EXAMPLE + APPLICATION.replace("https://reports.acme.example/", "javascript:alert(1)"),
+        "javascript",
+        "companies[0].applications[0].url: expected an address starting with https://;"
+        " received 'javascript:alert(1)'",
+    ),
+    "an application twice": (
+        EXAMPLE + APPLICATION + APPLICATION,
+        EXAMPLE.count("\n") + 5,
+        "companies[0].applications[1].name: expected each name once; received 'Reports'",
+    ),
+    "more applications than a page can show": (
+        replaced('name = "Acme"\n', f'name = "Acme"\napplications = [{ONE_OF_MANY * 101}]\n'),
+        "applications =",
+        "companies[0].applications: expected at most 100 entries; received "
+        + repr([{"name": "A", "url": "https://a.example/"}] * 3)[:97]
+        + "...",
     ),
     "a domain twice, spelled differently": (
         EXAMPLE + '  [[companies.domains]]\n  name = "ACME.example"\n',

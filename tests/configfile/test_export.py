@@ -26,6 +26,10 @@ permission_sets = [
   {{ name = "All", permissions = ["members.manage", "dashboards.view", "members.manage"] }},
   {{ name = "None", permissions = [] }},
 ]
+applications = [
+  {{ name = "Reports", url = "https://reports.acme.example/?a=b&c#d", workspace = "Zoo" }},
+  {{ name = "é", url = "http://intranet/" }},
+]
 domains = [
   {{ name = "Bücher.example", verified = true, connection = "two" }},
   {{ name = "acme.example" }},

@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import OPERATOR, Entry, record
-from passerelle.directory.models import ExternalIdentity, Membership, User
+from passerelle.directory.models import Application, ExternalIdentity, Membership, User
 from passerelle.identifiers import uuid7
 from passerelle.sso.models import Session, SignIn
 from tests.browsing import Browser
@@ -34,6 +34,8 @@ PAGES = [
     "/settings/users/USER/change/remove/",
     "/settings/workspaces/",
     "/settings/workspaces/WORKSPACE/",
+    "/settings/applications/",
+    "/settings/applications/APPLICATION/",
     "/settings/permissions/",
     "/settings/permissions/SET/",
     "/settings/sign-ins/",
@@ -49,6 +51,15 @@ def acme():
     company = make_company()
     for number in range(5):
         make_rule(company, f"g{number}", workspace=f"W{number}", permission_set=f"P{number}")
+    Application.objects.bulk_create(
+        Application(
+            company=company,
+            name=f"Application number {number}",
+            url=f"https://application-{number}.acme.example/somewhere/in/it/",
+            workspace=company.default_workspace if number % 2 else None,
+        )
+        for number in range(Application.MOST)
+    )
     return company
 
 
@@ -140,6 +151,7 @@ def test_no_page_grows_with_the_company(acme):
     names = {
         "USER": str(acme.users.filter(provisioned_by="jit").first().id),
         "WORKSPACE": str(acme.default_workspace_id),
+        "APPLICATION": str(acme.applications.first().id),
         "SET": str(acme.default_permission_set_id),
     }
     pages = [_named(page, names) for page in PAGES]

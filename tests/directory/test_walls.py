@@ -7,7 +7,7 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, models
 
-from passerelle.directory.models import Company, ProvisioningRule
+from passerelle.directory.models import Application, Company, ProvisioningRule
 from passerelle.directory.walls import missing_walls, raise_walls, tenant_walls
 from passerelle.identifiers import uuid7
 from tests.directory.commits import committed
@@ -16,7 +16,10 @@ from tests.world import NOW
 pytestmark = pytest.mark.django_db
 
 numbers = itertools.count(1)
-OTHERWISE_WRONG = {ProvisioningRule: {"equals": "admins"}}
+OTHERWISE_WRONG = {
+    ProvisioningRule: {"equals": "admins"},
+    Application: {"url": "https://reports.acme.example/"},
+}
 
 
 def of_a_company(model: type[models.Model]) -> bool:

@@ -200,3 +200,38 @@ def test_several_people_are_changed_after_a_look(tab, demo, language, width):
     expect(page.locator(".notice.good")).to_be_visible()
     [account] = [one for one in demo.json("users") if one["email"] == f"x-{name}@globex.example"]
     assert account["status"] == "suspended"
+
+
+def test_a_dashboard_that_people_open_is_put_on_theirs(tab, demo, language, width):
+    page, name = tab.page, f"{language}-{width}"
+    enter_as_administrator(page, demo, WORDS[language])
+    page.locator(".menu a[href='/settings/applications/']").click()
+    page.locator("#name").fill(f"Reports {name}")
+    page.locator("#url").fill("reports.acme.example")
+    page.locator("main form button").click()
+    expect(page.locator("#url-error")).to_be_visible()
+    look(page, f"applications-wrong-{name}")
+    page.locator("#url").fill(f"{demo.base_url}/account/")
+    page.locator("main form button").click()
+    expect(page.locator(".notice.good")).to_be_visible()
+    look(page, f"applications-{name}")
+    page.get_by_role("link", name=f"Reports {name}").click()
+    page.locator("#workspace").select_option(label="Sandbox")
+    page.locator("main form button").first.click()
+    expect(page.locator(".notice.good")).to_be_visible()
+    look(page, f"application-{name}")
+    page.goto(demo.base_url + "/")
+    expect(page.get_by_role("link", name=f"Reports {name}")).to_have_count(0)
+    page.goto(demo.base_url + "/settings/applications/")
+    page.get_by_role("link", name=f"Reports {name}").click()
+    page.locator("#workspace").select_option("")
+    page.locator("main form button").first.click()
+    page.goto(demo.base_url + "/")
+    look(page, f"home-applications-{name}")
+    page.get_by_role("link", name=f"Reports {name}").click()
+    expect(page).to_have_url(f"{demo.base_url}/account/")
+    page.goto(demo.base_url + "/settings/applications/")
+    page.get_by_role("link", name=f"Reports {name}").click()
+    page.locator("button[name=remove]").click()
+    expect(page.locator(".notice.good")).to_be_visible()
+    expect(page.get_by_role("link", name=f"Reports {name}")).to_have_count(0)

@@ -208,6 +208,8 @@ def _write_company(
     for one in after["permission_sets"]:
         row, _ = PermissionSet.objects.get_or_create(company=company, name=one["name"])
         row.permissions.set(one["permissions"])
+    for one in after["applications"]:
+        _write_application(company, one)
     for one in after["saml"]:
         _write_connection(company, one, now)
     for one in after["domains"]:
@@ -216,6 +218,14 @@ def _write_company(
     if before["provisioning"]["rules"] != after["provisioning"]["rules"]:
         _write_rules(company, after["provisioning"]["rules"])
     _delete_gone(company, after)
+
+
+def _write_application(company: Company, wanted: dict[str, Any]) -> None:
+    name = wanted["workspace"]
+    workspace = company.workspaces.get(name=name) if name else None
+    company.applications.update_or_create(
+        name=wanted["name"], defaults={"url": wanted["url"], "workspace": workspace}
+    )
 
 
 def _write_domain(company: Company, wanted: dict[str, Any], now: datetime) -> None:
@@ -310,7 +320,8 @@ def _write_rules(company: Company, rules: list[dict[str, Any]]) -> None:
 def _delete_gone(company: Company, after: dict[str, Any]) -> None:
     connections = {one["slug"] for one in after["saml"]}
     rows: list[Model] = list(company.connections.exclude(slug__in=connections))
-    for table in ("workspaces", "permission_sets", "domains"):
+    # Applications first: what one of them is for may go as well.
+    for table in ("applications", "workspaces", "permission_sets", "domains"):
         names = [one["name"] for one in after[table]]
         rows += list(getattr(company, table).exclude(name__in=names))
     for row in rows:

@@ -44,6 +44,10 @@ class Desired:
         self._refuse_twice("workspaces", (one.name for one in company.workspaces))
         self._refuse_twice("permission_sets", (one.name for one in company.permission_sets))
         self._refuse_twice("domains", (one.name for one in company.domains))
+        self._refuse_twice("applications", (one.name for one in company.applications))
+        for index, one in enumerate(company.applications):
+            place: Place = (*self.place, "applications", index, "workspace")
+            self._refuse_unknown(one.workspace, "workspaces", place)
         self._check_permissions()
         self._check_domains()
         self._check_enforcement()
@@ -60,6 +64,7 @@ class Desired:
                 {"name": one.name, "verified": one.verified, "connection": one.connection}
                 for one in company.domains
             ),
+            "applications": _by_name(one.model_dump() for one in company.applications),
             "saml": sorted(
                 (self._connection(i, one) for i, one in enumerate(company.saml)),
                 key=lambda one: one["slug"],

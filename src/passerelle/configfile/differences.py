@@ -3,11 +3,18 @@
 from collections.abc import Iterator
 from typing import Any
 
-_KEYS = {"workspaces": "name", "permission_sets": "name", "domains": "name", "saml": "slug"}
+_KEYS = {
+    "workspaces": "name",
+    "permission_sets": "name",
+    "domains": "name",
+    "applications": "name",
+    "saml": "slug",
+}
 _SINGULAR = {
     "workspaces": "workspace",
     "permission_sets": "permission set",
     "domains": "domain",
+    "applications": "application",
     "saml": "SAML connection",
 }
 

@@ -140,6 +140,12 @@ class Saml(Table):
         return self
 
 
+class Application(Table):
+    name: Name
+    url: Url
+    workspace: Name | None = None
+
+
 class Rule(Table):
     attribute: Annotated[str, StringConstraints(min_length=1, max_length=300)]
     equals: Annotated[str, StringConstraints(max_length=500)] | None = None
@@ -206,6 +212,7 @@ class Company(Table):
     workspaces: list[Workspace] = []
     permission_sets: list[PermissionSet] = []
     domains: list[Domain] = []
+    applications: Annotated[list[Application], Field(max_length=100)] = []
     saml: list[Saml] = []
     provisioning: Provisioning = Provisioning()
     google_sso: GoogleSso = GoogleSso()
@@ -321,6 +328,8 @@ def _expected(problem: ErrorDetails) -> str:
         return f"expected {limits['expected']}"
     if kind == "string_too_long":
         return f"expected at most {limits['max_length']} characters"
+    if kind == "too_long":
+        return f"expected at most {limits['max_length']} entries"
     if kind in ("greater_than_equal", "less_than_equal"):
         bound = limits.get("ge", limits.get("le"))
         return f"expected {bound} or {'more' if 'ge' in limits else 'less'}"

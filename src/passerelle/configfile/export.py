@@ -34,7 +34,7 @@ def _catalogue() -> Iterable[str]:
 def _company(company: Company) -> list[str]:
     document = company_settings(company)
     lines = ["[[companies]]", *_scalars(document), ""]
-    for name in ("workspaces", "permission_sets", "domains", "saml"):
+    for name in ("workspaces", "permission_sets", "domains", "applications", "saml"):
         for entry in document[name]:
             lines += [f"  [[companies.{name}]]", *_scalars(entry, "  "), ""]
     for name in ("provisioning", "google_sso", "security"):

@@ -44,6 +44,14 @@ def company_settings(company: Company) -> dict[str, Any]:
             }
             for one in company.domains.order_by("name").select_related("connection")
         ],
+        "applications": [
+            {
+                "name": one.name,
+                "url": one.url,
+                "workspace": one.workspace.name if one.workspace else None,
+            }
+            for one in company.applications.order_by("name").select_related("workspace")
+        ],
         "saml": [
             connection_settings(one)
             for one in company.connections.order_by("slug").prefetch_related("certificates")

@@ -4,6 +4,7 @@ from django.urls import path
 
 from passerelle.dashboard.views import (
     account,
+    applications,
     audit,
     confirmation,
     connect,
@@ -103,6 +104,8 @@ urlpatterns = [
     path("settings/users/<uuid:user_id>/", users.user_page),
     path("settings/users/<uuid:user_id>/change/<slug:verb>/", users.change),
     path("settings/users/<uuid:user_id>/<slug:verb>/", users.act),
+    path("settings/applications/", applications.application_list),
+    path("settings/applications/<uuid:row_id>/", applications.application_page),
     path("settings/workspaces/", workspaces.workspace_list),
     path("settings/workspaces/<uuid:row_id>/", workspaces.workspace_page),
     path("settings/permissions/", permission_sets.permission_set_list),

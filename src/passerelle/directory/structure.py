@@ -1,4 +1,7 @@
-"""The verbs that change a company's workspaces and permission sets: each recorded, each whole."""
+"""The verbs that change a company's workspaces, permission sets and applications.
+
+Each is recorded, each is whole.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,22 +9,28 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, ProtectedError
+from django.db.models import Count, F, ProtectedError, Q, QuerySet
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import (
+    Application,
     Company,
     Membership,
     Permission,
     PermissionSet,
     ProvisioningRule,
+    User,
     Workspace,
 )
 
 
 class NameTaken(Exception):  # noqa: N818 - reads as what is the matter
     """The company has one of this name already."""
+
+
+class TooMany(Exception):  # noqa: N818 - reads as what is the matter
+    """The company has as many applications as one page can show."""
 
 
 class InUse(Exception):  # noqa: N818 - reads as what is the matter
@@ -35,14 +44,15 @@ class Usage:
     people: int
     rules: int
     is_default: bool
+    applications: int = 0
 
     @property
     def is_free(self) -> bool:
-        return not (self.people or self.rules or self.is_default)
+        return not (self.people or self.rules or self.is_default or self.applications)
 
 
 def usage_of(row: Workspace | PermissionSet) -> Usage:
-    """Who has it, which rules give it, and whether newcomers get it."""
+    """Who has it, which rules give it, whether newcomers get it, which applications it has."""
     is_workspace = isinstance(row, Workspace)
     of_row = {"workspace" if is_workspace else "permission_set": row}
     default = "default_workspace_id" if is_workspace else "default_permission_set_id"
@@ -50,15 +60,18 @@ def usage_of(row: Workspace | PermissionSet) -> Usage:
         people=Membership.objects.filter(**of_row).values("user_id").distinct().count(),
         rules=ProvisioningRule.objects.filter(**of_row).count(),
         is_default=getattr(row.company, default) == row.id,
+        applications=row.applications.count() if isinstance(row, Workspace) else 0,
     )
 
 
 def usages_of_workspaces(company: Company) -> list[tuple[Workspace, Usage]]:
-    """All workspaces of a company by name, each with its usage, in three queries."""
+    """All workspaces of a company by name, each with its usage, in four queries."""
     memberships = Membership.objects.filter(company=company).values_list("workspace_id")
     people = dict(memberships.annotate(Count("user_id", distinct=True)))
     given = ProvisioningRule.objects.filter(company=company).order_by().values_list("workspace_id")
     rules = dict(given.annotate(Count("id")))
+    shown = Application.objects.filter(company=company).order_by().values_list("workspace_id")
+    applications = dict(shown.annotate(Count("id")))
     return [
         (
             row,
@@ -66,6 +79,7 @@ def usages_of_workspaces(company: Company) -> list[tuple[Workspace, Usage]]:
                 people.get(row.id, 0),
                 rules.get(row.id, 0),
                 is_default=row.id == company.default_workspace_id,
+                applications=applications.get(row.id, 0),
             ),
         )
         for row in company.workspaces.all()
@@ -96,6 +110,65 @@ def delete_workspace(row: Workspace, *, actor: Actor, now: datetime) -> None:
     """Raises InUse."""
     _delete(row)
     _recorded(row.company, EventName.WORKSPACE_DELETED, row.name, {}, actor, now)
+
+
+@transaction.atomic
+def add_application(
+    company: Company,
+    name: str,
+    url: str,
+    workspace: Workspace | None,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> Application:
+    """Raises NameTaken, TooMany."""
+    Company.locked(company.id)
+    if company.applications.count() >= Application.MOST:
+        raise TooMany
+    row = Application(company=company, name=name, url=url, workspace=workspace)
+    _save_named(row)
+    details = {"url": url, "workspace": _name_of(workspace)}
+    _recorded(company, EventName.APPLICATION_ADDED, name, details, actor, now)
+    return row
+
+
+@transaction.atomic
+def change_application(
+    row: Application,
+    name: str,
+    url: str,
+    workspace: Workspace | None,
+    *,
+    actor: Actor,
+    now: datetime,
+) -> None:
+    """Raises NameTaken."""
+    before = {"name": row.name, "url": row.url, "workspace": _name_of(row.workspace)}
+    after = {"name": name, "url": url, "workspace": _name_of(workspace)}
+    details = {key: [before[key], after[key]] for key in before if before[key] != after[key]}
+    if not details:
+        return
+    row.name, row.url, row.workspace = name, url, workspace
+    _save_named(row)
+    _recorded(row.company, EventName.APPLICATION_CHANGED, name, details, actor, now)
+
+
+@transaction.atomic
+def remove_application(row: Application, *, actor: Actor, now: datetime) -> None:
+    _delete(row)
+    _recorded(row.company, EventName.APPLICATION_REMOVED, row.name, {"url": row.url}, actor, now)
+
+
+def _name_of(workspace: Workspace | None) -> str | None:
+    return workspace.name if workspace else None
+
+
+def applications_of(user: User) -> "QuerySet[Application]":
+    """What stands on somebody's dashboard: for everybody, or for a workspace of theirs."""
+    own = user.memberships.values("workspace")
+    found = Application.objects.filter(company_id=user.company_id)
+    return found.filter(Q(workspace=None) | Q(workspace__in=own)).select_related("workspace")
 
 
 @transaction.atomic
@@ -145,7 +218,7 @@ def delete_permission_set(row: PermissionSet, *, actor: Actor, now: datetime) ->
     _recorded(row.company, EventName.PERMISSION_SET_DELETED, row.name, {}, actor, now)
 
 
-def _save_named(row: Workspace | PermissionSet) -> None:
+def _save_named(row: Workspace | PermissionSet | Application) -> None:
     """The database says whether a name is free, whoever else is saving at this moment.
 
     Nor may two differ by upper and lower case alone: people would take one for the other.
@@ -160,7 +233,7 @@ def _save_named(row: Workspace | PermissionSet) -> None:
         raise NameTaken from error
 
 
-def _delete(row: Workspace | PermissionSet) -> None:
+def _delete(row: Workspace | PermissionSet | Application) -> None:
     # The names that traces and the audit log tell stay; the identifier is kept for the record.
     identifier = row.id
     try:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.door import find_company
 from passerelle.directory.models import Company, Domain, PermissionSet, User, Workspace
+from passerelle.directory.structure import applications_of
 from passerelle.sso.models import SamlConnection, SignIn
 
 NEW_FOR = timedelta(days=1)
@@ -24,6 +25,7 @@ def home(request: PageRequest) -> HttpResponse:
     if request.person is None:
         return find_company(request)
     context = {
+        "applications": list(applications_of(request.person)),
         "workspaces": _workspaces(request.person),
         "welcome": _welcome(request.person, timezone.now()),
         "administers": _administers(request.person, timezone.now()),
