@@ -216,9 +216,9 @@ WRONG = {
         "companies[0].applications[1].name: expected each name once; received 'Reports'",
     ),
     "more applications than a page can show": (
-        replaced('name = "Acme"\n', f'name = "Acme"\napplications = [{ONE_OF_MANY * 101}]\n'),
+        replaced('name = "Acme"\n', f'name = "Acme"\napplications = [{ONE_OF_MANY * 51}]\n'),
         "applications =",
-        "companies[0].applications: expected at most 100 entries; received "
+        "companies[0].applications: expected at most 50 entries; received "
         + repr([{"name": "A", "url": "https://a.example/"}] * 3)[:97]
         + "...",
     ),

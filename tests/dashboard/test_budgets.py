@@ -55,7 +55,7 @@ def acme():
         Application(
             company=company,
             name=f"Application number {number}",
-            url=f"https://application-{number}.acme.example/somewhere/in/it/",
+            url=f"https://application-{number}.acme.example/".ljust(Application.LONGEST, "x"),
             workspace=company.default_workspace if number % 2 else None,
         )
         for number in range(Application.MOST)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.hashers import make_password
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -20,7 +21,9 @@ from passerelle.sso.google import ISSUER
 from passerelle.sso.models import Session, SignIn, Totp
 from passerelle.sso.password_rules import is_expired
 from passerelle.sso.sessions import find_session, open_session
+from passerelle.sso.tokens import digest
 from tests.browsing import Browser
+from tests.configfile.files import metadata_of
 from tests.dashboard.test_security_settings import PAGE, fields_of
 from tests.world import idp_of, make_administrator, make_company, make_user
 
@@ -65,7 +68,7 @@ def test_passwords_that_would_be_too_old_are_named_with_their_age(acme, alice):
     with_password(acme, "old@acme.example", days_ago=200)
     with_password(acme, "new@acme.example", days_ago=10)
     page = told(alice, "rules", rules_of(acme, password_expiry_days=180))
-    assert "1 person would have to choose a new password at their next sign-in" in page
+    assert "1 person would have to choose a new password at their next sign-in by password" in page
     assert "old@acme.example" in page
     assert "new@acme.example" not in page
     then = datetime.now(UTC) - timedelta(days=200)
@@ -76,7 +79,7 @@ def test_passwords_that_ended_and_would_count_again_are_named(acme, alice):
     Company.objects.update(password_expiry_days=90)
     with_password(acme, "old@acme.example", days_ago=200)
     page = told(alice, "rules", rules_of(acme, password_expiry_days=0))
-    assert "1 person could go on with their password" in page
+    assert "1 person could go on with a password that has expired" in page
     assert "old@acme.example" in page
 
 
@@ -145,7 +148,7 @@ def test_switching_saml_off_tells_whose_sessions_end_and_who_has_no_other_way(ac
     fields = fields_of(acme, saml_enabled=None)
     page = told(alice, "saml", fields)
     assert "2 open sessions would end" in page
-    ways = page.split("1 person has come in no other way so far, and has no password:")[1]
+    ways = page.split("1 person could not sign in any more by a way")[1]
     assert "only@acme.example" in ways
     assert "both@acme.example" not in ways
     assert alice.post(PAGE, fields).status_code == 302
@@ -176,9 +179,10 @@ def test_switching_google_off_tells_whose_sessions_end_and_who_has_no_other_way(
     assert NOBODY in told(alice, "google", fields_of(acme, **on))
     page = told(alice, "google", fields_of(acme, **on, google_hosted_domain="b.example"))
     assert "1 open session would end" in page
+    assert "1 person could not sign in any more by a way" in page
     page = told(alice, "google", fields_of(acme))
     assert "1 open session would end" in page
-    assert "1 person has come in no other way so far" in page
+    assert "1 person could not sign in any more by a way" in page
 
 
 def came_from(acme, email: str, address: str, **fields) -> None:
@@ -212,7 +216,7 @@ def test_who_was_refused_for_their_network_and_would_be_let_in_is_named(acme, al
     refused = {"user": None, "outcome": "refused", "reason": "address_not_allowed"}
     came_from(acme, "out@acme.example", "203.0.113.7", **refused)
     page = told(alice, "networks", rules_of(acme, ip_allowlist=""))
-    assert "1 person was refused because of their network" in page
+    assert "1 person or address was refused because of the network" in page
     assert "out@acme.example · 203.0.113.7" in page
     assert NOBODY in told(alice, "networks", rules_of(acme))
 
@@ -313,3 +317,85 @@ def test_it_takes_a_bounded_number_of_queries(acme, alice, part, django_assert_m
     fields = rules_of(acme, **changes, ip_allowlist="127.0.0.0/8", idp_entity_id="https://other")
     with django_assert_max_num_queries(22):
         told(alice, part, fields)
+
+
+def test_whoever_saves_fewer_minutes_than_they_have_been_idle_stays_signed_in(acme, alice):
+    key = alice.cookies[django_settings.SESSION_COOKIE].value
+    then = datetime.now(UTC) - timedelta(minutes=4)
+    Session.objects.filter(key_digest=digest(key)).update(last_seen_at=then)
+    fields = rules_of(acme, session_minutes=2)
+    assert NOBODY in told(alice, "rules", fields)
+    assert alice.post(PAGE, fields).status_code == 302
+    assert alice.get("/settings/security/").status_code == 200
+
+
+def test_who_has_to_replace_a_password_is_not_said_to_keep_it(acme, alice):
+    with_password(acme, "old@acme.example", days_ago=200)
+    with_password(acme, "new@acme.example")
+    page = told(alice, "rules", rules_of(acme, password_expiry_days=90, password_min_length=20))
+    assert "1 person would have to choose a new password" in page
+    assert "1 person has a password and keeps it" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"metadata": "<broken"}, "Correct this first"),
+        ({"name": ""}, "Correct this first"),
+        ({"metadata_url": "https://idp.example/new"}, "is known once it is read"),
+    ],
+)
+def test_what_metadata_would_do_is_said_or_said_to_be_unknown(acme, alice, changes, sentence):
+    page = told(alice, "saml", fields_of(acme, **changes))
+    assert sentence in page
+    assert NOBODY not in page
+
+
+def test_metadata_of_another_provider_ends_the_sessions_of_the_one_before(acme, alice):
+    a_session(make_user(acme, "bob@acme.example"), connection=acme.connections.get())
+    metadata = metadata_of("other").decode()
+    page = told(alice, "saml", fields_of(acme, metadata=metadata))
+    assert "1 open session would end" in page
+
+
+def test_other_names_of_attributes_tell_who_would_be_taken_for_whom(acme, alice):
+    connection = acme.connections.select_related("company").get()
+    Browser().sign_in(connection)
+    fields = fields_of(acme, advanced="on", email_attribute="nothing")
+    assert NOBODY in told(alice, "saml", fields)  # Whoever has an account is known by the subject.
+    User.objects.get(email="grace@acme.example").delete()
+    page = told(alice, "saml", fields)
+    assert "1 × refused, instead of let in" in page
+    assert "grace@acme.example" in page
+    provisioning = told(alice, "provisioning", fields)
+    assert "1 × refused, instead of let in" in provisioning
+
+
+def test_somebody_suspended_or_unnamed_is_counted_rightly_where_networks_change(acme, alice):
+    came_from(acme, "away@acme.example", "203.0.113.7")
+    acme.users.filter(email="away@acme.example").update(status="suspended")
+    assert NOBODY in told(alice, "networks", rules_of(acme, ip_allowlist="127.0.0.0/8"))
+    Company.objects.update(ip_allowlist=["127.0.0.0/8"])
+    acme.refresh_from_db()
+    door = Browser()
+    answer = door.post(
+        "/login/acme/", {"email": "x@acme.example", "password": "x"}, REMOTE_ADDR="203.0.113.9"
+    )
+    assert answer.status_code == 403
+    page = told(alice, "networks", rules_of(acme, ip_allowlist=""))
+    assert "1 person or address was refused because of the network" in page
+    assert "203.0.113.9" in page
+
+
+def test_it_says_so_when_not_all_sign_ins_were_looked_at(acme, alice, monkeypatch):
+    monkeypatch.setattr(concerned, "SIGN_INS", 2)
+    for number in range(2):
+        came_from(acme, f"p{number}@acme.example", "203.0.113.7")
+    page = told(alice, "networks", rules_of(acme, ip_allowlist="127.0.0.0/8"))
+    assert "From the newest" in page
+
+
+def test_a_part_that_is_none_is_not_found(acme, alice):
+    for part in ("", "nothing", "enforcement"):
+        answer = alice.post(f"/settings/security/effect/?part={part}", rules_of(acme))
+        assert answer.status_code == 404

@@ -126,5 +126,5 @@ def enter_as_administrator(page: Page, demo: Demo, words: dict[str, str]) -> Non
     page.get_by_text(words["password"]).click()
     page.locator("#email").fill("admin@acme.example")
     page.locator("#password").fill(demo.password)
-    page.locator("details form button").click()
+    page.locator("details form button:not([type=button])").click()
     page.wait_for_url(demo.base_url + "/")

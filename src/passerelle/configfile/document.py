@@ -29,6 +29,7 @@ from passerelle.configfile.values import (
     uri,
     web_address,
 )
+from passerelle.directory import models as directory
 from passerelle.provisioning import normalise_domain
 
 
@@ -142,7 +143,7 @@ class Saml(Table):
 
 class Application(Table):
     name: Name
-    url: Url
+    url: Annotated[Url, StringConstraints(max_length=directory.Application.LONGEST)]
     workspace: Name | None = None
 
 
@@ -212,7 +213,7 @@ class Company(Table):
     workspaces: list[Workspace] = []
     permission_sets: list[PermissionSet] = []
     domains: list[Domain] = []
-    applications: Annotated[list[Application], Field(max_length=100)] = []
+    applications: Annotated[list[Application], Field(max_length=directory.Application.MOST)] = []
     saml: list[Saml] = []
     provisioning: Provisioning = Provisioning()
     google_sso: GoogleSso = GoogleSso()

@@ -4,39 +4,56 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from passerelle.dashboard.connection_form import ADVANCED_TEXTS
 from passerelle.dashboard.security_form import SecurityForm
 from passerelle.directory.models import Company
 from passerelle.sso import concerned, google
-from passerelle.sso.concerned import Concerned
+from passerelle.sso.concerned import SIGN_INS, Concerned
 from passerelle.sso.connections import is_usable
-from passerelle.sso.enforcement import people_with_password
-from passerelle.sso.models import Session
+from passerelle.sso.models import SamlConnection, Session
 
 PASSWORD_RULES = ("password_min_length", "password_complexity", "password_reuse")
 FIELDS: dict[str, tuple[str, ...]] = {
     "rules": (*PASSWORD_RULES, "password_expiry_days", "session_minutes"),
     "saml": (
         "saml_enabled",
+        "name",
+        "metadata_url",
+        "metadata",
+        "metadata_file",
         "idp_entity_id",
         "target_url",
         "new_certificates",
         "removed_certificates",
+        *ADVANCED_TEXTS,
     ),
     "google": google.SETTINGS,
     "networks": ("ip_allowlist",),
     "factor": ("two_factor",),
 }
 """The sections that tell, each with the fields that have to be right for it."""
+MAPPING = (
+    "idp_entity_id",
+    "subject_attribute",
+    "email_attribute",
+    "first_name_attribute",
+    "last_name_attribute",
+)
+"""What decides for whom the claims of a connection are taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What would happen, and to whom."""
+    """What would happen, and to whom: an e-mail address with what more there is to say."""
 
     text: str
-    found: Concerned
+    people: list[tuple[str, str]]
+    others: int = 0
+    """How many people more there are than are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +64,11 @@ class ShownConcerned:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is asked about: the company as it is and as it would be, and whose session asks."""
+    """What is asked about: the form, the company as it would be, and whose session asks."""
 
     form: SecurityForm
-    company: Company
     changed: Company
     session: Session
-    now: datetime
 
 
 def concerned_shown(part: str, form: SecurityForm, session: Session) -> ShownConcerned:
@@ -61,102 +76,118 @@ def concerned_shown(part: str, form: SecurityForm, session: Session) -> ShownCon
     problems = [str(one) for name in FIELDS[part] for one in form.errors.get(name, [])]
     if problems:
         return ShownConcerned(problems, [])
-    found = _SECTIONS[part](_Asked(form, form.company, form.changed_company(), session, form.now))
-    return ShownConcerned([], [one for one in found if one.found.count])
+    asked = _Asked(form, form.changed_company(), session)
+    return ShownConcerned([], [one for one in _SECTIONS[part](asked) if one])
 
 
-def _rules(asked: _Asked) -> Iterator[Sentence]:
-    company, changed, now = asked.company, asked.changed, asked.now
+def changed_mapping(form: SecurityForm) -> SamlConnection | None:
+    """The connection as it would be, where it would take the same claims for other people."""
+    was, after = form.connection, form.draft.connection
+    if was is None or after is None:
+        return None
+    return after if any(getattr(was, one) != getattr(after, one) for one in MAPPING) else None
+
+
+def _rules(asked: _Asked) -> Iterator[Sentence | None]:
+    company, changed, now = asked.form.company, asked.changed, asked.form.now
     ended = concerned.passwords_ended(company, changed, now=now)
-    yield Sentence(
+    yield _sentence(
         ngettext(
-            "%(count)s person would have to choose a new password at their next sign-in. "
-            "Theirs is from:",
-            "%(count)s people would have to choose a new password at their next sign-in. "
-            "Theirs is from:",
+            "%(count)s person would have to choose a new password at their next sign-in by "
+            "password:",
+            "%(count)s people would have to choose a new password at their next sign-in by "
+            "password:",
             ended.count,
-        )
-        % {"count": ended.count},
+        ),
         ended,
+        since=_("password of %(when)s"),
     )
     again = concerned.passwords_good_again(company, changed, now=now)
-    yield Sentence(
+    yield _sentence(
         ngettext(
-            "%(count)s person could go on with their password, which has to be replaced today. "
-            "It is from:",
-            "%(count)s people could go on with their passwords, which have to be replaced today. "
-            "They are from:",
+            "%(count)s person could go on with a password that has expired:",
+            "%(count)s people could go on with passwords that have expired:",
             again.count,
-        )
-        % {"count": again.count},
+        ),
         again,
+        since=_("password of %(when)s"),
     )
     yield _ending(concerned.sessions_unused(company, changed, but=asked.session, now=now))
     if any(getattr(company, name) != getattr(changed, name) for name in PASSWORD_RULES):
-        keep = people_with_password(company).count()
-        text = ngettext(
-            "%(count)s person has a password and keeps it, whatever it is like: this holds for the "
-            "next one they choose.",
-            "%(count)s people have a password and keep it, whatever it is like: this holds for the "
-            "next one they choose.",
-            keep,
+        kept = Concerned(concerned.passwords_kept(company, changed, now=now))
+        yield _sentence(
+            ngettext(
+                "%(count)s person has a password and keeps it, whatever it is like: the length and "
+                "the signs are asked of the next one.",
+                "%(count)s people have a password and keep it, whatever it is like: the length and "
+                "the signs are asked of the next one.",
+                kept.count,
+            ),
+            kept,
         )
-        yield Sentence(text % {"count": keep}, Concerned(keep))
 
 
-def _saml(asked: _Asked) -> Iterator[Sentence]:
+def _saml(asked: _Asked) -> Iterator[Sentence | None]:
     was, after = asked.form.connection, asked.form.draft.connection
     if was is None or after is None:
         return
-    yield _ending(concerned.sessions_of_connection(was, after, but=asked.session, now=asked.now))
+    if after.metadata_url not in ("", was.metadata_url):
+        text = _(
+            "What the metadata says is known once it is read. “Test sign-in” reads it and saves "
+            "nothing."
+        )
+        yield Sentence(text, [])
+    now = asked.form.now
+    yield _ending(concerned.sessions_of_connection(was, after, but=asked.session, now=now))
     same_provider = was.idp_entity_id == after.idp_entity_id
     if is_usable(was) and not (same_provider and asked.form.draft.is_usable):
-        yield _barred(concerned.without_way_in(asked.company, asked.changed, [was]))
+        yield _barred(concerned.without_way_in(asked.form.company, asked.changed, [was]))
 
 
-def _google(asked: _Asked) -> Iterator[Sentence]:
-    yield _ending(
-        concerned.sessions_of_google(asked.company, asked.changed, but=asked.session, now=asked.now)
-    )
-    if google.is_usable(asked.company) and not google.is_usable(asked.changed):
-        yield _barred(concerned.without_way_in(asked.company, asked.changed, []))
+def _google(asked: _Asked) -> Iterator[Sentence | None]:
+    company, changed, now = asked.form.company, asked.changed, asked.form.now
+    yield _ending(concerned.sessions_of_google(company, changed, but=asked.session, now=now))
+    if google.is_usable(company):
+        yield _barred(concerned.without_way_in(company, changed, []))
 
 
-def _networks(asked: _Asked) -> Iterator[Sentence]:
-    moved = concerned.of_networks(asked.company, asked.changed, now=asked.now)
-    yield Sentence(
+def _networks(asked: _Asked) -> Iterator[Sentence | None]:
+    moved = concerned.of_networks(asked.form.company, asked.changed, now=asked.form.now)
+    yield _sentence(
         ngettext(
-            "%(count)s person came last from outside these networks. From there they would be "
-            "refused, and signed out where they are signed in:",
-            "%(count)s people came last from outside these networks. From there they would be "
-            "refused, and signed out where they are signed in:",
+            "%(count)s person came last from outside these networks. From there they could neither "
+            "sign in nor go on working:",
+            "%(count)s people came last from outside these networks. From there they could neither "
+            "sign in nor go on working:",
             moved.refused.count,
-        )
-        % {"count": moved.refused.count},
+        ),
         moved.refused,
     )
-    yield Sentence(
+    yield _sentence(
         ngettext(
-            "%(count)s person was refused because of their network, and would be let in from:",
-            "%(count)s people were refused because of their network, and would be let in from:",
+            "%(count)s person or address was refused because of the network, and would not be any "
+            "more:",
+            "%(count)s people or addresses were refused because of the network, and would not be "
+            "any more:",
             moved.let_in.count,
-        )
-        % {"count": moved.let_in.count},
+        ),
         moved.let_in,
     )
+    if not moved.is_all:
+        yield Sentence(_("From the newest %(count)s sign-ins.") % {"count": SIGN_INS}, [])
 
 
-def _factor(asked: _Asked) -> Iterator[Sentence]:
-    before, after = asked.company.two_factor, asked.changed.two_factor
+def _factor(asked: _Asked) -> Iterator[Sentence | None]:
+    before, after = asked.form.company.two_factor, asked.changed.two_factor
     if before == after:
         return
-    found = concerned.without_factor(asked.company)
+    found = concerned.without_factor(asked.form.company)
     if after == Company.TwoFactor.REQUIRED:
         text = ngettext(
             "%(count)s person with a password has no authenticator app, and would set one up at "
-            "their next sign-in:",
+            "their next sign-in by password:",
             "%(count)s people with a password have no authenticator app, and would set one up at "
-            "their next sign-in:",
+            "their next sign-in by password:",
             found.count,
         )
     else:
@@ -165,28 +196,39 @@ def _factor(asked: _Asked) -> Iterator[Sentence]:
             "%(count)s people could enter by password alone:",
             found.count,
         )
-    yield Sentence(text % {"count": found.count}, found)
+    yield _sentence(text, found)
 
 
-def _ending(found: Concerned) -> Sentence:
+def _ending(found: Concerned) -> Sentence | None:
     text = ngettext(
-        "%(count)s open session would end. It was last used by:",
-        "%(count)s open sessions would end. They were last used by:",
+        "%(count)s open session would end:", "%(count)s open sessions would end:", found.count
+    )
+    return _sentence(text, found, since=_("last used %(when)s"))
+
+
+def _barred(found: Concerned) -> Sentence | None:
+    text = ngettext(
+        "%(count)s person could not sign in any more by a way that they have used so far:",
+        "%(count)s people could not sign in any more by a way that they have used so far:",
         found.count,
     )
-    return Sentence(text % {"count": found.count}, found)
+    return _sentence(text, found)
 
 
-def _barred(found: Concerned) -> Sentence:
-    text = ngettext(
-        "%(count)s person has come in no other way so far, and has no password:",
-        "%(count)s people have come in no other way so far, and have no password:",
-        found.count,
-    )
-    return Sentence(text % {"count": found.count}, found)
+def _sentence(text: str, found: Concerned, *, since: str = "") -> Sentence | None:
+    if not found.count:
+        return None
+    people = [(email, _detail(detail, since)) for email, detail in found.people]
+    return Sentence(text % {"count": found.count}, people, found.others)
 
 
-_SECTIONS: dict[str, Callable[[_Asked], Iterator[Sentence]]] = {
+def _detail(detail: datetime | str | None, since: str) -> str:
+    if isinstance(detail, datetime):
+        return since % {"when": f"{date_format(detail, 'j F Y')}, {detail:%H:%M} UTC"}
+    return detail or ""
+
+
+_SECTIONS: dict[str, Callable[[_Asked], Iterator[Sentence | None]]] = {
     "rules": _rules,
     "saml": _saml,
     "google": _google,

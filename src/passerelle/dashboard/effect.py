@@ -14,6 +14,7 @@ from passerelle.provisioning import Plan, Refusal
 from passerelle.provisioning.describe import REFUSED
 from passerelle.provisioning.model import Grant
 from passerelle.sso.effects import PEOPLE, Change, effect_of
+from passerelle.sso.models import SamlConnection
 
 SHOWN = 20
 
@@ -53,9 +54,11 @@ class ShownEffect:
         return sum(count - len(lines) for _kind, count, lines in self.groups)
 
 
-def effect_shown(company: Company, changed: Company, *, now: datetime) -> ShownEffect:
+def effect_shown(
+    company: Company, changed: Company, *, draft: SamlConnection | None = None, now: datetime
+) -> ShownEffect:
     """The effect in words, the groups in the order in which they matter."""
-    found = effect_of(company, changed, now=now)
+    found = effect_of(company, changed, draft=draft, now=now)
     names = load_names(company)
     counts = Counter(change.kind for change in found.changes)
     groups = [

@@ -23,7 +23,11 @@ from passerelle.sso.connection_keys import make_key
 from passerelle.sso.connections import certificate_row, missing_for_sign_in
 from passerelle.sso.enforcement import end_closed_sessions
 from passerelle.sso.models import FOLLOWING, TRUST, SamlConnection, Session, SetupLink
-from passerelle.sso.sessions import end_google_sessions, end_sessions_of_another_provider
+from passerelle.sso.sessions import (
+    end_google_sessions,
+    end_sessions_of_another_provider,
+    write_use,
+)
 from passerelle.sso.setup_links import end_links, still_holds
 
 
@@ -74,6 +78,8 @@ def save_security(form: SecurityForm, *, session: Session, now: datetime) -> boo
         end_sessions_of_another_provider(connection, but=session)
     if "google_hosted_domain" in changes or "google_client_id" in changes:
         end_google_sessions(company, but=session)
+    # By fewer minutes than it has gone unwritten, the session of whoever saves would be over.
+    write_use(session, minutes=company.session_minutes, now=now)
     entry = Entry(EventName.SETTINGS_CHANGED, company.name, changes)
     actor = Actor("user", session.user.email)
     record([entry], company_id=company.id, actor=actor, now=now)

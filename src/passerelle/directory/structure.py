@@ -65,13 +65,11 @@ def usage_of(row: Workspace | PermissionSet) -> Usage:
 
 
 def usages_of_workspaces(company: Company) -> list[tuple[Workspace, Usage]]:
-    """All workspaces of a company by name, each with its usage, in four queries."""
+    """All workspaces of a company by name, each with its usage, in three queries."""
     memberships = Membership.objects.filter(company=company).values_list("workspace_id")
     people = dict(memberships.annotate(Count("user_id", distinct=True)))
     given = ProvisioningRule.objects.filter(company=company).order_by().values_list("workspace_id")
     rules = dict(given.annotate(Count("id")))
-    shown = Application.objects.filter(company=company).order_by().values_list("workspace_id")
-    applications = dict(shown.annotate(Count("id")))
     return [
         (
             row,
@@ -79,7 +77,6 @@ def usages_of_workspaces(company: Company) -> list[tuple[Workspace, Usage]]:
                 people.get(row.id, 0),
                 rules.get(row.id, 0),
                 is_default=row.id == company.default_workspace_id,
-                applications=applications.get(row.id, 0),
             ),
         )
         for row in company.workspaces.all()
@@ -221,10 +218,11 @@ def delete_permission_set(row: PermissionSet, *, actor: Actor, now: datetime) ->
 def _save_named(row: Workspace | PermissionSet | Application) -> None:
     """The database says whether a name is free, whoever else is saving at this moment.
 
-    Nor may two differ by upper and lower case alone: people would take one for the other.
+    Nor may a new name differ by upper and lower case alone: people would take one for the other.
     """
-    others = type(row).objects.filter(company=row.company).exclude(id=row.id)
-    if others.filter(name__iexact=row.name).exists():
+    rows = type(row).objects.filter(company=row.company)
+    is_old = rows.filter(id=row.id, name=row.name).exists()
+    if not is_old and rows.exclude(id=row.id).filter(name__iexact=row.name).exists():
         raise NameTaken
     try:
         with transaction.atomic():

@@ -4,6 +4,7 @@ Counted from what the database holds now. Nothing is written, and what a company
 counted by the database, with the first few by name.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -14,12 +15,14 @@ from django.db.models.functions import Coalesce
 from passerelle.directory.models import Company, ExternalIdentity, User
 from passerelle.sso import google
 from passerelle.sso.connections import usable_connections
-from passerelle.sso.effects import DAYS, PEOPLE
+from passerelle.sso.effects import DAYS
 from passerelle.sso.enforcement import people_with_password
 from passerelle.sso.models import SamlConnection, Session, SignIn
-from passerelle.sso.sessions import still_used_since
+from passerelle.sso.sessions import open_sessions, still_used_since
 
 NAMED = 20
+SIGN_INS = 5000
+"""So many of the newest are looked at for where people came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,14 @@ def _of_passwords(condition: Q, company: Company) -> Concerned:
     return _with_names(found.count(), named)
 
 
+def passwords_kept(company: Company, changed: Company, *, now: datetime) -> int:
+    """How many go on with the password that they have, whatever the rules for the next one."""
+    since = Coalesce("password_set_at", "created_at")
+    return (
+        people_with_password(company).annotate(since=since).exclude(_too_old(changed, now)).count()
+    )
+
+
 def without_factor(company: Company) -> Concerned:
     """People who enter by password and have no app."""
     return _named(people_with_password(company).filter(totp=None))
@@ -63,10 +74,8 @@ def sessions_unused(
     company: Company, changed: Company, *, but: Session, now: datetime
 ) -> Concerned:
     """Sessions that are open and would have gone unused for too long; with their last use."""
-    minutes = still_used_since(company, now=now), still_used_since(changed, now=now)
-    found = _open_sessions(company, now).filter(
-        last_seen_at__gte=minutes[0], last_seen_at__lt=minutes[1]
-    )
+    still_used = still_used_since(changed, now=now)
+    found = open_sessions(company, now=now).filter(last_seen_at__lt=still_used)
     return _of_sessions(found.exclude(key_digest=but.key_digest))
 
 
@@ -74,7 +83,7 @@ def sessions_of_connection(
     connection: SamlConnection, changed: SamlConnection, *, but: Session, now: datetime
 ) -> Concerned:
     """Sessions that end with a connection which is switched off, or trusts another provider."""
-    found = _open_sessions(connection.company, now).filter(connection=connection)
+    found = open_sessions(connection.company, now=now).filter(connection=connection)
     if not changed.enabled:
         return _of_sessions(found if connection.enabled else found.none())
     is_another = connection.idp_entity_id not in ("", changed.idp_entity_id)
@@ -85,7 +94,7 @@ def sessions_of_google(
     company: Company, changed: Company, *, but: Session, now: datetime
 ) -> Concerned:
     """Sessions that end with Google SSO, or with another client or domain of it."""
-    found = _open_sessions(company, now).filter(by_google=True)
+    found = open_sessions(company, now=now).filter(by_google=True)
     if not changed.google_sso_enabled:
         return _of_sessions(found)
     is_another = any(
@@ -93,11 +102,6 @@ def sessions_of_google(
         for name in ("google_client_id", "google_hosted_domain")
     )
     return _of_sessions(found.exclude(key_digest=but.key_digest) if is_another else found.none())
-
-
-def _open_sessions(company: Company, now: datetime) -> "QuerySet[Session]":
-    active = Session.objects.filter(company=company, user__status=User.Status.ACTIVE)
-    return active.filter(expires_at__gt=now, last_seen_at__gte=still_used_since(company, now=now))
 
 
 def _of_sessions(sessions: "QuerySet[Session]") -> Concerned:
@@ -109,19 +113,22 @@ def _of_sessions(sessions: "QuerySet[Session]") -> Concerned:
 def without_way_in(company: Company, changed: Company, gone: list[SamlConnection]) -> Concerned:
     """People who could not enter any more by what they have come by so far, nor by password.
 
-    `gone` are the connections that would let nobody in; Google SSO is as `changed` says.
+    `gone` are the connections that would let nobody in; Google SSO is as `changed` says, and lets
+    nobody in any more whose accounts are of another domain.
     """
     usable = usable_connections(company)
-    can = _came_by(usable, company)
-    could = _came_by([one for one in usable if one not in gone], changed)
+    still = [one for one in usable if one not in gone]
+    same_domain = company.google_hosted_domain == changed.google_hosted_domain
+    can = _came_by(usable, by_google=google.is_usable(company))
+    could = _came_by(still, by_google=google.is_usable(changed) and same_domain)
     found = company.users.filter(can & ~could, status=User.Status.ACTIVE)
     found = found.exclude(id__in=people_with_password(company).values("id"))
     return _named(found)
 
 
-def _came_by(connections: list[SamlConnection], company: Company) -> Q:
+def _came_by(connections: list[SamlConnection], *, by_google: bool) -> Q:
     providers = [one.idp_entity_id for one in connections]
-    if google.is_usable(company):
+    if by_google:
         providers.append(google.ISSUER)
     identities = ExternalIdentity.objects.filter(user=OuterRef("id"), idp_entity_id__in=providers)
     return Q(Exists(identities))
@@ -142,35 +149,42 @@ class Moved:
 
     refused: Concerned
     let_in: Concerned
+    is_all: bool
+    """Whether all sign-ins of the period were looked at, and not only the newest."""
 
 
 def of_networks(company: Company, changed: Company, *, now: datetime) -> Moved:
-    """People who came last from outside the networks; and those refused who would be inside."""
+    """Who came last from outside the networks; and who was refused and would be inside.
+
+    Somebody who was refused before they said who they are is known by their address.
+    """
     recent = SignIn.objects.filter(
         company=company, time__gte=now - timedelta(days=DAYS), address__isnull=False
     ).order_by("-time", "-id")
-    entered = recent.exclude(user=None).exclude(outcome=SignIn.Outcome.REFUSED)
-    came = _newest(entered.values_list("user__email", "address")[:PEOPLE])
-    barred = recent.filter(reason="address_not_allowed").exclude(email=None)
-    tried = _newest(barred.values_list("email", "address")[:PEOPLE])
-    inside = _Networks(company.ip_allowlist), _Networks(changed.ip_allowlist)
+    entered = recent.filter(user__status=User.Status.ACTIVE)
+    entered = entered.exclude(outcome=SignIn.Outcome.REFUSED)
+    barred = recent.filter(reason="address_not_allowed")
+    came = list(entered.values_list("user__email", "address")[:SIGN_INS])
+    rows = barred.values_list("email", "user__email", "address")[:SIGN_INS]
+    tried = [(email or known or address or "", address) for email, known, address in rows]
+    before, after = _Networks(company.ip_allowlist), _Networks(changed.ip_allowlist)
+    out = [one for one in _newest(came) if one[1] in before and one[1] not in after]
+    back = [one for one in _newest(tried) if one[1] not in before and one[1] in after]
+    named = tuple((who, None if who == address else address) for who, address in back[:NAMED])
     return Moved(
-        _of_addresses([one for one in came if one[1] in inside[0] and one[1] not in inside[1]]),
-        _of_addresses([one for one in tried if one[1] not in inside[0] and one[1] in inside[1]]),
+        _with_names(len(out), tuple(out[:NAMED])),
+        _with_names(len(back), named),
+        is_all=max(len(came), len(tried)) < SIGN_INS,
     )
 
 
-def _newest(rows: "QuerySet[SignIn, tuple[str | None, str | None]]") -> list[tuple[str, str]]:
+def _newest(rows: Iterable[tuple[str, str | None]]) -> list[tuple[str, str]]:
     """The newest address of each person."""
     found: dict[str, str] = {}
-    for email, address in rows:
-        if email and address:
-            found.setdefault(email, address)
+    for who, address in rows:
+        if address:
+            found.setdefault(who, address)
     return list(found.items())
-
-
-def _of_addresses(people: list[tuple[str, str]]) -> Concerned:
-    return _with_names(len(people), tuple(people[:NAMED]))
 
 
 class _Networks:

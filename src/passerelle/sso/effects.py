@@ -13,11 +13,12 @@ from passerelle.directory.policy import load_policy, policy_of
 from passerelle.directory.snapshot import load_snapshots
 from passerelle.provisioning import Plan, Refusal, plan
 from passerelle.provisioning.model import Give, Grant, Profile, Withdraw
-from passerelle.sso.models import SignIn
+from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.profiles import profile_of_claims
 
 DAYS, PEOPLE = 30, 500
 
+Claims = dict[str, Any]
 Kind = Literal["admitted", "refused", "other_rights", "other_way"]
 
 
@@ -67,15 +68,26 @@ class Effect:
     changes: list[Change]
 
 
-def effect_of(company: Company, changed: Company, *, now: datetime) -> Effect:
-    """Compare the saved settings with those in `changed`, a copy of the company's row."""
-    profiles = recent_profiles(company, now=now)
-    snapshots = load_snapshots(company, profiles)
+def effect_of(
+    company: Company, changed: Company, *, draft: SamlConnection | None = None, now: datetime
+) -> Effect:
+    """Compare the saved settings with those in `changed`, a copy of the company's row.
+
+    `draft` is one of its connections as it would be: what it takes for whom, from the same claims.
+    """
+    rows = recent_claims(company, now=now)
+    profiles = [profile_of_claims(claims, connection) for claims, connection in rows]
+    others = [
+        profile_of_claims(claims, draft) if draft and draft.id == connection.id else profile
+        for (claims, connection), profile in zip(rows, profiles, strict=True)
+    ]
+    snapshots = load_snapshots(company, [*profiles, *others])
     before = load_policy(company)
     after = policy_of(changed, before.rules)
     changes = []
-    for profile, snapshot in zip(profiles, snapshots, strict=True):
-        is_now, would_be = plan(profile, snapshot, before), plan(profile, snapshot, after)
+    for index, (profile, other) in enumerate(zip(profiles, others, strict=True)):
+        is_now = plan(profile, snapshots[index], before)
+        would_be = plan(other, snapshots[len(profiles) + index], after)
         if not _same(is_now, would_be):
             changes.append(Change(_shown(profile), is_now, would_be))
     return Effect(len(profiles), changes)
@@ -91,18 +103,19 @@ def _shown(profile: Profile) -> str:
     return profile.email.shown if profile.email else profile.email_received or profile.subject or ""
 
 
-def recent_profiles(company: Company, *, now: datetime) -> list[Profile]:
-    """The newest claims of each person of the last sign-ins, newest first."""
+def recent_claims(company: Company, *, now: datetime) -> list[tuple[Claims, SamlConnection]]:
+    """The newest claims of each person of the last sign-ins, newest first, and by which way."""
     rows = SignIn.objects.filter(
         company=company,
         time__gte=now - timedelta(days=DAYS),
         claims__isnull=False,
         connection__isnull=False,
     )
-    found: dict[Any, Profile] = {}
+    found: dict[Any, tuple[Claims, SamlConnection]] = {}
     newest = rows.select_related("connection").only("claims", "time", "connection")
     for row in newest.order_by("-time", "-id")[:PEOPLE]:
         assert row.connection is not None and row.claims is not None
         profile = profile_of_claims(row.claims, row.connection)
-        found.setdefault((profile.idp_entity_id, profile.subject, _shown(profile)), profile)
+        who = (profile.idp_entity_id, profile.subject, _shown(profile))
+        found.setdefault(who, (row.claims, row.connection))
     return list(found.values())

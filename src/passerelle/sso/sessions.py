@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
@@ -100,13 +101,23 @@ def find_session(key: str, *, is_used: bool = True, now: datetime) -> Session | 
     if session.last_seen_at < still_used_since(session.user.company, now=now):
         return None
     if is_used and now - session.last_seen_at > _unwritten(session.user.company):
-        session.last_seen_at = now
-        minutes = session.user.company.session_minutes
-        session.expires_at = _end(now, session.created_at, minutes, session.ends_at)
-        Session.objects.filter(key_digest=session.key_digest).update(
-            last_seen_at=session.last_seen_at, expires_at=session.expires_at
-        )
+        write_use(session, minutes=session.user.company.session_minutes, now=now)
     return session
+
+
+def write_use(session: Session, *, minutes: int, now: datetime) -> None:
+    """Write that a session is used now, in a company where one may go unused so many minutes."""
+    session.last_seen_at = now
+    session.expires_at = _end(now, session.created_at, minutes, session.ends_at)
+    Session.objects.filter(key_digest=session.key_digest).update(
+        last_seen_at=session.last_seen_at, expires_at=session.expires_at
+    )
+
+
+def open_sessions(company: Company, *, now: datetime) -> "QuerySet[Session]":
+    """Those of active people that neither time nor disuse has ended."""
+    active = Session.objects.filter(company=company, user__status=User.Status.ACTIVE)
+    return active.filter(expires_at__gt=now, last_seen_at__gte=still_used_since(company, now=now))
 
 
 def still_used_since(company: Company, *, now: datetime) -> datetime:

@@ -1,4 +1,4 @@
-"""Settings > Applications: the dashboards that people open from theirs."""
+"""Settings > Applications: what people open from their dashboard."""
 
 from typing import Any
 from uuid import UUID
@@ -7,7 +7,6 @@ from django import forms
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from passerelle.dashboard.access import By, administrators_only, by, company_of
@@ -15,7 +14,7 @@ from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.connection_form import line
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.security_form import OwnChoice
-from passerelle.dashboard.views.workspaces import name_problem
+from passerelle.dashboard.views.workspaces import MAX_NAME, name_problem
 from passerelle.directory.models import Application, Company, User, Workspace
 from passerelle.directory.structure import (
     NameTaken,
@@ -30,11 +29,9 @@ from passerelle.sso.connections import is_web_address
 class ApplicationForm(forms.Form):
     """Where a link leads, and for whom it is."""
 
-    name = line(1000)
-    url = line(2048)
-    workspace = OwnChoice(
-        Workspace.objects.none(), required=False, empty_label=gettext_lazy("Everybody")
-    )
+    name = line(MAX_NAME)
+    url = line(Application.LONGEST)
+    workspace = OwnChoice(Workspace.objects.none(), required=False)
 
     def __init__(self, company: Company, *arguments: Any, **keywords: Any) -> None:
         super().__init__(*arguments, **keywords)
@@ -50,7 +47,7 @@ class ApplicationForm(forms.Form):
         typed = str(self.cleaned_data["url"])
         if not is_web_address(typed):
             raise forms.ValidationError(
-                _("Enter the address of the dashboard, such as https://reports.acme.example/")
+                _("Enter the address of the application, such as https://reports.acme.example/")
             )
         return typed
 
@@ -64,10 +61,11 @@ def application_list(request: PageRequest) -> HttpResponse:
     form = ApplicationForm(company, request.POST or None)
     if request.method == "POST" and form.is_valid() and _added(company, form, by(request)):
         return redirect("/settings/applications/?done=added")
+    rows = list(company.applications.select_related("workspace"))
     context = {
-        "rows": company.applications.select_related("workspace"),
+        "rows": rows,
         "form": form,
-        "full": company.applications.count() >= Application.MOST,
+        "full": len(rows) >= Application.MOST,
         "most": Application.MOST,
         "done": request.GET.get("done"),
     }
@@ -114,11 +112,10 @@ def _added(company: Company, form: ApplicationForm, done: By) -> bool:
 
 
 def _changed(row: Application, form: ApplicationForm, done: By) -> bool:
-    before = row.name
     try:
         change_application(row, **form.cleaned_data, **done)
     except NameTaken:
-        row.name = before
+        row.refresh_from_db()
         form.add_error("name", _taken())
     return not form.errors
 

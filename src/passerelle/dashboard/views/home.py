@@ -14,7 +14,15 @@ from django.utils.translation import gettext_lazy as _
 
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.door import find_company
-from passerelle.directory.models import Company, Domain, PermissionSet, User, Workspace
+from passerelle.directory.models import (
+    Application,
+    Company,
+    Domain,
+    Permission,
+    PermissionSet,
+    User,
+    Workspace,
+)
 from passerelle.directory.structure import applications_of
 from passerelle.sso.models import SamlConnection, SignIn
 
@@ -41,18 +49,23 @@ def _welcome(user: User, now: datetime) -> dict[str, object] | None:
     return {"administrators": administrators.exclude(id=user.id).order_by("created_at")[:3]}
 
 
-def _first_steps(company: Company) -> list[tuple[Promise, str, bool]]:
-    """What a company does once, in this order, and whether it has; nothing once all is done."""
+def _with_what_it_has(company: Company) -> Any:
+    """The company's row, with what it has at least one of."""
 
     def exists(rows: QuerySet[Any]) -> Exists:
         return Exists(rows.filter(company=OuterRef("id")))
 
-    row = Company.objects.annotate(
+    return Company.objects.annotate(
         connected=exists(SamlConnection.objects.filter(enabled=True)),
         verified=exists(Domain.objects.filter(verified_at__isnull=False)),
         has_workspace=exists(Workspace.objects.all()),
         has_set=exists(PermissionSet.objects.all()),
+        has_application=exists(Application.objects.all()),
     ).get(id=company.id)
+
+
+def _first_steps(row: Any) -> list[tuple[Promise, str, bool]]:
+    """What a company does once, in this order, and whether it has; nothing once all is done."""
     steps: list[tuple[Promise, str, bool]] = [
         (
             _("Connect your identity provider"),
@@ -74,32 +87,40 @@ def _administers(user: User, now: datetime) -> dict[str, Any] | None:
     """What waits for an administrator."""
     if not user.is_administrator:
         return None
-    company = user.company
+    company, row = user.company, _with_what_it_has(user.company)
     refused = SignIn.objects.filter(company=company, outcome="refused", time__gte=now - NEW_FOR)
     return {
-        "first_steps": _first_steps(company),
+        "first_steps": _first_steps(row),
+        "has_application": row.has_application,
         "door": f"{settings.PASSERELLE.base_url}/login/{company.slug}/",
         "waiting": company.users.filter(status=User.Status.PENDING).count(),
         "refused": refused.count(),
     }
 
 
+_PERMISSION = ("key", "name_en", "name_fr", "position")
+
+
 def _workspaces(user: User) -> list[dict[str, object]]:
     """Each workspace once, with its permission sets and all that they allow together."""
-    memberships = (
-        user.memberships.select_related("workspace", "permission_set")
-        .prefetch_related("permission_set__permissions")
-        .order_by("workspace__name", "workspace_id", "permission_set__name")
+    rows = user.memberships.order_by(
+        "workspace__name", "workspace_id", "permission_set__name"
+    ).values_list(
+        "workspace_id",
+        "workspace__name",
+        "permission_set__name",
+        *(f"permission_set__permissions__{name}" for name in _PERMISSION),
     )
     found = []
-    for workspace, group in groupby(memberships, key=lambda one: one.workspace):
-        sets = list({one.permission_set_id: one.permission_set for one in group}.values())
-        permissions = {p.key: p for one in sets for p in one.permissions.all()}
+    for (_id, workspace), group in groupby(rows, key=lambda row: row[:2]):
+        given = list(group)
+        allowed = {row[3:] for row in given if row[3]}
+        permissions = [Permission(**dict(zip(_PERMISSION, one, strict=True))) for one in allowed]
         found.append(
             {
                 "workspace": workspace,
-                "permission_sets": sets,
-                "permissions": sorted(permissions.values(), key=lambda p: (p.position, p.key)),
+                "permission_sets": list(dict.fromkeys(row[2] for row in given)),
+                "permissions": sorted(permissions, key=lambda p: (p.position, p.key)),
             }
         )
     return found

@@ -3,8 +3,7 @@
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count, Q
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -12,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from passerelle.dashboard.access import administrators_only, by, deciding
-from passerelle.dashboard.concerned import FIELDS, concerned_shown
+from passerelle.dashboard.concerned import FIELDS, changed_mapping, concerned_shown
 from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.effect import effect_shown
 from passerelle.dashboard.middleware import PageRequest
@@ -43,9 +42,10 @@ from passerelle.sso.google import redirect_address
 from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
-from passerelle.sso.sessions import end_sessions_through
+from passerelle.sso.sessions import end_sessions_through, open_sessions
 
 NEW = "new"
+PROVISIONING_PART = "provisioning"
 
 
 @require_http_methods(["GET", "POST"])
@@ -109,29 +109,39 @@ def effect(request: PageRequest) -> HttpResponse:
 
     With `part` in the address only that section's, for a script that puts it there.
     """
-    assert request.session_row is not None
-    company, now = _company(request), timezone.now()
     form = SecurityForm(
-        company,
-        chosen_connection(request, company),
-        now=now,
+        _company(request),
+        chosen_connection(request, _company(request)),
+        now=timezone.now(),
         data=request.POST,
         files=request.FILES,
         reads_metadata=False,
     )
     form.client_address = client_address(request)
     form.is_valid()
-    part = request.GET.get("part", "")
-    if part in FIELDS:
-        shown = concerned_shown(part, form, request.session_row)
-        return render(request, "security/_concerned.html", {"shown": shown})
-    wrong = [str(one) for name in PROVISIONING for one in form.errors.get(name, [])]
-    seen = effect_shown(company, form.changed_company(), now=now)
-    context: dict[str, Any] = {"effect": seen, "effect_problems": wrong}
-    if part:
-        return render(request, "security/_effect.html", context)
-    context["concerned"] = {one: concerned_shown(one, form, request.session_row) for one in FIELDS}
-    return render(request, "security.html", {**settings_context(form, request), **context})
+    part = request.GET.get("part")
+    if part is None:
+        whom = {one: _whom(one, form, request) for one in (PROVISIONING_PART, *FIELDS)}
+        return render(request, "security.html", {**settings_context(form, request), "whom": whom})
+    if part != PROVISIONING_PART and part not in FIELDS:
+        raise Http404
+    whom_shown = _whom(part, form, request)
+    return render(request, whom_shown["template"], whom_shown)
+
+
+def _whom(part: str, form: SecurityForm, request: PageRequest) -> dict[str, Any]:
+    """What one section has to tell, with the template that tells it."""
+    assert request.session_row is not None
+    company, mapping = form.company, changed_mapping(form)
+    if part == PROVISIONING_PART:
+        wrong = [str(one) for name in PROVISIONING for one in form.errors.get(name, [])]
+        seen = effect_shown(company, form.changed_company(), draft=mapping, now=form.now)
+        return {"template": "security/_effect.html", "effect": seen, "effect_problems": wrong}
+    shown = concerned_shown(part, form, request.session_row)
+    found: dict[str, Any] = {"template": "security/_concerned.html", "shown": shown}
+    if part == "saml" and mapping and not shown.problems:
+        found["effect"] = effect_shown(company, company, draft=mapping, now=form.now)
+    return found
 
 
 @require_POST
@@ -184,16 +194,13 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
     company, connection = form.company, form.connection
     bound = form.is_bound
     lacking = missing_for_sign_in(connection, len(form.certificates)) if connection else []
-    came = Count("sessions", filter=Q(sessions__expires_at__gt=form.now))
-    connections = list(company.connections.annotate(open_sessions=came))
+    opened = open_sessions(company, now=form.now)
     return {
         "form": form,
         "company": company,
-        "open_sessions": next(
-            (one.open_sessions for one in connections if connection and one.id == connection.id), 0
-        ),
+        "open_sessions": opened.filter(connection=connection).count() if connection else 0,
         "connection": connection,
-        "connections": connections,
+        "connections": list(company.connections.all()),
         "certificates": form.certificates,
         "removed": set(form.data.getlist("removed_certificates")) if bound else set(),  # type: ignore[attr-defined]
         "ours": addresses_of(connection)

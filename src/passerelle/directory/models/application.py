@@ -1,4 +1,4 @@
-"""Applications: the dashboards that a company's people open from theirs."""
+"""Applications: what a company's people open from their dashboard."""
 
 from urllib.parse import urlsplit
 
@@ -13,13 +13,13 @@ from passerelle.identifiers import uuid7
 class Application(models.Model):
     """A link on people's dashboard: for a workspace's people or, without one, for everybody."""
 
-    MOST = 100
-    """So many at most in a company: all of them stand on one page."""
+    MOST, LONGEST = 50, 500
+    """So many at most in a company, with addresses so long: all of them stand on one small page."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="applications")
     name = models.CharField(max_length=150)
-    url = models.CharField(max_length=2048)
+    url = models.CharField(max_length=500)
     workspace = models.ForeignKey(
         Workspace, null=True, on_delete=models.PROTECT, related_name="applications"
     )

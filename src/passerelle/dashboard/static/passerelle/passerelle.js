@@ -20,6 +20,32 @@ document.addEventListener("click", async (event) => {
   setTimeout(() => { button.textContent = label; }, 2000);
 });
 
+// A password can be looked at while it is typed; it is hidden again before it is sent.
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-shows]");
+  if (!button) return;
+  const field = document.getElementById(button.dataset.shows);
+  const shown = field.type === "password";
+  field.type = shown ? "text" : "password";
+  button.setAttribute("aria-pressed", String(shown));
+});
+document.addEventListener("submit", (event) => {
+  for (const button of event.target.querySelectorAll("[data-shows]")) {
+    document.getElementById(button.dataset.shows).type = "password";
+    button.setAttribute("aria-pressed", "false");
+  }
+});
+
+// Whatever takes long says that it is going on. A page that comes back from the past starts anew.
+document.addEventListener("submit", (event) => {
+  const button = event.submitter;
+  const stays = event.defaultPrevented || button?.formTarget === "_blank";
+  if (button && !stays) button.setAttribute("aria-busy", "true");
+});
+window.addEventListener("pageshow", () => {
+  for (const one of document.querySelectorAll("button[aria-busy]")) one.removeAttribute("aria-busy");
+});
+
 // Unsaved changes: the bar tells how many, and leaving asks.
 const form = document.querySelector("form[data-unsaved]");
 if (form) {
@@ -51,14 +77,18 @@ if (form) {
   });
   update();
 
-  // Whom a section's settings would concern: asked again whenever one of them changes.
+  // Whom a section's settings would concern: asked again whenever one of them changes, and, once
+  // that is shown, whenever anything does: one section may depend on another.
   for (const button of form.querySelectorAll("[data-effect]")) {
+    const card = button.closest(".card");
     const effect = button.closest(".field").querySelector(".effect");
     let newest = 0;
     const show = async () => {
       const asked = ++newest;
       const data = new FormData(form);
-      for (const field of form.querySelectorAll("input[type=file]")) data.delete(field.name);
+      for (const field of form.querySelectorAll("input[type=file]")) {
+        if (!card.contains(field)) data.delete(field.name);
+      }
       effect.setAttribute("aria-busy", "true");
       try {
         const answer = await fetch(button.dataset.effect, { method: "POST", body: data });
@@ -75,7 +105,15 @@ if (form) {
       effect.focus({ preventScroll: true });
       effect.scrollIntoView({ block: "nearest" });
     });
-    button.closest(".card").addEventListener("change", show);
+    form.addEventListener("change", async (event) => {
+      const own = card.contains(event.target);
+      if (!own && !effect.textContent.trim()) return;
+      await show();
+      if (own) {
+        const sentences = [...effect.querySelectorAll("p")].map((one) => one.textContent.trim());
+        document.getElementById("announcements").textContent = sentences.join(" ");
+      }
+    });
   }
 }
 
