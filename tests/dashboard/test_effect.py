@@ -18,6 +18,7 @@ from passerelle.provisioning.model import Profile
 from passerelle.sso.effects import effect_of
 from passerelle.sso.models import SignIn
 from tests.browsing import Browser
+from tests.dashboard.test_local_sign_in import with_password
 from tests.dashboard.test_security_settings import PAGE, fields_of
 from tests.world import (
     NOW,
@@ -110,6 +111,7 @@ def test_without_a_script_the_whole_page_comes_back_with_the_entries(acme, conne
 
 
 def test_the_policy_is_saved_with_the_rest(acme, alice):
+    with_password(acme.users.get(is_administrator=True))
     fields = fields_of(
         acme,
         policy="on",

@@ -402,3 +402,34 @@ def test_what_is_missing_is_said_and_nobody_is_sent_there(acme):
     page = Browser().enter(make_administrator(acme)).get(PAGE).content.decode()
     assert "the Google Workspace domain" in page
     assert "Sign in with Google" not in Browser().get("/login/acme/").content.decode()
+
+
+def test_a_domain_that_changes_while_google_is_asked_lets_the_old_one_in_no_more(
+    acme, bob, provider, monkeypatch
+):
+    real = google._ask
+
+    def meanwhile(url, form=None):
+        answer = real(url, form)
+        if form:
+            Company.objects.update(google_hosted_domain="new.example")
+        return answer
+
+    monkeypatch.setattr(google, "_ask", meanwhile)
+    browser = Browser()
+    assert come_back(browser, provider).status_code == 403
+    assert not is_in(browser)
+    assert SignIn.objects.order_by("-time")[0].reason == "google_domain_mismatch"
+
+
+def test_a_typing_error_in_the_only_domain_that_lets_administrators_in_is_refused(acme, provider):
+    make_administrator(acme, "bob@acme.example")
+    browser = Browser()
+    come_back(browser, provider)
+    acme.connections.update(enabled=False)
+    acme.refresh_from_db()
+    fields = fields_of(acme, saml_enabled=None, google_sso_enabled="on")
+    wrong = browser.post(PAGE, fields | {"google_hosted_domain": "acme.exampel"})
+    assert wrong.status_code == 422
+    assert "Nobody could sign in any more" in wrong.content.decode()
+    assert browser.post(PAGE, fields).status_code == 302

@@ -15,12 +15,15 @@ from passerelle.audit.record import OPERATOR
 from passerelle.dashboard.views import door
 from passerelle.directory import actions
 from passerelle.directory.models import Company, User
+from passerelle.practice_idp.people import Person
 from passerelle.sso import connections as connections_of
-from passerelle.sso import domains, enforcement
+from passerelle.sso import domains, enforcement, finish
 from passerelle.sso.models import Session
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import enter, is_in, with_password
+from tests.dashboard.test_security_settings import PAGE, fields_of
 from tests.dashboard.test_taken_away import came_by_sso, change
+from tests.sso.test_trust_withdrawn import END, another_key, parked
 from tests.world import (
     load_certificate_of,
     make_administrator,
@@ -287,3 +290,112 @@ def test_a_certificate_is_accepted_while_the_guide_saves_the_same(acme, monkeypa
 
     assert at_once(trust, save) == ["trusted", 302]
     assert acme.connections.get().certificates.count() == 2
+
+
+@pytest.fixture
+def finishing(monkeypatch):
+    """A sign-in that has opened its session and is not through yet; set once it is there."""
+    opened = threading.Event()
+    real = finish.open_session
+
+    def slowly(*given, **how):
+        key = real(*given, **how)
+        opened.set()
+        time.sleep(1)
+        return key
+
+    monkeypatch.setattr(finish, "open_session", slowly)
+    return opened
+
+
+def test_who_is_coming_in_while_a_stolen_key_is_removed_and_all_signed_out_is_out(acme, finishing):
+    alice = Browser().enter(make_administrator(acme))
+    mallory, address = parked(acme)
+
+    def put_out():
+        finishing.wait(5)
+        saved = alice.post(PAGE, another_key(acme)).status_code
+        return saved, alice.post(END).status_code
+
+    came, done = at_once(lambda: mallory.get(address).status_code, put_out)
+    assert (came, done) == (302, (302, 302))
+    assert not is_in(mallory)
+
+
+def test_who_is_coming_in_while_another_provider_takes_over_is_out(acme, finishing):
+    alice = Browser().enter(make_administrator(acme))
+    mallory, address = parked(acme)
+
+    def take_over():
+        finishing.wait(5)
+        fields = another_key(acme) | {"idp_entity_id": "https://other.example/metadata"}
+        return alice.post(PAGE, fields).status_code
+
+    assert at_once(lambda: mallory.get(address).status_code, take_over) == [302, 302]
+    assert not is_in(mallory)
+
+
+def test_who_is_coming_in_while_all_of_their_sessions_are_ended_is_out(acme, finishing):
+    before, grace = came_by_sso(acme)
+    finishing.clear()
+    alice = Browser().enter(make_administrator(acme))
+    again, address = parked(acme)
+
+    def put_out():
+        finishing.wait(5)
+        return alice.post(f"/settings/users/{grace.id}/sign-out/").status_code
+
+    assert at_once(lambda: again.get(address).status_code, put_out) == [302, 302]
+    assert not is_in(again)
+    assert not is_in(before)
+
+
+def test_many_finish_at_once_without_waiting_for_each_other(acme, finishing):
+    people = [Person(f"u-{n}", f"p{n}@acme.example", "P", str(n), ()) for n in range(4)]
+    waiting = [parked(acme, person) for person in people]
+    started = time.monotonic()
+    jobs = [partial(browser.get, address) for browser, address in waiting]
+    answers = at_once(*jobs)
+    assert [answer.status_code for answer in answers] == [302] * 4
+    # Each is held up for a second: one after the other they would take four.
+    assert time.monotonic() - started < 3
+
+
+def test_saml_goes_off_while_the_only_administrator_with_a_password_is_unmade(acme):
+    boss = with_password(make_administrator(acme, "boss@acme.example"))
+    browser, _grace = came_by_sso(acme, is_administrator=True)
+    change(acme, automatic_user_provisioning=False)
+    acme.refresh_from_db()
+    locked = threading.Event()
+
+    def unmake():
+        with transaction.atomic():
+            user = User.objects.get(id=boss.id)
+            actions.set_administrator(user, False, actor=OPERATOR, now=datetime.now(UTC))
+            locked.set()
+            time.sleep(1)
+
+    def off():
+        locked.wait(5)
+        return browser.post(PAGE, fields_of(acme, saml_enabled=None)).status_code
+
+    assert at_once(unmake, off) == [None, 422]
+    assert acme.connections.get().enabled
+
+
+def test_a_name_that_is_changed_while_the_account_is_removed(acme):
+    bob = with_password(make_user(acme, "bob@acme.example"))
+    browser = Browser().enter(bob)
+    locked = threading.Event()
+
+    def remove():
+        with transaction.atomic():
+            actions.remove(bob, tombstone=True, actor=OPERATOR, now=datetime.now(UTC))
+            locked.set()
+            time.sleep(1)
+
+    def rename():
+        locked.wait(5)
+        return browser.post("/account/name/", {"first_name": "B", "last_name": ""}).status_code
+
+    assert at_once(remove, rename) == [None, 302]

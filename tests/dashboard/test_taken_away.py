@@ -1,5 +1,6 @@
 """What is taken away from somebody stays away: whatever they had begun, or kept for later."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -269,7 +270,7 @@ def test_the_last_way_back_from_single_sign_on_alone_stays(acme, way, several):
     else:
         answer = browser.post(f"{USERS}{breaker.id}/change/{way}/")
     assert answer.status_code == 422
-    assert "Nobody could come in any more" in answer.content.decode()
+    assert "no administrator would be left who can sign in" in answer.content.decode()
     breaker.refresh_from_db()
     assert (breaker.status, breaker.may_break_glass, breaker.has_password) == ("active", True, True)
     with_password(grace)
@@ -427,3 +428,70 @@ def test_what_is_decided_is_held_against_the_company_as_it_is_behind_the_lock(ac
     browser.post("/settings/enforcement/change/", {"sso_enforcement": "test_users"})
     acme.refresh_from_db()
     assert acme.sso_enforcement == "test_users"
+
+
+# Where passwords are allowed, too, an administrator can always come in.
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("verb", ["demote", "suspend", "remove"])
+def test_the_only_administrator_who_can_sign_in_stays_one(acme, verb):
+    change(acme, automatic_user_provisioning=False)
+    acme.connections.update(enabled=False)
+    boss = with_password(make_administrator(acme, "boss@acme.example"))
+    grace = make_administrator(acme, "grace@acme.example")
+    browser = Browser().enter(boss)
+    answer = browser.post(f"{USERS}{boss.id}/change/{verb}/")
+    assert answer.status_code == 422
+    assert "no administrator would be left who can sign in" in answer.content.decode()
+    several = {"verb": "suspend", "user": [str(boss.id)]}
+    if verb == "suspend":
+        assert browser.post(f"{USERS}several/do/", several).status_code == 422
+    boss.refresh_from_db()
+    assert (boss.is_administrator, boss.status) == (True, "active")
+    with_password(grace)
+    assert browser.post(f"{USERS}{boss.id}/change/{verb}/").status_code == 302
+
+
+@pytest.mark.django_db
+def test_an_administrator_who_comes_by_single_sign_on_is_a_way_in_as_well(acme):
+    boss = with_password(make_administrator(acme, "boss@globex.example"))
+    make_administrator(acme, "grace@globex.example")
+    browser = Browser().enter(boss)
+    assert browser.post(f"{USERS}{boss.id}/change/demote/").status_code == 422
+    # With an address at a verified domain they would be linked at their first sign-in.
+    make_administrator(acme, "ada@acme.example")
+    assert browser.post(f"{USERS}{boss.id}/change/demote/").status_code == 302
+
+
+@pytest.mark.django_db
+def test_metadata_by_which_no_administrator_could_come_is_not_accepted(acme):
+    _browser, grace = came_by_sso(acme, is_administrator=True)
+    browser = Browser().enter(grace)
+    acme.domains.all().delete()
+    connection = acme.connections.get()
+    held = write_idp_metadata(
+        entity_id="https://other.example/idp",
+        sso_url="https://other.example/sso",
+        certificate_der=signing_key("other").certificate_der,
+    )
+    connection.metadata_url = "https://idp.acme.example/metadata"
+    connection.metadata_held = held.decode()
+    connection.save()
+    address = "/settings/security/metadata/?connection=acme"
+    shown = {"decision": "accept", "shown": digest_of_held(browser)}
+    assert "way-back" in browser.post(address, shown)["Location"]
+    connection.refresh_from_db()
+    assert connection.idp_entity_id != "https://other.example/idp"
+    with_password(grace)
+    assert "metadata" in browser.post(address, shown)["Location"].split("saved=")[1]
+    connection.refresh_from_db()
+    assert connection.idp_entity_id == "https://other.example/idp"
+
+
+def digest_of_held(browser) -> str:
+    """What the page shows, as its form says it."""
+    page = browser.get("/settings/security/?connection=acme").content.decode()
+    found = re.search(r'name="shown" value="([^"]+)"', page)
+    assert found
+    return found[1]

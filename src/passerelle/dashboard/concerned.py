@@ -141,14 +141,15 @@ def _saml(asked: _Asked) -> Iterator[Sentence | None]:
     yield _ending(concerned.sessions_of_connection(was, after, but=asked.session, now=now))
     same_provider = was.idp_entity_id == after.idp_entity_id
     if is_usable(was) and not (same_provider and asked.form.draft.is_usable):
-        yield _barred(concerned.without_way_in(asked.form.company, asked.changed, [was]))
+        will_be = after if asked.form.draft.is_usable else None
+        yield _barred(concerned.without_way_in(asked.form.company, asked.changed, was, will_be))
 
 
 def _google(asked: _Asked) -> Iterator[Sentence | None]:
     company, changed, now = asked.form.company, asked.changed, asked.form.now
     yield _ending(concerned.sessions_of_google(company, changed, but=asked.session, now=now))
     if google.is_usable(company):
-        yield _barred(concerned.without_way_in(company, changed, []))
+        yield _barred(concerned.without_way_in(company, changed, None, None))
 
 
 def _networks(asked: _Asked) -> Iterator[Sentence | None]:

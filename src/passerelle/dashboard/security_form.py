@@ -19,6 +19,7 @@ from passerelle.sso import connections as parts
 from passerelle.sso import google
 from passerelle.sso.enforcement import password_lets_an_administrator_in
 from passerelle.sso.models import SamlConnection
+from passerelle.sso.ways_in import google_lets_an_administrator_in
 
 LACKING: dict[str, Promise | str] = {
     parts.NO_CONNECTION: gettext_lazy("a SAML connection"),
@@ -267,14 +268,18 @@ class SecurityForm(RulesForm, ConnectionForm):
         after = copy(self.company)
         for name in google.SETTINGS:
             setattr(after, name, values.get(name, ""))
-        if self.draft.is_usable or others_usable or google.lets_an_administrator_in(after):
+        same_domain = after.google_hosted_domain == self.company.google_hosted_domain
+        by_google = google_lets_an_administrator_in(after, same_domain=same_domain)
+        if self.draft.is_usable or others_usable or by_google:
             return
-        if not was_usable and not google.lets_an_administrator_in(self.company):
+        if not was_usable and not google_lets_an_administrator_in(self.company):
             return
-        if password_lets_an_administrator_in(self.company):
-            return
+        if not password_lets_an_administrator_in(self.company):
+            self.refuse_lock_out("saml_enabled" if was_usable else "google_sso_enabled")
+
+    def refuse_lock_out(self, name: str) -> None:
         self.add_error(
-            "saml_enabled" if was_usable else "google_sso_enabled",
+            name,
             _(
                 "Nobody could sign in any more, not even you: no administrator has a password. "
                 "Give one a password first, with `passerelle admin create` on the server."

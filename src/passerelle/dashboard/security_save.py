@@ -76,7 +76,7 @@ def save_security(form: SecurityForm, *, session: Session, now: datetime) -> boo
         changes = {"connection": connection.name, **changes}
     if connection is not None and changes.get("saml.idp_entity_id", [""])[0]:
         end_sessions_of_another_provider(connection, but=session)
-    if "google_hosted_domain" in changes or "google_client_id" in changes:
+    if any(name in changes for name in google.IDENTITY):
         end_google_sessions(company, but=session)
     # By fewer minutes than it has gone unwritten, the session of whoever saves would be over.
     write_use(session, minutes=company.session_minutes, now=now)

@@ -246,7 +246,8 @@ def remove_password(user: User, *, actor: Actor, now: datetime) -> None:
 
 @transaction.atomic
 def end_sessions(user: User, *, actor: Actor, now: datetime) -> int:
-    """Sign a user out everywhere; return how many sessions that were."""
+    """Sign a user out everywhere; return how many sessions that were. Raises Gone."""
+    _as_it_is(user)
     ended = _end_everything(user)
     if ended:
         entry = Entry(EventName.SESSIONS_ENDED, user.email, {"sessions": ended})
@@ -275,7 +276,8 @@ def rename(user: User, first_name: str, last_name: str, *, actor: Actor, now: da
 
 @transaction.atomic
 def end_other_sessions(user: User, kept: str, *, actor: Actor, now: datetime) -> None:
-    """Sign a user out everywhere but in the browser whose key has this digest."""
+    """Sign a user out everywhere but in the browser whose key has this digest. Raises Gone."""
+    _as_it_is(user)
     user.second_steps.all().delete()
     ended, _ = user.sessions.exclude(key_digest=kept).delete()
     if ended:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import Exists, Value
+from django.db.models import Exists, Subquery, UUIDField, Value
 from django.db.models.expressions import BaseExpression
 
 from passerelle.directory.marks import mark_of_email, mark_of_identity
@@ -17,31 +17,36 @@ from passerelle.provisioning.model import Account, Grant, Profile, Snapshot, Sou
 def load_snapshot(company: Company, profile: Profile, *, address_allowed: bool) -> Snapshot:
     """Read the accounts that this profile could be, and what is known of its e-mail domain.
 
-    Two queries for a newcomer; three more for the accounts that are found.
+    One query for a newcomer; three more for the accounts that are found.
     """
-    by_identity, by_email = _candidates(company.id, profile)
+    found = _found(company.id, profile)
+    by_identity, by_email = found.pop("by_identity"), found.pop("by_email")
     accounts = _accounts([one for one in (by_identity, by_email) if one], profile)
     return Snapshot(
         jit_available=company.jit_provisioning_available,
         address_allowed=address_allowed,
         by_identity=accounts[by_identity] if by_identity else None,
         by_email=accounts[by_email] if by_email else None,
-        **_facts(company.id, profile),
+        **found,
     )
 
 
-def _candidates(company_id: UUID, profile: Profile) -> tuple[UUID | None, UUID | None]:
-    """The users of this identity and of this e-mail: two index look-ups in one query."""
+def _found(company_id: UUID, profile: Profile) -> dict[str, Any]:
+    """The users of this identity and of this e-mail, and the facts: index look-ups in one query."""
     identity = ExternalIdentity.objects.filter(
         company_id=company_id,
         idp_entity_id=profile.idp_entity_id,
         subject=profile.subject or "",
-    ).values_list(Value("identity"), "user_id")
+    )
     address = User.objects.filter(
         company_id=company_id, email_key=profile.email.key if profile.email else ""
-    ).values_list(Value("email"), "id")
-    found = dict(identity.union(address, all=True))
-    return found.get("identity"), found.get("email")
+    )
+    candidates = {
+        "by_identity": Subquery(identity.values("user_id")[:1], output_field=UUIDField()),
+        "by_email": Subquery(address.values("id")[:1], output_field=UUIDField()),
+    }
+    asked = candidates | _facts(company_id, profile)
+    return cast("dict[str, Any]", Company.objects.filter(id=company_id).values(**asked).get())
 
 
 def _accounts(users: list[UUID], profile: Profile) -> dict[UUID, Account]:
@@ -71,8 +76,8 @@ def _account(user: User, profile: Profile) -> Account:
     )
 
 
-def _facts(company_id: UUID, profile: Profile) -> dict[str, bool]:
-    """Four questions to the database in one query."""
+def _facts(company_id: UUID, profile: Profile) -> dict[str, BaseExpression]:
+    """Four questions to the database."""
     tombstones = Tombstone.objects.filter(company_id=company_id)
     no: BaseExpression = Value(False)
     facts = dict.fromkeys(
@@ -89,7 +94,7 @@ def _facts(company_id: UUID, profile: Profile) -> dict[str, bool]:
         facts["domain_verified"] = Exists(verified.filter(name=domain))
         if domain not in PUBLIC_DOMAINS:
             facts["domain_known"] = Exists(_holders(company_id, domain))
-    return cast("dict[str, bool]", Company.objects.filter(id=company_id).values(**facts).get())
+    return facts
 
 
 def _holders(company_id: UUID, domain: str) -> Any:

@@ -4,10 +4,12 @@ Counted from what the database holds now. Nothing is written, and what a company
 counted by the database, with the first few by name.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
+from operator import itemgetter
 
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -97,10 +99,7 @@ def sessions_of_google(
     found = open_sessions(company, now=now).filter(by_google=True)
     if not changed.google_sso_enabled:
         return _of_sessions(found)
-    is_another = any(
-        getattr(company, name) != getattr(changed, name)
-        for name in ("google_client_id", "google_hosted_domain")
-    )
+    is_another = any(getattr(company, one) != getattr(changed, one) for one in google.IDENTITY)
     return _of_sessions(found.exclude(key_digest=but.key_digest) if is_another else found.none())
 
 
@@ -110,14 +109,19 @@ def _of_sessions(sessions: "QuerySet[Session]") -> Concerned:
     return Concerned(sessions.count(), named, people.count() - len(named))
 
 
-def without_way_in(company: Company, changed: Company, gone: list[SamlConnection]) -> Concerned:
+def without_way_in(
+    company: Company,
+    changed: Company,
+    was: SamlConnection | None,
+    will_be: SamlConnection | None,
+) -> Concerned:
     """People who could not enter any more by what they have come by so far, nor by password.
 
-    `gone` are the connections that would let nobody in; Google SSO is as `changed` says, and lets
-    nobody in any more whose accounts are of another domain.
+    One connection `was` usable and `will_be` another, or None. Google SSO is as `changed` says, and
+    lets nobody in any more whose accounts are of another domain.
     """
     usable = usable_connections(company)
-    still = [one for one in usable if one not in gone]
+    still = [one for one in usable if one != was] + ([will_be] if will_be else [])
     same_domain = company.google_hosted_domain == changed.google_hosted_domain
     can = _came_by(usable, by_google=google.is_usable(company))
     could = _came_by(still, by_google=google.is_usable(changed) and same_domain)
@@ -188,10 +192,30 @@ def _newest(rows: Iterable[tuple[str, str | None]]) -> list[tuple[str, str]]:
 
 
 class _Networks:
-    """A list of networks, read once; an empty one holds every address."""
+    """A list of networks, as ranges in order; an empty one holds every address."""
 
     def __init__(self, networks: list[str]) -> None:
-        self.networks = [ip_network(one, strict=False) for one in networks]
+        self.is_empty = not networks
+        self.ranges: dict[int, list[tuple[int, int]]] = {4: [], 6: []}
+        for network in map(ip_network, networks):
+            ends = int(network.network_address), int(network.broadcast_address)
+            self.ranges[network.version].append(ends)
+        for version, ranges in self.ranges.items():
+            self.ranges[version] = _joined(sorted(ranges))
 
     def __contains__(self, address: str) -> bool:
-        return not self.networks or any(ip_address(address) in one for one in self.networks)
+        if self.is_empty:
+            return True
+        parsed = ip_address(address)
+        ranges = self.ranges[parsed.version]
+        before = bisect_right(ranges, int(parsed), key=itemgetter(0)) - 1
+        return before >= 0 and int(parsed) <= ranges[before][1]
+
+
+def _joined(ranges: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Ranges in order without those that lie in another: networks overlap in no other way."""
+    found: list[tuple[int, int]] = []
+    for one in ranges:
+        if not found or one[1] > found[-1][1]:
+            found.append(one)
+    return found

@@ -5,8 +5,6 @@ operator's configuration file. Each of these is recorded and announced.
 """
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -74,20 +72,6 @@ def has_way_back(company: Company) -> bool:
     if company.emergency_codes.filter(used_at=None).exists():
         return company.users.filter(ADMINISTRATOR_WITH_PASSWORD).exists()
     return password_lets_an_administrator_in(company)
-
-
-@contextmanager
-def keeping_a_way_back(company: Company) -> Iterator[None]:
-    """Carry something out, unless it takes the last way back where passwords are not allowed.
-
-    Raises NoWayBack; nothing is done then.
-    """
-    with transaction.atomic():
-        row = Company.locked(company.id)
-        had_one = row.sso_enforcement != Company.Enforcement.OFF and has_way_back(row)
-        yield
-        if had_one and not has_way_back(row):
-            raise NoWayBack
 
 
 def came_by_sso(session: Session) -> bool:

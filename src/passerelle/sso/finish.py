@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, OperationalError, transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.fields.json import KT
 
 from passerelle.audit.record import Actor
 from passerelle.directory.apply import Conflict, Context, apply_plan
@@ -16,10 +19,10 @@ from passerelle.provisioning import Plan, Profile, Refusal, plan
 from passerelle.provisioning.describe import describe_step
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
-from passerelle.sso.connections import find_connection
+from passerelle.sso.connections import find_connection, hold
 from passerelle.sso.explain import stored
 from passerelle.sso.flows import Refused
-from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn
+from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn, SigningCertificate
 from passerelle.sso.profiles import kept_claims, profile_of_pending
 from passerelle.sso.sessions import Browser, IdPSession, open_session
 from passerelle.sso.tokens import digest, matches
@@ -76,9 +79,16 @@ def _is_deadlock(error: OperationalError) -> bool:
 def _finish(visit: Visit) -> SignedIn | SignIn:
     """The one transaction of finish; a refusal, as the trace of it, commits too.
 
-    Connection and company are read inside: what an administrator has switched off by now, is off.
+    Connection and company are read inside: what an administrator has switched off by now, is off,
+    and who ends the sessions of a connection waits for those that are being opened.
     """
-    waiting = PendingSignIn.objects.select_related("connection__company")
+    hold(visit.slug)
+    trusted = SigningCertificate.objects.filter(
+        connection=OuterRef("connection"), fingerprint=OuterRef("signer")
+    )
+    waiting = PendingSignIn.objects.select_related("connection__company").annotate(
+        signer=KT("claims__signed_with"), signer_is_trusted=Exists(trusted)
+    )
     pending = waiting.filter(code_digest=digest(visit.code), connection__slug=visit.slug).first()
     connection = pending.connection if pending else find_connection(visit.slug)
     trace = Trace(connection=connection, now=visit.now, address=visit.address)
@@ -115,17 +125,22 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
             Check("request", False, "within a minute", "later", "request_expired", {"minutes": "1"})
         )
     trace.checks.append(stored(Check("browser", True)))
-    if not trace.connection.enabled:
-        return trace.failed(
-            Check(
-                "connection",
-                False,
-                "a complete, enabled connection",
-                "switched off",
-                "connection_disabled",
-            )
-        )
-    return ""
+    return trace.failed(no_more) if (no_more := _trusted_no_more(pending, trace)) else ""
+
+
+def _trusted_no_more(pending: Any, trace: Trace) -> Check | None:
+    """What was verified a minute ago counts only as long as it would be verified again."""
+    connection, claims = trace.connection, pending.claims
+    if not connection.enabled:
+        wanted = "a complete, enabled connection"
+        return Check("connection", False, wanted, "switched off", "connection_disabled")
+    issuer = claims.get("idp_entity_id")
+    if issuer != connection.idp_entity_id:
+        return Check("issuer", False, connection.idp_entity_id, issuer, "issuer_mismatch")
+    if not pending.signer_is_trusted:
+        wanted, received = "a key that is trusted", claims["signed_with"]
+        return Check("signature", False, wanted, received, "certificate_unknown")
+    return None
 
 
 def _used_up() -> Check:

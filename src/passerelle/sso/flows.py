@@ -317,6 +317,7 @@ def _park(
         binding_digest=request.binding_digest if request else "",
         cookie_digest=digest(parked.cookie),
         claims={
+            "idp_entity_id": trace.connection.idp_entity_id,
             "name_id": name_id.value,
             "name_id_format": name_id.format,
             "session_index": assertion.session_index,

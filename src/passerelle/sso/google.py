@@ -15,7 +15,6 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -54,6 +53,10 @@ SETTINGS = (
     "google_hosted_domain",
 )
 """The fields of a company."""
+
+
+IDENTITY = ("google_client_id", "google_hosted_domain")
+"""After a change of these, whoever came by Google comes again."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
@@ -100,17 +103,6 @@ def redirect_address() -> str:
 def is_usable(company: Company) -> bool:
     parts = (company.google_client_id, company.google_client_secret, company.google_hosted_domain)
     return company.google_sso_enabled and all(parts)
-
-
-def lets_an_administrator_in(company: Company) -> bool:
-    """Whether it is a way in for at least one of the company's administrators."""
-    if not is_usable(company):
-        return False
-    linked = Q(identities__idp_entity_id=ISSUER)
-    by_address = Q(email_key__endswith=f"@{company.google_hosted_domain}")
-    ways = linked | by_address if company.existing_accounts == "link" else linked
-    administrators = company.users.filter(is_administrator=True, status=User.Status.ACTIVE)
-    return administrators.filter(ways).exists()
 
 
 def sealed_secret(company: Company, secret: str) -> str:
@@ -315,6 +307,11 @@ def _decide(
     company = Company.objects.get(id=request.company_id)
     if not is_usable(company):
         failed = _Failed("request_unknown", expected="a request that waits").check
+        return _keep(company, [*checks, failed], None, browser, now)
+    # What was verified was verified for the client and the domain of then.
+    if any(getattr(company, one) != getattr(request.company, one) for one in IDENTITY):
+        received, wanted = str(claims.get("hd")), company.google_hosted_domain
+        failed = _Failed("google_domain_mismatch", received, expected=wanted).check
         return _keep(company, [*checks, failed], None, browser, now)
     policy, names = load_policy(company), load_names(company)
     allowed = not company.ip_allowlist or is_within(browser.address, company.ip_allowlist)

@@ -10,7 +10,7 @@ from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.sso.enforcement import may_use_password
-from passerelle.sso.models import SamlConnection, Session
+from passerelle.sso.models import PendingSignIn, SamlConnection, Session
 from passerelle.sso.tokens import digest, new_token
 
 _REFRESH = timedelta(minutes=5)
@@ -140,7 +140,12 @@ def _is_open(session: Session) -> bool:
 def end_sessions_through(
     connection: SamlConnection, *, but: Session, actor: Actor, now: datetime
 ) -> int:
-    """Sign everybody out who came through a connection, one session excepted; tell how many."""
+    """Sign everybody out who came through a connection, one session excepted; tell how many.
+
+    Also who is about to come: what waits to be finished ends, and what is being finished is waited
+    for.
+    """
+    _nobody_is_coming(connection)
     rows = Session.objects.filter(connection=connection).exclude(key_digest=but.key_digest)
     ended = rows.delete()[0]
     if ended:
@@ -153,8 +158,14 @@ def end_sessions_of_another_provider(
     connection: SamlConnection, *, but: Session | None = None
 ) -> None:
     """Whoever came through a connection that trusts another identity provider now comes again."""
+    _nobody_is_coming(connection)
     rows = Session.objects.filter(connection=connection)
     rows.exclude(key_digest=but.key_digest if but else "").delete()
+
+
+def _nobody_is_coming(connection: SamlConnection) -> None:
+    list(SamlConnection.objects.select_for_update(no_key=True).filter(id=connection.id))
+    PendingSignIn.objects.filter(connection=connection).delete()
 
 
 def end_google_sessions(company: Company, *, but: Session | None = None) -> None:

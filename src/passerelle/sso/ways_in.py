@@ -1,8 +1,19 @@
 """By which ways somebody could still come in, if one of them were taken away."""
 
-from passerelle.directory.models import User
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import transaction
+from django.db.models import Q
+
+from passerelle.directory.models import Company, User
 from passerelle.sso import google
 from passerelle.sso.connections import usable_connections
+from passerelle.sso.enforcement import (
+    NoWayBack,
+    has_way_back,
+    password_lets_an_administrator_in,
+)
 
 
 class NoOtherWayIn(Exception):  # noqa: N818 - reads as what is the matter
@@ -15,3 +26,53 @@ def has_another_way_in(user: User) -> bool:
     if google.is_usable(user.company):
         providers.append(google.ISSUER)
     return user.identities.filter(idp_entity_id__in=providers).exists()
+
+
+@contextmanager
+def keeping_a_way_back(company: Company) -> Iterator[None]:
+    """Carry something out, unless it takes an administrator's last way in.
+
+    Where single sign-on alone is allowed, one by password has to be left for when it fails.
+    Raises NoWayBack; nothing is done then.
+    """
+    with transaction.atomic():
+        had_one = _has_way(Company.locked(company.id))
+        yield
+        if had_one and not _has_way(Company.objects.get(id=company.id)):
+            raise NoWayBack
+
+
+def _has_way(company: Company) -> bool:
+    if company.sso_enforcement != Company.Enforcement.OFF:
+        return has_way_back(company)
+    return password_lets_an_administrator_in(company) or sso_lets_an_administrator_in(company)
+
+
+def sso_lets_an_administrator_in(company: Company) -> bool:
+    """Whether an administrator can come by single sign-on: as before, or to be linked."""
+    if google_lets_an_administrator_in(company):
+        return True
+    usable = usable_connections(company)
+    ways = Q(identities__idp_entity_id__in=[one.idp_entity_id for one in usable])
+    if usable and company.existing_accounts == "link":
+        verified = company.domains.filter(verified_at__isnull=False)
+        ways |= Q(email_domain__in=verified.values("name"))
+    administrators = company.users.filter(is_administrator=True, status=User.Status.ACTIVE)
+    return administrators.filter(ways).exists()
+
+
+def google_lets_an_administrator_in(company: Company, *, same_domain: bool = True) -> bool:
+    """Whether an administrator can come by Google: with an address of the domain, or linked.
+
+    An account that is linked comes as long as Google's domain is the `same_domain`.
+    """
+    if not google.is_usable(company):
+        return False
+    linked = Q(identities__idp_entity_id=google.ISSUER)
+    ways = by_address = Q(email_key__endswith=f"@{company.google_hosted_domain}")
+    if company.existing_accounts != "link":
+        ways = by_address & linked
+    if same_domain:
+        ways |= linked
+    administrators = company.users.filter(is_administrator=True, status=User.Status.ACTIVE)
+    return administrators.filter(ways).exists()

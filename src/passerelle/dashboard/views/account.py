@@ -1,5 +1,6 @@
 """The person's own account: who they are here, what they have and why, where they are signed in."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -101,7 +102,8 @@ def name(request: PageRequest) -> HttpResponse:
     if any(len(one) > MAX_NAME or not one.isprintable() for one in (first, last)):
         problem = _("A name has at most %(count)s characters.") % {"count": MAX_NAME}
         return render(request, "account.html", _context(request, problem=problem), status=422)
-    actions.rename(user, first, last, **by(request))
+    with suppress(actions.Gone):
+        actions.rename(user, first, last, **by(request))
     return redirect("/account/?done=name")
 
 
@@ -111,7 +113,8 @@ def sessions(request: PageRequest) -> HttpResponse:
     """End one session of one's own, or all but this one."""
     user = _person(request)
     if "others" in request.POST:
-        actions.end_other_sessions(user, _this_browser(request), **by(request))
+        with suppress(actions.Gone):
+            actions.end_other_sessions(user, _this_browser(request), **by(request))
     else:
         actions.end_one_session(user, typed(request.POST.get("session", "")), **by(request))
     return redirect("/account/?done=session")

@@ -125,8 +125,8 @@ def _set_up(request: PageRequest, step: SecondStep) -> HttpResponse:
 def _codes_of(request: PageRequest, step: SecondStep, secret: str) -> list[str] | None:
     """Set the app up if the code is right, once however often it is sent at the same time."""
     second_factor.count_guess(step.user, now=timezone.now())
-    User.objects.select_for_update().get(id=step.user_id)
-    if not SecondStep.objects.filter(id=step.id).exists():
+    is_there = User.objects.select_for_update().filter(id=step.user_id).first() is not None
+    if not is_there or not SecondStep.objects.filter(id=step.id).exists():
         return None
     codes = second_factor.set_up(step.user, secret, _code(request), now=timezone.now())
     if codes is not None:

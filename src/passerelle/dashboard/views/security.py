@@ -37,12 +37,14 @@ from passerelle.sso.connections import (
     missing_for_sign_in,
     usable_connections,
 )
+from passerelle.sso.enforcement import NoWayBack
 from passerelle.sso.follow import decide, held_difference
 from passerelle.sso.google import redirect_address
 from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
 from passerelle.sso.sessions import end_sessions_through, open_sessions
+from passerelle.sso.ways_in import keeping_a_way_back
 
 NEW = "new"
 PROVISIONING_PART = "provisioning"
@@ -74,8 +76,12 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
     """Whether anything `changed` or `nothing` had to be; empty when it could not be saved."""
     assert request.session_row is not None
     try:
-        with deciding(request):
+        with deciding(request), keeping_a_way_back(form.company):
             changed = save_security(form, session=request.session_row, now=timezone.now())
+    except NoWayBack:
+        # Whoever could still come in has been unmade since the form was looked at.
+        form.refuse_lock_out("saml_enabled")
+        return ""
     except Outdated:
         form.company.refresh_from_db()
         if form.connection is not None:
@@ -160,13 +166,17 @@ def rotate(request: PageRequest) -> HttpResponse:
 def decide_metadata(request: PageRequest) -> HttpResponse:
     """Accept or dismiss a change of the identity provider's metadata."""
     connection = _named_connection(request)
-    decided = decide(
-        connection,
-        accept=request.POST.get("decision") == "accept",
-        shown=request.POST.get("shown", ""),
-        session=request.session_row,
-        **by(request),
-    )
+    try:
+        with keeping_a_way_back(connection.company):
+            decided = decide(
+                connection,
+                accept=request.POST.get("decision") == "accept",
+                shown=request.POST.get("shown", ""),
+                session=request.session_row,
+                **by(request),
+            )
+    except NoWayBack:
+        return _back(connection, "way-back")
     return _back(connection, "metadata" if decided else "changed-again")
 
 

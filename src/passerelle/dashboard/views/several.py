@@ -17,7 +17,8 @@ from passerelle.dashboard.paging import SIZE, identifier
 from passerelle.dashboard.views.users import LAST_WAY_BACK
 from passerelle.directory import actions
 from passerelle.directory.models import Company, Membership, PermissionSet, User, Workspace
-from passerelle.sso.enforcement import NoWayBack, keeping_a_way_back
+from passerelle.sso.enforcement import NoWayBack
+from passerelle.sso.ways_in import keeping_a_way_back
 
 
 @dataclass(frozen=True, slots=True)

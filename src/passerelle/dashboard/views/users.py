@@ -28,11 +28,10 @@ from passerelle.sso.enforcement import (
     NoWayBack,
     announce_emergency_access,
     end_closed_sessions,
-    keeping_a_way_back,
 )
 from passerelle.sso.letters import can_send, send_invitation
 from passerelle.sso.password_rules import activation_path, may_activate
-from passerelle.sso.ways_in import NoOtherWayIn, has_another_way_in
+from passerelle.sso.ways_in import NoOtherWayIn, has_another_way_in, keeping_a_way_back
 
 RECENT = 20
 
@@ -292,8 +291,9 @@ def _user(request: PageRequest, user_id: UUID) -> User:
 
 
 LAST_WAY_BACK = gettext_lazy(
-    "Nobody could come in any more when single sign-on fails: no administrator would have a "
-    "password that counts. Give emergency access to somebody else first, or allow passwords."
+    "Nobody could look after the company any more: no administrator would be left who can sign in, "
+    "or none with a password that counts, for when single sign-on fails. Give somebody else "
+    "emergency access first: they choose a password then."
 )
 DONE = {
     "invited": gettext_lazy("The account waits for its activation. Hand the link below over."),
