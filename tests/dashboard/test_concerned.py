@@ -29,7 +29,7 @@ from tests.world import idp_of, make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db
 HASH = make_password("a password of these tests")
-NOBODY = "Nobody is concerned at once"
+NOBODY = "Nobody is affected at once"
 
 
 def rules_of(acme, **changes) -> dict[str, object]:
@@ -255,11 +255,11 @@ def test_whose_password_counts_is_the_same_in_a_list_as_for_one(acme, enforcemen
 
 def test_what_cannot_be_saved_is_said_in_place_of_an_effect(acme, alice):
     page = told(alice, "rules", rules_of(acme, session_minutes=2000))
-    assert "Correct this first: Enter at most 1440 minutes" in page
+    assert "Correct this first: Minutes until an unused session ends: Enter" in page
     acme.automatic_user_provisioning = False
     acme.save()
     page = told(alice, "saml", fields_of(acme, saml_enabled=None))
-    assert "Correct this first: Nobody could sign in any more" in page
+    assert "Correct this first: SAML SSO is on: Nobody could sign in any more" in page
 
 
 def test_without_a_script_every_section_tells_on_the_page(acme, alice):
@@ -399,3 +399,28 @@ def test_a_part_that_is_none_is_not_found(acme, alice):
     for part in ("", "nothing", "enforcement"):
         answer = alice.post(f"/settings/security/effect/?part={part}", rules_of(acme))
         assert answer.status_code == 404
+
+
+def test_another_provider_tells_who_could_not_come_and_guesses_nothing_else(acme, alice):
+    connection = acme.connections.select_related("company").get()
+    Browser().sign_in(connection)
+    fields = fields_of(acme, idp_entity_id="https://wrong.example/idp")
+    page = told(alice, "saml", fields)
+    assert "could not sign in any more by a way" in page
+    assert "With these settings" not in page
+    assert "nobody signs in through this connection" in told(alice, "provisioning", fields)
+
+
+def test_an_expiry_that_ends_no_password_yet_tells_which_is_the_first(acme, alice):
+    with_password(acme, "old@acme.example", days_ago=50)
+    with_password(acme, "new@acme.example", days_ago=2)
+    page = told(alice, "rules", rules_of(acme, password_expiry_days=90))
+    assert "Nobody’s password is too old yet" in page
+    then = datetime.now(UTC) + timedelta(days=40)
+    assert f"{then:%B %Y} on: old@acme.example" in " ".join(page.split())
+
+
+@pytest.mark.parametrize("minutes", ["99999", "9999", "0", "no number"])
+def test_minutes_that_cannot_be_get_one_sentence_with_all_limits(acme, alice, minutes):
+    page = told(alice, "rules", rules_of(acme, session_minutes=minutes))
+    assert "Minutes until an unused session ends: Enter a whole number from 1 to 1440" in page

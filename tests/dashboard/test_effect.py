@@ -75,7 +75,7 @@ def test_switched_off_nobody_new_gets_in(acme, connection, alice):
     User.objects.filter(email="p1@other.example").delete()
     came(connection, 2)
     page = seen(alice, acme, automatic_user_provisioning=None)
-    assert "another outcome" in page
+    assert "refused for another reason" in page
     assert "p2@" not in page
 
 
@@ -191,7 +191,7 @@ def test_five_hundred_people_take_a_bounded_number_of_queries(
     for number in range(0, 500, 5):
         give(make_user(acme, f"p{number}@acme.example", provisioned_by="jit"))
     changed = make_copy(acme, newcomers="approve")
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         effect = effect_of(acme, changed, now=NOW)
     assert effect.people == 500
     assert len(effect.changes) == 400
@@ -251,4 +251,39 @@ def test_rules_are_taken_into_account(acme, connection, alice):
     came(connection, 1)
     User.objects.get(email="p1@acme.example").delete()
     page = seen(alice, acme, newcomers="approve")
-    assert "another outcome" in page
+    assert "waiting for approval, instead of let in" in page
+
+
+def test_a_domain_that_is_left_out_is_said_of_whoever_will_be_new(acme, connection, alice):
+    came(connection, 1)
+    page = seen(
+        alice, acme, provisioning_domains="listed", provisioning_domain_list="contractor.example"
+    )
+    assert "nothing would change" in page  # For the one who came: they have an account.
+    new = page.split('<caption class="hidden">Whoever will be new')[1].split("</table>")[0]
+    acme_example, contractor = new.split("<tr>")[2:4]
+    assert "acme.example" in acme_example
+    assert acme_example.index("account made") < acme_example.index("refused: ")
+    assert "contractor.example" in contractor
+    assert contractor.index("refused: ") < contractor.index("account made")
+
+
+def test_switched_off_whoever_will_be_new_is_refused_though_nobody_has_come_yet(acme, alice):
+    page = seen(alice, acme, automatic_user_provisioning=None)
+    assert "Whoever will be new" in page
+    assert "nobody to tell about" not in page
+    assert "Whoever will be new" not in seen(alice, acme)
+
+
+def test_one_person_who_came_with_several_addresses_is_one(acme, connection, alice):
+    for email in ("first@acme.example", "second@acme.example"):
+        Browser().sign_in(connection, Person("u-1", email, "P", "1", ("analysts",)))
+    assert "For the 1 person who tried" in seen(alice, acme)
+
+
+def test_where_the_connection_is_closed_provisioning_says_that_nobody_comes_through(acme, alice):
+    page = seen(alice, acme, saml_enabled=None, automatic_user_provisioning=None)
+    assert "nobody signs in through this connection" in page or "Correct this first" in page
+    with_password(acme.users.get(is_administrator=True))
+    page = seen(alice, acme, saml_enabled=None, automatic_user_provisioning=None)
+    assert "nobody signs in through this connection" in page

@@ -37,7 +37,6 @@ FIELDS: dict[str, tuple[str, ...]] = {
 }
 """The sections that tell, each with the fields that have to be right for it."""
 MAPPING = (
-    "idp_entity_id",
     "subject_attribute",
     "email_attribute",
     "first_name_attribute",
@@ -73,17 +72,36 @@ class _Asked:
 
 def concerned_shown(part: str, form: SecurityForm, session: Session) -> ShownConcerned:
     """What saving the form would do at once, for one of the sections in `FIELDS`."""
-    problems = [str(one) for name in FIELDS[part] for one in form.errors.get(name, [])]
-    if problems:
+    if problems := problems_of(form, FIELDS[part]):
         return ShownConcerned(problems, [])
     asked = _Asked(form, form.changed_company(), session)
     return ShownConcerned([], [one for one in _SECTIONS[part](asked) if one])
 
 
-def changed_mapping(form: SecurityForm) -> SamlConnection | None:
-    """The connection as it would be, where it would take the same claims for other people."""
+def problems_of(form: SecurityForm, names: tuple[str, ...]) -> list[str]:
+    """What is wrong with some of the fields, each sentence with the name of its field."""
+    return [
+        _("%(field)s: %(problem)s") % {"field": form[name].label, "problem": problem}
+        for name in names
+        for problem in form.errors.get(name, [])
+    ]
+
+
+def closes_connection(form: SecurityForm) -> bool:
+    """Whether nobody could sign in any more through the connection of the form, as today."""
     was, after = form.connection, form.draft.connection
-    if was is None or after is None:
+    if was is None or after is None or not is_usable(was):
+        return False
+    return not form.draft.is_usable or was.idp_entity_id != after.idp_entity_id
+
+
+def changed_mapping(form: SecurityForm) -> SamlConnection | None:
+    """The connection as it would be, where it would take the same claims for other people.
+
+    Another identity provider would say something else: nobody knows what.
+    """
+    was, after = form.connection, form.draft.connection
+    if was is None or after is None or was.idp_entity_id != after.idp_entity_id:
         return None
     return after if any(getattr(was, one) != getattr(after, one) for one in MAPPING) else None
 
@@ -112,6 +130,8 @@ def _rules(asked: _Asked) -> Iterator[Sentence | None]:
         again,
         since=_("password of %(when)s"),
     )
+    if changed.password_expiry_days != company.password_expiry_days and not ended.count:
+        yield _next_to_end(concerned.next_password_to_end(company, changed))
     yield _ending(concerned.sessions_unused(company, changed, but=asked.session, now=now))
     if any(getattr(company, name) != getattr(changed, name) for name in PASSWORD_RULES):
         kept = Concerned(concerned.passwords_kept(company, changed, now=now))
@@ -127,6 +147,13 @@ def _rules(asked: _Asked) -> Iterator[Sentence | None]:
         )
 
 
+def _next_to_end(found: tuple[str, datetime] | None) -> Sentence | None:
+    if found is None:
+        return None
+    text = _("Nobody’s password is too old yet. The first to be replaced, from %(day)s on:")
+    return Sentence(text % {"day": date_format(found[1], "j F Y")}, [(found[0], "")])
+
+
 def _saml(asked: _Asked) -> Iterator[Sentence | None]:
     was, after = asked.form.connection, asked.form.draft.connection
     if was is None or after is None:
@@ -139,8 +166,7 @@ def _saml(asked: _Asked) -> Iterator[Sentence | None]:
         yield Sentence(text, [])
     now = asked.form.now
     yield _ending(concerned.sessions_of_connection(was, after, but=asked.session, now=now))
-    same_provider = was.idp_entity_id == after.idp_entity_id
-    if is_usable(was) and not (same_provider and asked.form.draft.is_usable):
+    if closes_connection(asked.form):
         will_be = after if asked.form.draft.is_usable else None
         yield _barred(concerned.without_way_in(asked.form.company, asked.changed, was, will_be))
 

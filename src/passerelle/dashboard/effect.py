@@ -21,8 +21,10 @@ SHOWN = 20
 KINDS: dict[str, Promise] = {
     "admitted": gettext_lazy("let in, instead of refused"),
     "refused": gettext_lazy("refused, instead of let in"),
+    "waiting": gettext_lazy("waiting for approval, instead of let in"),
     "other_rights": gettext_lazy("other rights"),
-    "other_way": gettext_lazy("another outcome"),
+    "other_refusal": gettext_lazy("refused for another reason"),
+    "other_way": gettext_lazy("let in by another way"),
 }
 OUTCOMES: dict[str, Promise] = {
     "created": gettext_lazy("account made"),
@@ -48,6 +50,7 @@ class ShownEffect:
     is_all: bool
     """Whether everybody of the period was looked at, and not only the newest."""
     groups: list[tuple[Promise, int, list[Line]]]
+    newcomers: list[Line]
 
     @property
     def hidden(self) -> int:
@@ -70,7 +73,8 @@ def effect_shown(
         for kind, label in KINDS.items()
         if counts[kind]  # type: ignore[index]
     ]
-    return ShownEffect(found.people, found.people < PEOPLE, groups)
+    newcomers = [_line(one, names) for one in found.newcomers]
+    return ShownEffect(found.people, found.people < PEOPLE, groups, newcomers)
 
 
 def _line(change: Change, names: dict[str, str]) -> Line:

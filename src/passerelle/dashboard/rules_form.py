@@ -31,12 +31,18 @@ TWO_FACTOR: dict[str, Promise] = {
 }
 
 
+MINUTES = gettext_lazy(
+    "Enter a whole number from 1 to 1440 (a day); up to 10080 (a week) only where a second factor "
+    "is required for everybody with a password."
+)
+
+
 class NumberField(forms.IntegerField):
     """A whole number within limits; whatever else is typed gets the same sentence, with both."""
 
-    def __init__(self, least: int, most: int) -> None:
+    def __init__(self, least: int, most: int, sentence: Promise | str = "") -> None:
         super().__init__(required=False)
-        self.least, self.most = least, most
+        self.least, self.most, self.sentence = least, most, sentence
 
     def clean(self, value: Any) -> int | None:
         try:
@@ -44,7 +50,7 @@ class NumberField(forms.IntegerField):
         except forms.ValidationError:
             found = self.least - 1
         if found is not None and not self.least <= found <= self.most:
-            sentence = _("Enter a whole number from %(least)s to %(most)s.")
+            sentence = str(self.sentence) or _("Enter a whole number from %(least)s to %(most)s.")
             raise forms.ValidationError(sentence % {"least": self.least, "most": self.most})
         return found
 
@@ -61,7 +67,7 @@ class RulesForm(forms.Form):
     password_complexity = forms.BooleanField(required=False)
     password_reuse = NumberField(0, MAX_REUSE)
     password_expiry_days = NumberField(0, 3650)
-    session_minutes = NumberField(1, WEEK)
+    session_minutes = NumberField(1, WEEK, MINUTES)
     two_factor = forms.ChoiceField(choices=TWO_FACTOR.items(), required=False)
     ip_allowlist = forms.CharField(max_length=10_000, required=False, widget=forms.Textarea)
 
@@ -100,14 +106,7 @@ class RulesForm(forms.Form):
                 values[name] = getattr(self.company, name)
         minutes, factor = values.get("session_minutes"), values.get("two_factor")
         if minutes and minutes > DAY and factor != Company.TwoFactor.REQUIRED:
-            self.add_error(
-                "session_minutes",
-                _(
-                    "Enter at most %(day)s minutes (a day); up to %(week)s (a week) only where a "
-                    "second factor is required for everybody with a password."
-                )
-                % {"day": DAY, "week": WEEK},
-            )
+            self.add_error("session_minutes", str(MINUTES))
         networks = values.get("ip_allowlist")
         if networks and not is_within(self.client_address, networks):
             self.add_error(

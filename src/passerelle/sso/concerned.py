@@ -59,6 +59,16 @@ def _of_passwords(condition: Q, company: Company) -> Concerned:
     return _with_names(found.count(), named)
 
 
+def next_password_to_end(company: Company, changed: Company) -> tuple[str, datetime] | None:
+    """Whose password is the oldest, and when it would have to be replaced."""
+    if not changed.password_expiry_days:
+        return None
+    since = Coalesce("password_set_at", "created_at")
+    oldest = people_with_password(company).annotate(since=since).order_by("since", "id")
+    first = oldest.values_list("email", "since").first()
+    return first and (first[0], first[1] + timedelta(days=changed.password_expiry_days))
+
+
 def passwords_kept(company: Company, changed: Company, *, now: datetime) -> int:
     """How many go on with the password that they have, whatever the rules for the next one."""
     since = Coalesce("password_set_at", "created_at")

@@ -4,6 +4,8 @@ Each is planned for twice, as the settings are and as they would be, from what t
 now. Nothing is written.
 """
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -11,7 +13,8 @@ from typing import Any, Literal
 from passerelle.directory.models import Company
 from passerelle.directory.policy import load_policy, policy_of
 from passerelle.directory.snapshot import load_snapshots
-from passerelle.provisioning import Plan, Refusal, plan
+from passerelle.identifiers import uuid7
+from passerelle.provisioning import Plan, Refusal, Snapshot, parse_email, plan
 from passerelle.provisioning.model import Give, Grant, Profile, Withdraw
 from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.profiles import profile_of_claims
@@ -19,7 +22,8 @@ from passerelle.sso.profiles import profile_of_claims
 DAYS, PEOPLE = 30, 500
 
 Claims = dict[str, Any]
-Kind = Literal["admitted", "refused", "other_rights", "other_way"]
+DOMAINS = 20
+Kind = Literal["admitted", "refused", "waiting", "other_rights", "other_refusal", "other_way"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,10 @@ class Change:
         if isinstance(self.before, Refusal) and isinstance(self.after, Plan):
             return "admitted"
         if isinstance(self.after, Refusal):
-            return "refused" if isinstance(self.before, Plan) else "other_way"
+            return "refused" if isinstance(self.before, Plan) else "other_refusal"
         assert isinstance(self.before, Plan)
+        if self.after.outcome == "pending" != self.before.outcome:
+            return "waiting"
         if self.before.outcome != self.after.outcome:
             return "other_way"
         return "other_rights"
@@ -66,6 +72,8 @@ class Effect:
 
     people: int
     changes: list[Change]
+    newcomers: list[Change]
+    """Whoever will be new, by e-mail domain, in place of an address."""
 
 
 def effect_of(
@@ -77,20 +85,51 @@ def effect_of(
     """
     rows = recent_claims(company, now=now)
     profiles = [profile_of_claims(claims, connection) for claims, connection in rows]
-    others = [
-        profile_of_claims(claims, draft) if draft and draft.id == connection.id else profile
-        for (claims, connection), profile in zip(rows, profiles, strict=True)
-    ]
-    snapshots = load_snapshots(company, [*profiles, *others])
+    others = profiles
+    if draft is not None:
+        others = [
+            profile_of_claims(claims, draft) if draft.id == connection.id else profile
+            for (claims, connection), profile in zip(rows, profiles, strict=True)
+        ]
+    domains = _domains(company, changed, profiles)
+    strangers = [_stranger(domain) for domain in domains]
+    snapshot = _snapshots(company, [*profiles, *others, *strangers])
     before = load_policy(company)
     after = policy_of(changed, before.rules)
-    changes = []
-    for index, (profile, other) in enumerate(zip(profiles, others, strict=True)):
-        is_now = plan(profile, snapshots[index], before)
-        would_be = plan(other, snapshots[len(profiles) + index], after)
-        if not _same(is_now, would_be):
-            changes.append(Change(_shown(profile), is_now, would_be))
-    return Effect(len(profiles), changes)
+
+    def compare(shown: str, profile: Profile, other: Profile) -> Change:
+        is_now = plan(profile, snapshot(profile), before)
+        return Change(shown, is_now, plan(other, snapshot(other), after))
+
+    people = [compare(_shown(one), one, other) for one, other in zip(profiles, others, strict=True)]
+    newcomers = [compare(one, new, new) for one, new in zip(domains, strangers, strict=True)]
+    return Effect(
+        len(profiles),
+        [one for one in people if not _same(one.before, one.after)],
+        [one for one in newcomers if not _same(one.before, one.after)],
+    )
+
+
+def _snapshots(company: Company, profiles: list[Profile]) -> Callable[[Profile], Snapshot]:
+    """What to know for each of them, read at once, and once for each."""
+    unique = list({id(one): one for one in profiles}.values())
+    found = dict(zip(map(id, unique), load_snapshots(company, unique), strict=True))
+    return lambda profile: found[id(profile)]
+
+
+def _stranger(domain: str) -> Profile:
+    """Somebody whom nobody knows yet, with nothing but an address of a domain."""
+    return Profile("", uuid7().hex, parse_email(f"{uuid7().hex}@{domain}"))
+
+
+def _domains(company: Company, changed: Company, profiles: list[Profile]) -> list[str]:
+    """Where somebody new may come from: what is verified, listed, or was used lately."""
+    listed = {*company.provisioning_domain_list, *changed.provisioning_domain_list}
+    verified = company.domains.filter(verified_at__isnull=False).order_by("name")
+    used = Counter(one.email.domain for one in profiles if one.email)
+    found = [*verified.values_list("name", flat=True)[:DOMAINS], *sorted(listed)]
+    found += [domain for domain, _count in used.most_common()]
+    return list(dict.fromkeys(found))[:DOMAINS]
 
 
 def _same(before: Plan | Refusal, after: Plan | Refusal) -> bool:
@@ -116,6 +155,6 @@ def recent_claims(company: Company, *, now: datetime) -> list[tuple[Claims, Saml
     for row in newest.order_by("-time", "-id")[:PEOPLE]:
         assert row.connection is not None and row.claims is not None
         profile = profile_of_claims(row.claims, row.connection)
-        who = (profile.idp_entity_id, profile.subject, _shown(profile))
+        who = (profile.idp_entity_id, profile.subject or _shown(profile))
         found.setdefault(who, (row.claims, row.connection))
     return list(found.values())

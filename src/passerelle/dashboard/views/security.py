@@ -11,7 +11,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from passerelle.dashboard.access import administrators_only, by, deciding
-from passerelle.dashboard.concerned import FIELDS, changed_mapping, concerned_shown
+from passerelle.dashboard.concerned import (
+    FIELDS,
+    changed_mapping,
+    closes_connection,
+    concerned_shown,
+    problems_of,
+)
 from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.effect import effect_shown
 from passerelle.dashboard.middleware import PageRequest
@@ -140,9 +146,11 @@ def _whom(part: str, form: SecurityForm, request: PageRequest) -> dict[str, Any]
     assert request.session_row is not None
     company, mapping = form.company, changed_mapping(form)
     if part == PROVISIONING_PART:
-        wrong = [str(one) for name in PROVISIONING for one in form.errors.get(name, [])]
+        template, wrong = "security/_effect.html", problems_of(form, PROVISIONING)
+        if wrong or closes_connection(form):
+            return {"template": template, "effect_problems": wrong, "closed": not wrong}
         seen = effect_shown(company, form.changed_company(), draft=mapping, now=form.now)
-        return {"template": "security/_effect.html", "effect": seen, "effect_problems": wrong}
+        return {"template": template, "effect": seen}
     shown = concerned_shown(part, form, request.session_row)
     found: dict[str, Any] = {"template": "security/_concerned.html", "shown": shown}
     if part == "saml" and mapping and not shown.problems:
