@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from lxml import html
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Company
@@ -12,6 +13,7 @@ from passerelle.practice_idp.issue import make_signing_key, write_idp_metadata
 from passerelle.saml import load_certificate
 from passerelle.sso.connection_keys import make_key
 from passerelle.sso.models import ConnectionKey, SamlConnection, SigningCertificate
+from passerelle.sso.sessions import open_session
 from tests.browsing import Browser
 from tests.world import (
     NOW,
@@ -578,3 +580,97 @@ def test_without_a_workspace_the_list_leads_to_where_one_is_made(alice, acme):
 def test_the_summary_names_the_field_of_each_mistake(acme, alice):
     page = alice.post(PAGE, fields_of(acme, target_url="nowhere")).content.decode()
     assert '<a href="#target_url">Target URL:</a> Enter the address' in page
+
+
+def as_shown(browser: Browser, path: str = PAGE) -> dict[str, list[str]]:
+    """What a browser would send if nobody touched the page."""
+    return dict_of_form(browser.get(path).content.decode())
+
+
+@pytest.fixture
+def busy(acme) -> Company:
+    """Acme with something in every list, so that each is sent and compared."""
+    domain = acme.domains.get()
+    domain.connection = acme.connections.get()
+    domain.save()
+    acme.domains.create(company=acme, name="b.example", verified_at=NOW)
+    acme.connections.update(authn_contexts="urn:a urn:b", subject_attribute="uid")
+    acme.ip_allowlist = ["127.0.0.0/8", "10.0.0.0/8"]
+    acme.provisioning_domains = "listed"
+    acme.provisioning_domain_list = ["acme.example", "b.example"]
+    acme.password_expiry_days, acme.session_minutes = 0, 600
+    acme.save()
+    return acme
+
+
+def test_a_page_that_nobody_touched_says_what_is_saved(busy, alice):
+    assert alice.post(PAGE, as_shown(alice))["Location"].endswith("saved=nothing")
+
+
+def test_what_one_did_not_touch_is_what_the_other_saved(busy, alice):
+    fields = as_shown(alice)
+    theirs = {**fields, "session_minutes": ["500"], "name": ["Theirs"], "ip_allowlist": [""]}
+    assert alice.post(PAGE, theirs).status_code == 302
+    answer = alice.post(
+        PAGE, {**fields, "password_reuse": ["5"], "target_url": ["https://x.example/"]}
+    )
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert "These settings were saved elsewhere" in page
+    # Of the two that were entered here it says what is saved; of nothing else.
+    assert set(answer.context["form"].theirs) == {"password_reuse", "target_url"}
+    again = dict_of_form(page)
+    assert again["session_minutes"] == ["500"]
+    assert again["password_reuse"] == ["5"]
+    assert alice.post(PAGE, again).status_code == 302
+    busy.refresh_from_db()
+    assert (busy.session_minutes, busy.password_reuse, busy.ip_allowlist) == (500, 5, [])
+    connection = busy.connections.get()
+    assert (connection.name, connection.target_url) == ("Theirs", "https://x.example/")
+
+
+def test_what_both_touched_is_asked_and_the_second_wins(busy, alice):
+    fields = as_shown(alice)
+    alice.post(PAGE, {**fields, "session_minutes": ["500"]})
+    answer = alice.post(PAGE, {**fields, "session_minutes": ["400"]})
+    assert answer.context["form"].theirs == {"session_minutes": 500}
+    again = dict_of_form(answer.content.decode())
+    assert again["session_minutes"] == ["400"]
+    assert alice.post(PAGE, again).status_code == 302
+    busy.refresh_from_db()
+    assert busy.session_minutes == 400
+
+
+def test_without_knowing_what_a_page_showed_everything_that_differs_is_said(busy, alice):
+    fields = as_shown(alice)
+    alice.post(PAGE, {**fields, "session_minutes": ["500"]})
+    answer = alice.post(PAGE, {**fields, "shown_values": ["x"], "password_reuse": ["5"]})
+    assert answer.context["form"].theirs == {"session_minutes": 500, "password_reuse": 3}
+
+
+def test_saving_says_how_many_sessions_it_ended(acme, alice):
+    connection = acme.connections.get()
+    open_session(make_user(acme, "bob@acme.example"), connection=connection, now=datetime.now(UTC))
+    answer = alice.post(PAGE, fields_of(acme, idp_entity_id="https://other.example/x"), follow=True)
+    assert "1 open session has ended." in answer.content.decode()
+    for junk in ("x", "9" * 5000, "-1", "²"):
+        assert alice.get(PAGE, {"saved": "changed", "ended": junk}).status_code == 200
+
+
+def test_google_that_is_not_complete_is_said_to_be_so_before_and_after_saving(acme, alice):
+    fields = fields_of(
+        acme, automatic_user_provisioning=None, google_sso_enabled="on", google_client_id="client"
+    )
+    before = alice.post("/settings/security/effect/?connection=acme&part=google", fields)
+    assert "Nobody can sign in by Google before" in before.content.decode()
+    page = alice.post(PAGE, fields, follow=True).content.decode()
+    assert "Google SSO is not complete: nobody can sign in by it yet." in page
+
+
+def dict_of_form(page: str) -> dict[str, list[str]]:
+    found = html.fromstring(page)
+    [form] = [one for one in found.forms if one.find('.//input[@name="version"]') is not None]
+    fields: dict[str, list[str]] = {}
+    for name, value in form.form_values():
+        fields.setdefault(name, []).append(value.replace("\n", "\r\n"))
+    return fields

@@ -174,6 +174,11 @@ def _saml(asked: _Asked) -> Iterator[Sentence | None]:
 def _google(asked: _Asked) -> Iterator[Sentence | None]:
     company, changed, now = asked.form.company, asked.changed, asked.form.now
     yield _ending(concerned.sessions_of_google(company, changed, but=asked.session, now=now))
+    if changed.google_sso_enabled and not google.is_usable(changed):
+        text = _(
+            "Nobody can sign in by Google before the client secret and the domain are entered."
+        )
+        yield Sentence(text, [])
     if google.is_usable(company):
         yield _barred(concerned.without_way_in(company, changed, None, None))
 

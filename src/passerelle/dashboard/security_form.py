@@ -10,7 +10,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from passerelle.dashboard.connection_form import ConnectionForm, line
+from passerelle.dashboard.conflict import adopt_untouched, digests_of
+from passerelle.dashboard.connection_form import (
+    ADVANCED_CHOICES,
+    ADVANCED_SWITCHES,
+    ADVANCED_TEXTS,
+    ConnectionForm,
+    line,
+)
 from passerelle.dashboard.rules_form import RULES, RulesForm
 from passerelle.dashboard.setting_labels import LABELS
 from passerelle.directory.models import Company, PermissionSet, Workspace
@@ -45,6 +52,7 @@ EXISTING = {
     "link": gettext_lazy("sign in to it, if the domain is verified"),
     "refuse": gettext_lazy("refuse the sign-in"),
 }
+ADVANCED = (*ADVANCED_TEXTS, *ADVANCED_SWITCHES, *ADVANCED_CHOICES, "authn_contexts", "domains")
 POLICY = (
     "provisioning_domains",
     "provisioning_domain_list",
@@ -98,7 +106,7 @@ class SecurityForm(RulesForm, ConnectionForm):
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     theirs: dict[str, Any] | None = None
-    """What stands now where this form says something else, when somebody saved in the meantime."""
+    """What is saved now where this form says something else, when somebody saved meanwhile."""
 
     def __init__(
         self,
@@ -208,27 +216,34 @@ class SecurityForm(RulesForm, ConnectionForm):
                 _("SAML single sign-on alone is allowed here: allow passwords again first."),
             )
 
+    @property
+    def shown_values(self) -> str:
+        """What this page shows, sent along with what becomes of it."""
+        return digests_of(self._now())
+
+    def _now(self) -> dict[str, Any]:
+        current = self.current(self.company, self.connection)
+        return {name: value for name, value in current.items() if name != "version"}
+
     def refuse_as_outdated(self) -> None:
-        """Somebody saved in the meantime: show what is different now, and let the next save win."""
-        self.theirs = self._differences()
+        """Somebody saved meanwhile: what was not touched here is theirs; the rest is asked."""
+        now = self._now()
+        self.data, touched = adopt_untouched(self.data, now)  # type: ignore[arg-type]
+        sent = self.cleaned_data
+        left_out = {
+            *(RULES if not sent.get("rules") else ()),
+            *(POLICY if not sent.get("policy") else ()),
+            *(ADVANCED if not sent.get("advanced") else ()),
+        }
+        self.theirs = {name: now[name] for name in now if name in touched - left_out}
         self.add_error(
             None,
             _(
-                "These settings were saved elsewhere while you were editing. Nothing of yours is "
-                "lost: look at what is different now, then save again to put your entries in place."
+                "These settings were saved elsewhere while you were editing. What you had not "
+                "touched shows what is saved now, and your own entries are kept: look at them, "
+                "then save again to put them in place."
             ),
         )
-
-    def _differences(self) -> dict[str, Any]:
-        """The values that stand now, for the fields where this form says something else."""
-        now = self.current(self.company, self.connection)
-        return {
-            name: value
-            for name, value in now.items()
-            if name in self.cleaned_data
-            and name != "version"
-            and _plain(self.cleaned_data[name]) != _plain(value)
-        }
 
     def _lacking(self) -> list[str]:
         """What stands in the way of provisioning, judged as it would be after saving."""
@@ -338,13 +353,6 @@ class SecurityForm(RulesForm, ConnectionForm):
                 "user provisioning off as well."
             ) % {"names": names}
         return _("SAML SSO must be set up first. What is missing: %(names)s.") % {"names": names}
-
-
-def _plain(value: Any) -> Any:
-    """A value as it can be compared: rows by their identifiers."""
-    if isinstance(value, list | tuple) or hasattr(value, "all"):
-        return sorted(str(getattr(one, "id", one)) for one in value)
-    return " ".join(str(getattr(value, "id", value) or "").split())
 
 
 def early_access_sentence() -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -47,7 +48,7 @@ from passerelle.sso.enforcement import NoWayBack
 from passerelle.sso.follow import decide, held_difference
 from passerelle.sso.google import redirect_address
 from passerelle.sso.metadata_errors import noted_sentence
-from passerelle.sso.models import SamlConnection, SignIn
+from passerelle.sso.models import SamlConnection, Session, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
 from passerelle.sso.sessions import end_sessions_through, open_sessions
 from passerelle.sso.ways_in import keeping_a_way_back
@@ -69,7 +70,7 @@ def settings_page(request: PageRequest) -> HttpResponse:
         form.client_address = client_address(request)
         if form.is_valid() and (saved := _saved(form, request)):
             slug = form.draft.connection.slug if form.draft.connection else ""
-            return redirect(f"/settings/security/?connection={slug}&saved={saved}")
+            return redirect(f"/settings/security/?connection={slug}{saved}")
         return render(request, "security.html", settings_context(form, request), status=422)
     form = SecurityForm(
         company, connection, now=now, initial=SecurityForm.current(company, connection)
@@ -79,11 +80,14 @@ def settings_page(request: PageRequest) -> HttpResponse:
 
 
 def _saved(form: SecurityForm, request: PageRequest) -> str:
-    """Whether anything `changed` or `nothing` had to be; empty when it could not be saved."""
+    """What became of it, for the address that tells; empty when it could not be saved."""
     assert request.session_row is not None
     try:
         with deciding(request), keeping_a_way_back(form.company):
+            sessions = Session.objects.filter(company=form.company)
+            before = sessions.count()
             changed = save_security(form, session=request.session_row, now=timezone.now())
+            ended = before - sessions.count()
     except NoWayBack:
         # Whoever could still come in has been unmade since the form was looked at.
         form.refuse_lock_out("saml_enabled")
@@ -94,7 +98,7 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
             form.connection = SamlConnection.objects.filter(id=form.connection.id).first()
         form.refuse_as_outdated()
         return ""
-    return "changed" if changed else "nothing"
+    return f"&saved=changed&ended={ended}" if changed else "&saved=nothing"
 
 
 def chosen_connection(request: PageRequest, company: Company) -> SamlConnection | None:
@@ -106,12 +110,17 @@ def chosen_connection(request: PageRequest, company: Company) -> SamlConnection 
         return _named_connection(request)
     # What works comes first: a draft beside it is opened by whoever looks for it.
     first = next(iter(usable_connections(company)), None) or company.connections.first()
-    return first and company.connections.select_related("company").get(id=first.id)
+    return first and _whole(company).get(id=first.id)
 
 
 def _named_connection(request: PageRequest) -> SamlConnection:
-    found = _company(request).connections.select_related("company")
+    found = _whole(_company(request))
     return get_object_or_404(found, slug=typed(request.GET.get("connection", "")))
+
+
+def _whole(company: Company) -> "QuerySet[SamlConnection]":
+    """The connections with what a form shows of them."""
+    return company.connections.select_related("company").prefetch_related("domains")
 
 
 @require_POST
@@ -210,6 +219,7 @@ def _back(connection: SamlConnection, done: str) -> HttpResponse:
 
 def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]:
     company, connection = form.company, form.connection
+    ended = typed(request.GET.get("ended", ""))
     bound = form.is_bound
     lacking = missing_for_sign_in(connection, len(form.certificates)) if connection else []
     opened = open_sessions(company, now=form.now)
@@ -246,6 +256,7 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
         "early_access": early_access_sentence(),
         "contact": settings.PASSERELLE.early_access_contact,
         "saved": "" if bound else request.GET.get("saved", ""),
+        "ended": int(ended) if ended.isdecimal() else 0,
         "now": form.now,
         "soon": form.now + EXPIRY_NOTICE,
     }
@@ -299,7 +310,7 @@ def _theirs(form: SecurityForm) -> list[tuple[str, Promise | str, str]] | None:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return _("on") if value else _("off")
-    return str(value or "–")
+    return "–" if value in (None, "", []) else str(value)
 
 
 def _domains_sentence(company: Company) -> str:
