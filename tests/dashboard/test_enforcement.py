@@ -297,8 +297,8 @@ def test_the_rules_are_saved_with_the_rest(acme, alice):
 @pytest.mark.parametrize(
     ("changes", "field", "sentence"),
     [
-        ({"session_minutes": "1441"}, "session_minutes", "at most 1440 minutes"),
-        ({"session_minutes": "0"}, "session_minutes", "from 1 to 10080"),
+        ({"session_minutes": "1441"}, "session_minutes", "from 1 to 1440 (a day); up to 10080"),
+        ({"session_minutes": "0"}, "session_minutes", "from 1 to 1440 (a day); up to 10080"),
         ({"session_minutes": "10081", "two_factor": "required"}, "session_minutes", "10080"),
         ({"password_min_length": "7"}, "password_min_length", "from 8 to 128"),
         ({"password_min_length": "many"}, "password_min_length", "from 8 to 128"),
