@@ -1,5 +1,6 @@
 """The sign-in pages, passwords and activation."""
 
+import re
 import threading
 
 import pytest
@@ -152,7 +153,8 @@ def test_every_password_leaves_a_trace_and_strangers_are_counted(ada):
     enter("nobody@acme.example", "wrong")
     rows = SignIn.objects.values_list("outcome", "reason", "email", "count", "connection")
     assert sorted(rows) == [
-        ("refused", "password_wrong", None, 2, None),
+        ("refused", "password_wrong", None, 1, None),
+        ("refused", "password_wrong", None, 1, None),
         ("signed_in", "", "ada@acme.example", 1, None),
     ]
 
@@ -196,3 +198,46 @@ def test_the_door_of_a_company_with_many_connections_asks_little_of_the_database
     with django_assert_max_num_queries(4):
         page = Browser().get("/login/acme/").content.decode()
     assert page.count("/auth/saml/acme") >= 31
+
+
+def test_a_wrong_password_is_found_by_its_reference_and_by_whose_account_it_was(ada):
+    references = []
+    for email in ("ada@acme.example", "nobody@acme.example", "ada@acme.example"):
+        page = enter(email, "wrong")[1].content.decode()
+        found = re.search(r"by the reference ([0-9A-Z]{3}-[0-9A-Z]{3})", page)
+        assert found
+        references.append(found[1])
+    # To a stranger an account makes no difference: each address has its own reference.
+    assert references[0] == references[2] != references[1]
+    alice = Browser().enter(make_administrator(ada.company))
+    page = alice.get(f"/settings/sign-ins/{references[0]}/").content.decode()
+    assert "Somebody tried the account of ada@acme.example" in page
+    assert "2 similar attempts" in page
+    listed = alice.get("/settings/sign-ins/?q=ada@acme").content.decode()
+    assert references[0] in listed
+    assert references[1] not in listed
+    page = alice.get(f"/settings/sign-ins/{references[1]}/").content.decode()
+    assert "Somebody could not sign in" in page
+
+
+def test_whoever_tries_many_addresses_fills_no_list(ada):
+    for number in range(60):
+        # Each from a network of its own, so that no limit stops them before.
+        answer = Browser().post(
+            "/login/acme/",
+            {"email": f"x{number}@acme.example", "password": "wrong"},
+            REMOTE_ADDR=f"203.0.113.{number}",
+        )
+        assert answer.status_code == 422
+    assert SignIn.objects.count() == 51
+    # Known or not, whoever comes then shares one row and one reference.
+    page = enter("ada@acme.example", "wrong")[1].content.decode()
+    shared = SignIn.objects.get(count=11)
+    assert shared.reference in page
+    assert shared.user is None
+
+
+def test_pages_can_be_asked_for_their_head(ada):
+    for path in ("/", "/login/", "/login/acme/", "/health/live"):
+        assert Browser().head(path).status_code == 200
+    assert Browser().enter(ada).head("/account/").status_code == 200

@@ -336,3 +336,20 @@ def test_what_a_spreadsheet_would_run_becomes_text():
         "x",
         3,
     ]
+
+
+def test_what_would_be_refused_is_said_when_it_is_looked_at(acme, alice, crowd):
+    admin = acme.users.get(is_administrator=True)
+    for verb in ("suspend", "remove"):
+        answer = alice.post(ASK, {"verb": verb, "user": [str(admin.id), str(crowd[0].id)]})
+        assert answer.status_code == 422
+        assert "no active administrator would be left" in answer.content.decode()
+    admin.refresh_from_db()
+    crowd[0].refresh_from_db()
+    assert (admin.status, crowd[0].status) == ("active", "active")
+
+
+def test_an_address_that_has_an_account_leads_to_it(acme, alice, crowd):
+    answer = alice.post("/settings/users/invite/", {"email": crowd[0].email.upper()})
+    assert answer.status_code == 422
+    assert f'href="/settings/users/{crowd[0].id}/"' in answer.content.decode()

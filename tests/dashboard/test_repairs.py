@@ -213,3 +213,22 @@ def test_only_the_own_company_is_drawn(acme, connection):
     attempts(acme, connection, (0, "signed_in", 5))
     mallory = Browser().enter(make_administrator(make_company("globex")))
     assert mallory.get(f"{PAGE}chart/").context["chart"].total == 0
+
+
+def test_what_the_settings_would_let_in_by_now_needs_no_repair(acme, connection, alice):
+    page = refused(connection)
+    assert "would be let in" not in alice.get(page).content.decode()
+    acme.domains.create(company=acme, name="other.example", verified_at=NOW)
+    shown = alice.get(page).content.decode()
+    assert "With the settings as they are now, this would be let in." in shown
+    assert "Admit ivan@other.example alone" not in shown
+    acme.newcomers = "approve"
+    acme.version += 1
+    acme.save()
+    assert "would be let in" not in alice.get(page).content.decode()
+    acme.newcomers, acme.ip_allowlist = "create", ["127.0.0.0/8"]
+    acme.version += 1
+    acme.save()
+    assert "would be let in" in alice.get(page).content.decode()
+    SignIn.objects.update(address="203.0.113.1")
+    assert "would be let in" not in alice.get(page).content.decode()

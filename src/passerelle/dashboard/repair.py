@@ -7,9 +7,14 @@ from django.utils.translation import gettext_lazy
 
 from passerelle import saml
 from passerelle.directory.models import Company, User
-from passerelle.provisioning import parse_email
+from passerelle.directory.policy import load_policy
+from passerelle.directory.snapshot import load_snapshots
+from passerelle.provisioning import Plan, parse_email, plan
+from passerelle.provisioning.describe import REFUSED
+from passerelle.sso.addresses import is_within
 from passerelle.sso.admit import may_be_admitted
 from passerelle.sso.models import SignIn
+from passerelle.sso.profiles import profile_of_claims
 
 SETTINGS: dict[str, tuple[str, Promise]] = {
     "jit_disabled": (
@@ -47,7 +52,21 @@ def repairs_for(row: SignIn) -> dict[str, Any]:
         "listed_domain": listed_domain(row),
         "holder": _holder(row),
         "setting": SETTINGS.get(row.reason),
+        "would_enter": would_enter(row),
     }
+
+
+def would_enter(row: SignIn) -> bool:
+    """Whether what provisioning refused then, it would let in by now; from the claims of then."""
+    if row.reason not in REFUSED or row.claims is None or row.connection is None:
+        return False
+    company = row.company
+    if company.ip_allowlist and not is_within(row.address, company.ip_allowlist):
+        return False
+    profile = profile_of_claims(row.claims, row.connection)
+    [snapshot] = load_snapshots(company, [profile])
+    decided = plan(profile, snapshot, load_policy(company))
+    return isinstance(decided, Plan) and decided.outcome != "pending"
 
 
 def offered_certificate(row: SignIn) -> saml.Certificate | None:

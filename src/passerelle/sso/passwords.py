@@ -10,6 +10,7 @@ from passerelle.sso.addresses import network_of
 from passerelle.sso.hashing import TooBusy, hash_of, is_hash_of
 from passerelle.sso.letters import tell_administrators
 from passerelle.sso.limits import count_failure, forgive
+from passerelle.sso.models import SignIn
 from passerelle.sso.password_rules import MAX_PASSWORD
 from passerelle.sso.traces import keep_password_attempt
 
@@ -25,8 +26,8 @@ class TooManyAttempts(Exception):  # noqa: N818 - reads as what is the matter
 
 def user_of(
     company: Company, email: str, password: str, *, address: str | None, now: datetime
-) -> User | None:
-    """The user whose password this is; None for any mismatch, with the same work for each.
+) -> User | SignIn:
+    """The user whose password this is; the trace of any mismatch, with the same work for each.
 
     Failures count for account and address together, so that a stranger cannot lock anyone out; they
     count before hashing, so that many at once gain nothing. Raises TooManyAttempts, TooBusy.
@@ -35,8 +36,14 @@ def user_of(
     key = parsed.key if parsed else ""
     user = User.objects.select_related("company").filter(company=company, email_key=key).first()
     if not _counted(company, key, user, password, address, now) or user is None:
-        keep_password_attempt(company, user=None, reason="password_wrong", address=address, now=now)
-        return None
+        return keep_password_attempt(
+            company,
+            user=None,
+            reason="password_wrong",
+            address=address,
+            now=now,
+            tried=(key, user),
+        )
     return user
 
 

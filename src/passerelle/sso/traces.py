@@ -93,8 +93,13 @@ def keep_password_attempt(
     address: str | None,
     now: datetime,
     check: str = "password",
+    tried: tuple[str, User | None] | None = None,
 ) -> SignIn:
-    """Write the trace of a password or passkey: of `user`, or of a stranger, who is counted."""
+    """Write the trace of a password or passkey: of `user`, or of a stranger, who is counted.
+
+    `tried` is the address that a stranger typed, and the account that has it, if there is one.
+    Whether there is one makes no difference that the stranger could see.
+    """
     passed = not reason
     made = Check(check, passed, reason=reason or None)
     row = SignIn(
@@ -110,7 +115,8 @@ def keep_password_attempt(
         address=address,
     )
     if user is None:
-        return _count(row, check)
+        typed, row.user = tried or ("", None)
+        return _count(row, check, whose=typed)
     row.save(force_insert=True)
     return row
 
@@ -147,7 +153,7 @@ def keep_google_attempt(
     return row
 
 
-def _count(row: SignIn, way: str) -> SignIn:
+def _count(row: SignIn, way: str, *, whose: str = "") -> SignIn:
     """One more of the same: anybody can send junk, and it must not fill the list."""
     hour = row.time.replace(minute=0, second=0, microsecond=0)
     counted = SignIn.objects.filter(
@@ -157,8 +163,8 @@ def _count(row: SignIn, way: str) -> SignIn:
     received = row.checks[-1]["received"]
     if counted.count() >= MAX_COUNTED:
         # From here on one row stands for many: what one of them brought is not offered for trust.
-        received, row.offered_certificate = "", ""
-    row.same_as = digest(f"{way}\0{row.reason}\0{received}\0{hour}")
+        received, row.offered_certificate, whose, row.user = "", "", "", None
+    row.same_as = digest(f"{way}\0{row.reason}\0{received}\0{whose}\0{hour}")
     if insert_or_nothing(row):
         return row
     same = SignIn.objects.filter(company_id=row.company_id, same_as=row.same_as)

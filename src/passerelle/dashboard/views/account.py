@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.dashboard.access import by, signed_in_only
 from passerelle.dashboard.browsers import described
@@ -30,7 +30,7 @@ from passerelle.sso.tokens import digest
 MAX_NAME = 150
 
 
-@require_GET
+@require_safe
 @signed_in_only
 def account(request: PageRequest) -> HttpResponse:
     return render(request, "account.html", _context(request, request.GET.get("done", "")))

@@ -52,7 +52,7 @@ class ApplicationForm(forms.Form):
         return typed
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_only
 def application_list(request: PageRequest) -> HttpResponse:
@@ -72,7 +72,7 @@ def application_list(request: PageRequest) -> HttpResponse:
     return render(request, "applications.html", context, status=422 if form.errors else 200)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_only
 def application_page(request: PageRequest, row_id: UUID) -> HttpResponse:

@@ -10,7 +10,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from passerelle.audit.models import AuditEvent
 from passerelle.csv_lines import Echo, harmless
@@ -28,7 +28,7 @@ from passerelle.dashboard.paging import identifier, page_of, typed
 CHUNK = 500
 
 
-@require_GET
+@require_safe
 @administrators_only
 def audit_log(request: PageRequest) -> HttpResponse:
     """Newest first, in pages; the filters stay in the address."""
@@ -104,7 +104,7 @@ def _shown(name: str, value: Any) -> str:
     return "–" if value is None else json.dumps(value, ensure_ascii=False)
 
 
-@require_GET
+@require_safe
 @administrators_only
 def audit_download(request: PageRequest, kind: str) -> StreamingHttpResponse:
     """All of it that fits the filters, oldest first, as CSV or JSON lines, streamed."""

@@ -2,13 +2,13 @@
 
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from passerelle.dashboard.access import signed_in_only
 from passerelle.dashboard.middleware import PageRequest
 
 
-@require_GET
+@require_safe
 @signed_in_only
 def confirmed(request: PageRequest) -> HttpResponse:
     return render(request, "confirmed.html")

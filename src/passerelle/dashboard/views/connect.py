@@ -37,7 +37,7 @@ from passerelle.sso.tokens import digest
 _OURS = (ACS, ENTITY_ID, METADATA, LOGOUT)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_only
 def choose(request: PageRequest) -> HttpResponse:
@@ -95,7 +95,7 @@ def _connection(request: PageRequest, slug: str) -> SamlConnection:
     return get_object_or_404(found, slug=slug)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_before_waiting
 def guide(request: PageRequest, slug: str) -> HttpResponse:

@@ -9,7 +9,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Entry, record
@@ -93,7 +93,7 @@ def _row(request: PageRequest, kind: str) -> EventDelivery:
     )
 
 
-@require_GET
+@require_safe
 @administrators_only
 def page(request: PageRequest) -> HttpResponse:
     return _page(request)

@@ -41,7 +41,7 @@ UNPROVED: dict[str, Promise] = {
 }
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_only
 def page(request: PageRequest) -> HttpResponse:

@@ -24,7 +24,7 @@ from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.google import is_usable as google_is_usable
 from passerelle.sso.letters import can_send, put_down
 from passerelle.sso.logout import start_logout
-from passerelle.sso.models import Passkey
+from passerelle.sso.models import Passkey, SignIn
 from passerelle.sso.passkeys import are_possible
 from passerelle.sso.password_rules import (
     activation_user,
@@ -39,7 +39,7 @@ from passerelle.sso.sessions import Browser, find_session, open_session
 from passerelle.sso.traces import keep_password_attempt
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def find_company(request: PageRequest) -> HttpResponse:
     """By work e-mail; an installation with one company shows its door at once."""
     next_path = safe_next(request.GET.get("next"))
@@ -70,7 +70,7 @@ def _domain_of(typed: str) -> Domain | None:
     return found[0] if len(found) == 1 else None
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def company_door(request: PageRequest, company_slug: str) -> HttpResponse:
     company = Company.objects.filter(slug=company_slug).first()
     if company is None:
@@ -120,8 +120,8 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
     except TooManyAttempts:
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
         return _door(request, company, next_path, typed=typed, problem=problem, status=429)
-    if user is None:
-        return _mismatch(request, company, next_path, typed)
+    if isinstance(user, SignIn):
+        return _mismatch(request, company, next_path, typed, reference=user.reference)
     return enter(request, user, next_path)
 
 
@@ -175,8 +175,13 @@ def _as_it_is(user: User) -> "QuerySet[User]":
     return User.objects.filter(id=user.id, password=user.password, status=User.Status.ACTIVE)
 
 
-def _mismatch(request: PageRequest, company: Company, next_path: str, typed: str) -> HttpResponse:
+def _mismatch(
+    request: PageRequest, company: Company, next_path: str, typed: str, *, reference: str = ""
+) -> HttpResponse:
     problem = _("E-mail address and password do not match an account that can sign in here.")
+    if reference:
+        help_by = _("Your administrator can look it up by the reference %(reference)s.")
+        problem = f"{problem} {help_by % {'reference': reference}}"
     return _door(request, company, next_path, typed=typed, problem=problem, status=422)
 
 
@@ -221,7 +226,7 @@ def logout(request: PageRequest) -> HttpResponse:
     return response
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
     """An invited administrator chooses a password, once."""
     try:

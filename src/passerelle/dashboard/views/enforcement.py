@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
@@ -25,7 +25,7 @@ from passerelle.sso.enforcement import (
 SHOWN = 50
 
 
-@require_GET
+@require_safe
 @administrators_only
 def page(request: PageRequest) -> HttpResponse:
     return _page(request)

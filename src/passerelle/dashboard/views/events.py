@@ -4,7 +4,7 @@ import csv
 from collections.abc import Iterator
 
 from django.http import StreamingHttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from passerelle.csv_lines import Echo, harmless
 from passerelle.dashboard.access import administrators_only, company_of
@@ -13,7 +13,7 @@ from passerelle.directory.models import Company
 from passerelle.sso.events import COLUMNS, events_of
 
 
-@require_GET
+@require_safe
 @administrators_only
 def download(request: PageRequest) -> StreamingHttpResponse:
     """Any number of rows, oldest first."""

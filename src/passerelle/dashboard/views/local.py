@@ -40,7 +40,7 @@ MAX_LETTERS = 5
 MAX_EMERGENCY = 20
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def second_step(request: PageRequest) -> HttpResponse:
     """The code of the app; or setting one up, where the company requires it."""
     step = second_factor.waiting_step(
@@ -134,7 +134,7 @@ def _codes_of(request: PageRequest, step: SecondStep, secret: str) -> list[str] 
     return codes
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
     """Send a link to an address, and say the same whether it has an account or not."""
     company = _company(company_slug)
@@ -164,7 +164,7 @@ def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
     return render(request, "forgot.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
     """Choose another password, once; then sign in with it, second factor and all."""
     try:
@@ -198,7 +198,7 @@ def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
     return response
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def emergency(request: PageRequest, company_slug: str) -> HttpResponse:
     """Undo that single sign-on alone is allowed, by one of the company's codes."""
     company, problem, done = _company(company_slug), "", False

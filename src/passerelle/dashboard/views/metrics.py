@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db.models import Count, Max, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import User
@@ -16,7 +16,7 @@ from passerelle.sso.models import SamlConnection, Session, SignIn
 Sample = tuple[dict[str, str], float]
 
 
-@require_GET
+@require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Read from the database at each request, so that every replica says the same."""
     if not is_within(client_address(request), settings.PASSERELLE.metrics_networks):

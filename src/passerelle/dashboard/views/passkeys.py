@@ -81,7 +81,7 @@ def remove(request: PageRequest, passkey_id: UUID) -> HttpResponse:
     return redirect("/account/?done=passkey-removed")
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: PageRequest, company_slug: str) -> HttpResponse:
     """Ask the browser for a passkey, then look at what it brings."""
     company = Company.objects.filter(slug=company_slug).first()

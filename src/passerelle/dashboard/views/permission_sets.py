@@ -26,7 +26,7 @@ from passerelle.directory.structure import (
 SHOWN = 50
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_only
 def permission_set_list(request: PageRequest) -> HttpResponse:
@@ -56,7 +56,7 @@ def permission_set_list(request: PageRequest) -> HttpResponse:
     return render(request, "permission_sets.html", context, status=422 if problem else 200)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_only
 def permission_set_page(request: PageRequest, row_id: UUID) -> HttpResponse:

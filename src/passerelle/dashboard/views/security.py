@@ -57,7 +57,7 @@ NEW = "new"
 PROVISIONING_PART = "provisioning"
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_before_waiting
 def settings_page(request: PageRequest) -> HttpResponse:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from passerelle.audit.record import Actor
 from passerelle.dashboard.connection_form import GuideForm
@@ -34,7 +34,7 @@ MAX_FAILURES = 100
 """Links that do not exist, tried from one network within ten minutes."""
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 def open_page(request: HttpRequest, token: str) -> HttpResponse:
     """Ask first: programs that look at links in messages must not use this one up."""
     now = timezone.now()
@@ -72,7 +72,7 @@ def holders_only(view: View) -> View:
     return guarded
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @holders_only
 def guide(request: HttpRequest, link: SetupLink) -> HttpResponse:
     form = guide_form(request, link.connection, by_link=True)
@@ -107,7 +107,7 @@ def trial(request: HttpRequest, link: SetupLink) -> HttpResponse:
     return leave_for_trial(request, form.draft, connection.company, by_setup_link=True)
 
 
-@require_GET
+@require_safe
 @holders_only
 def result(request: HttpRequest, link: SetupLink, trial_id: UUID) -> HttpResponse:
     """What came of a test of this connection, without the company's own accounts."""

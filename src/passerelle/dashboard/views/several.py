@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
@@ -117,8 +118,13 @@ def _chosen(company: Company, sent: QueryDict) -> Chosen:
 @require_POST
 @administrators_only
 def ask(request: PageRequest) -> HttpResponse:
-    """What would happen to each; nothing is done yet."""
-    return _page(request, _chosen(company_of(request), request.POST))
+    """What would happen to each; nothing is done yet, but tried and taken back."""
+    chosen, problem = _chosen(company_of(request), request.POST), ""
+    if not chosen.problem:
+        with transaction.atomic():
+            problem = _carry_out(request, chosen)[1]
+            transaction.set_rollback(True)
+    return _page(request, _chosen(company_of(request), request.POST), problem)
 
 
 def _page(request: PageRequest, chosen: Chosen, problem: str = "") -> HttpResponse:
@@ -159,24 +165,27 @@ def do(request: PageRequest) -> HttpResponse:
     chosen = _chosen(company_of(request), request.POST)
     if chosen.problem:
         return _page(request, chosen)
+    done, problem = _carry_out(request, chosen)
+    if problem:
+        # As they are: what was begun is undone.
+        return _page(request, _chosen(company_of(request), request.POST), problem)
+    return redirect(f"/settings/users/?done={done}")
+
+
+def _carry_out(request: PageRequest, chosen: Chosen) -> tuple[int, str]:
+    """Do it to each; how many it changed, or why nothing was done."""
     try:
         with keeping_a_way_back(company_of(request)):
-            done = sum(_do(user, chosen, by(request)) for user in chosen.users)
+            return sum(_do(user, chosen, by(request)) for user in chosen.users), ""
     except actions.Gone:
-        return _page(request, _chosen(company_of(request), request.POST), str(GONE))
+        return 0, str(GONE)
     except NoWayBack:
-        return _page(request, _chosen(company_of(request), request.POST), str(LAST_WAY_BACK))
+        return 0, str(LAST_WAY_BACK)
     except actions.LastAdministrator:
-        return _page(
-            request,
-            # As they are: what was begun is undone.
-            _chosen(company_of(request), request.POST),
-            _(
-                "Nothing was done: no active administrator would be left. Leave one out of the "
-                "selection."
-            ),
+        return 0, _(
+            "Nothing was done: no active administrator would be left. Leave one out of the "
+            "selection."
         )
-    return redirect(f"/settings/users/?done={done}")
 
 
 def _do(user: User, chosen: Chosen, who: By) -> bool:

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from passerelle.dashboard.access import administrators_only, company_of
 from passerelle.dashboard.chart import chart_of
@@ -29,7 +29,7 @@ PAGE = 50
 WAITING = 200
 
 
-@require_GET
+@require_safe
 @administrators_only
 def sign_in_list(request: PageRequest) -> HttpResponse:
     """Newest first, in pages by cursor; the filters stay in the address."""
@@ -63,7 +63,7 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
     return render(request, "sign_ins.html", context)
 
 
-@require_GET
+@require_safe
 @administrators_only
 def newer(request: PageRequest) -> HttpResponse:
     """How many attempts have come since the list was shown, for the list that is open."""
@@ -94,7 +94,7 @@ def _newest(rows: list[SignIn]) -> str:
     return f"{timezone.now().isoformat()}_{UUID(int=0)}"
 
 
-@require_GET
+@require_safe
 @administrators_only
 def chart(request: PageRequest) -> HttpResponse:
     """The last thirty days, by day and by reason."""
@@ -127,7 +127,10 @@ def _filtered(found: QuerySet[SignIn], filters: dict[str, str]) -> QuerySet[Sign
         found = found.filter(reason=filters["reason"][:100])
     if text := filters["q"][:100]:
         found = found.filter(
-            Q(reference=_reference(text)) | Q(email__icontains=text) | Q(reason=text.lower())
+            Q(reference=_reference(text))
+            | Q(email__icontains=text)
+            | Q(user__email__icontains=text, reason="password_wrong")
+            | Q(reason=text.lower())
         )
     return found
 
@@ -158,7 +161,7 @@ def find_sign_in(company: Company, reference: str) -> SignIn:
     return row
 
 
-@require_GET
+@require_safe
 @administrators_only
 def sign_in_detail(request: PageRequest, reference: str) -> HttpResponse:
     """One attempt with each check; a reference that occurs twice shows the newest."""

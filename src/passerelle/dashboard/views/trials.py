@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.dashboard.access import administrators_only, company_of
 from passerelle.dashboard.connection_form import Draft
@@ -64,7 +64,7 @@ def leave_for_trial(
     return leave(request, request_of(trial, now=now), after_form=True)
 
 
-@require_GET
+@require_safe
 @administrators_only
 def result(request: PageRequest, trial_id: UUID) -> HttpResponse:
     found = Trial.objects.filter(id=trial_id, company=company_of(request))

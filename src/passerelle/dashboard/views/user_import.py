@@ -16,7 +16,7 @@ from passerelle.dashboard.people_file import COLUMNS, Line, Unreadable, carry_ou
 MAX_BYTES = 1024 * 1024
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 def import_page(request: PageRequest) -> HttpResponseBase:
     """First what each line would do; the same lines are sent again to carry it out."""

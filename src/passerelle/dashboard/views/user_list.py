@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from passerelle.csv_lines import Echo, harmless
 from passerelle.dashboard.access import administrators_only, company_of
@@ -40,7 +40,7 @@ COLUMNS = (
 )
 
 
-@require_GET
+@require_safe
 @administrators_only
 def user_list(request: PageRequest) -> HttpResponse:
     """In pages; filters and order stay in the address."""
@@ -77,7 +77,7 @@ def user_list(request: PageRequest) -> HttpResponse:
     return render(request, "users.html", context)
 
 
-@require_GET
+@require_safe
 @administrators_only
 def download(request: PageRequest) -> StreamingHttpResponse:
     """Everybody who fits the filters, streamed, however many they are."""

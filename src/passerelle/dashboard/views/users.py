@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from passerelle.audit.models import AuditEvent
 from passerelle.dashboard.access import administrators_only, by, company_of
@@ -36,7 +36,7 @@ from passerelle.sso.ways_in import NoOtherWayIn, has_another_way_in, keeping_a_w
 RECENT = 20
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_only
 def invite(request: PageRequest) -> HttpResponse:
@@ -74,11 +74,12 @@ def invite(request: PageRequest) -> HttpResponse:
             send_invitation(user, who=by(request)["actor"].name, now=timezone.now())
             return redirect(f"/settings/users/{user.id}/?done=invited")
         context["problem"] = _("This address has an account here already.")
+        context["known"] = company.users.filter(email_key=address.key).first()
         return render(request, "invite.html", context, status=422)
     return render(request, "invite.html", context)
 
 
-@require_GET
+@require_safe
 @administrators_only
 def user_page(request: PageRequest, user_id: UUID) -> HttpResponse:
     user = _user(request, user_id)
@@ -131,7 +132,7 @@ def _is_confirmed(request: PageRequest) -> bool:
     return request.session_row is not None and is_recent(request.session_row, now=timezone.now())
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_only
 def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:

@@ -25,7 +25,7 @@ from passerelle.directory.structure import (
 MAX_NAME = 150
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_only
 def workspace_list(request: PageRequest) -> HttpResponse:
@@ -50,7 +50,7 @@ def workspace_list(request: PageRequest) -> HttpResponse:
     return render(request, "workspaces.html", context, status=422 if problem else 200)
 
 
-@require_http_methods(["GET", "POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @administrators_only
 @confirmed_only
 def workspace_page(request: PageRequest, row_id: UUID) -> HttpResponse:
