@@ -263,9 +263,33 @@ def test_looking_at_several_products_leaves_one_draft(acme, alice):
         page = choose(alice, product)
     assert page == GUIDE
     draft = acme.connections.get(slug="acme-2")
-    assert (draft.product, draft.name) == ("other", "Acme SSO")
+    assert (draft.product, draft.name) == ("other", "Acme SSO 2")
     alice.post(GUIDE, {"metadata": idp_metadata().decode(), "name": "New SSO"})
     assert choose(alice, "okta") != GUIDE
+
+
+def test_two_buttons_are_called_differently(acme, alice):
+    choose(alice, "other")
+    answer = alice.post(GUIDE, {"metadata": idp_metadata().decode(), "name": "ACME sso"})
+    assert answer.status_code == 422
+    assert "people could not tell the two buttons apart" in answer.content.decode()
+    assert acme.connections.get(slug="acme-2").name == "Acme SSO 2"
+    # Those that are called alike already can be saved all the same.
+    acme.connections.update(name="Acme SSO")
+    fields = {"metadata": idp_metadata().decode(), "name": "Acme SSO"}
+    assert alice.post(GUIDE, fields).status_code == 302
+
+
+def test_the_guide_says_what_switching_on_means_where_newcomers_get_accounts(acme, alice):
+    choose(alice, "other")
+    alice.post(GUIDE, {"metadata": idp_metadata().decode(), "name": "New SSO"})
+    assert "for the first time gets an account at once" in alice.get(GUIDE).content.decode()
+    acme.newcomers = "approve"
+    acme.save()
+    assert "for the first time waits for your approval" in alice.get(GUIDE).content.decode()
+    acme.automatic_user_provisioning = False
+    acme.save()
+    assert "for the first time" not in alice.get(GUIDE).content.decode()
 
 
 def test_what_is_still_missing_is_said_first(acme, alice):

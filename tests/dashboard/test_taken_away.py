@@ -8,7 +8,7 @@ import pytest
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
 from passerelle.dashboard import confirm, connection_form
-from passerelle.dashboard.connection_form import GuideForm
+from passerelle.dashboard.guide_form import GuideForm
 from passerelle.dashboard.views import local
 from passerelle.directory import actions
 from passerelle.directory.models import Company, User

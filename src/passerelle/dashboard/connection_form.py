@@ -4,7 +4,6 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 from django import forms
 from django.conf import settings
@@ -26,7 +25,6 @@ from passerelle.sso.connections import (
 )
 from passerelle.sso.fetch import FetchError, fetch_for
 from passerelle.sso.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
-from passerelle.sso.limits import count_failure
 from passerelle.sso.metadata_errors import metadata_sentence
 from passerelle.sso.models import Binding, SamlConnection, SigningCertificate
 
@@ -239,6 +237,14 @@ class ConnectionForm(forms.Form):
         self._add_certificates(values.get("new_certificates", ""))
         if not draft.connection.name and "name" not in self.errors:
             self.add_error("name", _("Enter the text of the sign-in button, such as “Acme SSO”."))
+        if self._is_called_like_another(draft.connection):
+            self.add_error(
+                "name",
+                _(
+                    "Another connection is called so: people could not tell the two buttons "
+                    "apart. Choose another name."
+                ),
+            )
         target = draft.connection.target_url
         if target and not is_web_address(target) and "target_url" not in self.errors:
             self.add_error(
@@ -248,6 +254,12 @@ class ConnectionForm(forms.Form):
                     "https://"
                 ),
             )
+
+    def _is_called_like_another(self, connection: SamlConnection) -> bool:
+        if not connection.name or (self.connection and self.connection.name == connection.name):
+            return False
+        others = self.company.connections.exclude(id=connection.id)
+        return others.filter(name__iexact=connection.name).exists()
 
     def refuse_to_break(self) -> None:
         """A connection that people use stays complete, as long as it is on."""
@@ -331,68 +343,3 @@ class ConnectionForm(forms.Form):
         if len(self.draft.ends) > MAX_CERTIFICATES:
             many = MetadataError("certificates_many", received=str(len(self.draft.ends)))
             self.add_error("new_certificates", metadata_sentence(many))
-
-
-class GuideForm(ConnectionForm):
-    """What the set-up guide asks for of a connection that exists already, switched off or on.
-
-    Who comes `by_link` is a stranger to this service: their addresses are fetched from the public
-    internet only, and nothing is told of what is found there but whether it was metadata.
-    """
-
-    def __init__(
-        self,
-        company: Company,
-        connection: SamlConnection | None,
-        *,
-        now: datetime,
-        by_link: bool = False,
-        **keywords: Any,
-    ) -> None:
-        super().__init__(company, connection, now=now, **keywords)
-        self.by_link = by_link
-        for name in [name for name in self.fields if name not in GUIDED]:
-            del self.fields[name]
-
-    def refuse_as_switched_on(self) -> None:
-        """Somebody switched the connection on while less than it needs was being typed."""
-        self.add_error(
-            None,
-            _("This connection was switched on in the meantime: what it needs cannot be emptied."),
-        )
-
-    def clean(self) -> dict[str, Any]:
-        values = super().clean() or {}
-        assert self.connection is not None
-        values["saml_enabled"] = self.connection.enabled
-        values["idp_initiated"] = self.connection.idp_initiated
-        if not values.get("name"):
-            values["name"] = self.connection.name
-        self.clean_connection(values)
-        self.refuse_to_break()
-        return values
-
-    def _fetched(self, url: str) -> bytes:
-        if not self.by_link:
-            return super()._fetched(url)
-        assert self.connection is not None
-        tried = count_failure("setup fetch", str(self.connection.id), now=self.now)
-        if tried > MAX_FETCHES or urlsplit(url).port not in (None, 443):
-            raise FetchError("fetch_not_from_here")
-        try:
-            return fetch_for(self.company.id, url)
-        except FetchError:
-            raise FetchError("fetch_not_from_here") from None
-
-
-GUIDED = (
-    "name",
-    "metadata_url",
-    "metadata",
-    "metadata_file",
-    "idp_entity_id",
-    "target_url",
-    "new_certificates",
-)
-MAX_FETCHES = 20
-"""Addresses that the holder of a set-up link may have read within ten minutes."""

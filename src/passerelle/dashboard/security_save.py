@@ -12,8 +12,8 @@ from passerelle.dashboard.connection_form import (
     ADVANCED_SWITCHES,
     ADVANCED_TEXTS,
     ConnectionForm,
-    GuideForm,
 )
+from passerelle.dashboard.guide_form import GuideForm
 from passerelle.dashboard.rules_form import RULES
 from passerelle.dashboard.security_form import PROVISIONING, SecurityForm
 from passerelle.directory.inserts import insert_or_nothing

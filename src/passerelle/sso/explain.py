@@ -92,7 +92,15 @@ PASSWORD: dict[str, tuple[str, str]] = {
         _("If many of these come from one address, somebody may be trying passwords."),
     ),
 }
-EXPLAINED = {**FAILED_SAML, **REFUSED_BY_PROVISIONING, **FLOW, **GOOGLE, **PASSWORD}
+KINDS = (
+    (_("The way of the sign-in"), FLOW),
+    (_("What the identity provider sent"), FAILED_SAML),
+    (_("Accounts and access"), REFUSED_BY_PROVISIONING),
+    (_("Passwords, codes and passkeys"), PASSWORD),
+    (_("Google"), GOOGLE),
+)
+"""The reasons by kind, each with its cause and cure."""
+EXPLAINED = {slug: pair for _kind, explained in KINDS for slug, pair in explained.items()}
 
 # For lists, where no one attempt gives the values.
 _TITLES: dict[str, str] = {

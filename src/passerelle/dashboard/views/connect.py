@@ -14,7 +14,7 @@ from passerelle.audit.events import EventName
 from passerelle.audit.record import Entry, record
 from passerelle.dashboard.access import administrators_only, by, company_of, deciding
 from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
-from passerelle.dashboard.connection_form import GuideForm
+from passerelle.dashboard.guide_form import GuideForm
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.security_form import LACKING
 from passerelle.dashboard.security_save import Outdated, free_slug, save_guide
@@ -61,14 +61,33 @@ def _fresh_draft(company: Company) -> SamlConnection | None:
     untouched = rows.filter(
         idp_entity_id="", target_url="", metadata_url="", setup_link=None, certificates=None
     )
-    names = {slug: guide.name for slug, guide in GUIDES.items()} | {"other": f"{company.name} SSO"}
-    return next((one for one in untouched if one.name == names.get(one.product)), None)
+    return next((one for one in untouched if _is_proposed(one.name, company, one.product)), None)
+
+
+def _proposed(company: Company, product: str) -> str:
+    return f"{company.name} SSO" if product == "other" else GUIDES[product].name
+
+
+def _is_proposed(name: str, company: Company, product: str) -> bool:
+    """Whether a connection is called what was proposed, with the number that told it apart."""
+    known = product == "other" or product in GUIDES
+    return known and name.rstrip(" 0123456789") == _proposed(company, product)
+
+
+def _free_name(company: Company, product: str, *, but: SamlConnection | None) -> str:
+    """What is proposed, with a number behind it where another connection is called so."""
+    others = company.connections.exclude(id=but.id) if but else company.connections.all()
+    taken = {name.casefold() for name in others.values_list("name", flat=True)}
+    wanted = _proposed(company, product)
+    numbered = (f"{wanted} {number}" for number in range(2, len(taken) + 3))
+    return next(one for one in (wanted, *numbered) if one.casefold() not in taken)
 
 
 def _draft(request: PageRequest, product: str) -> SamlConnection:
     company = company_of(request)
-    name = f"{company.name} SSO" if product == "other" else GUIDES[product].name
-    if (found := _fresh_draft(company)) is not None:
+    found = _fresh_draft(company)
+    name = _free_name(company, product, but=found)
+    if found is not None:
         before, found.product, found.name = found.name, product, name
         found.save(update_fields=["product", "name"])
         if before != name:

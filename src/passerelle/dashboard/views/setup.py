@@ -12,8 +12,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from passerelle.audit.record import Actor
-from passerelle.dashboard.connection_form import GuideForm
 from passerelle.dashboard.cookies import delete_cookie, set_cookie
+from passerelle.dashboard.guide_form import GuideForm
 from passerelle.dashboard.security_save import LinkEnded, Outdated, save_guide
 from passerelle.dashboard.views.connect import checked, guide_context, guide_form
 from passerelle.dashboard.views.trials import leave_for_trial, trial_context

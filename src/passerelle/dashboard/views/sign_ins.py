@@ -22,7 +22,7 @@ from passerelle.directory.models import Company, User
 from passerelle.provisioning.describe import NOTES
 from passerelle.saml.consoles import Console, console_of
 from passerelle.saml.explain import filled
-from passerelle.sso.explain import EXPLAINED, PHRASES, Explained, explain_stored, title_of
+from passerelle.sso.explain import EXPLAINED, KINDS, PHRASES, Explained, explain_stored, title_of
 from passerelle.sso.models import SignIn
 
 PAGE = 50
@@ -50,9 +50,7 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
         row.why = _(title_of(row.reason)) if row.reason else ""  # type: ignore[attr-defined]
     context = {
         "rows": rows[:PAGE],
-        "reasons": sorted(
-            ((slug, _(title_of(slug))) for slug in EXPLAINED), key=lambda pair: pair[1].casefold()
-        ),
+        "reasons": _reasons(),
         "more": more,
         "live": "" if before else "?" + urlencode({**_chosen(filters), "after": _newest(rows)}),
         "connections": list(company.connections.all()),
@@ -76,6 +74,20 @@ def newer(request: PageRequest) -> HttpResponse:
         count = later.order_by()[:PAGE].count()
     context = {"count": count, "page": "/settings/sign-ins/?" + urlencode(_chosen(filters))}
     return render(request, "_newer.html", context)
+
+
+def _reasons() -> list[tuple[str, list[tuple[str, str]]]]:
+    """Every reason in words, by kind."""
+    return [
+        (
+            _(kind),
+            sorted(
+                ((slug, _(title_of(slug))) for slug in explained),
+                key=lambda pair: pair[1].casefold(),
+            ),
+        )
+        for kind, explained in KINDS
+    ]
 
 
 def _filters(request: PageRequest) -> dict[str, str]:
