@@ -59,7 +59,7 @@ WORDS = {
         "new": "",
         "as_this": "",
         "wrong": "",
-        "sign_ins": "Connexions",
+        "sign_ins": "Journal des connexions",
         "unsaved": "1 modification non enregistrée",
         "copied": "Copié",
         "only_sso": "n’admet que l’authentification unique",
