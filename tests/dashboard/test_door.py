@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from passerelle.directory.models import Company, Domain, User
-from passerelle.sso import hashing
+from passerelle.sso import hashing, passwords
 from passerelle.sso.models import FailedAttempts, Session, SignIn
 from passerelle.sso.password_rules import activation_path
 from tests.browsing import Browser
@@ -241,3 +241,40 @@ def test_pages_can_be_asked_for_their_head(ada):
     for path in ("/", "/login/", "/login/acme/", "/health/live"):
         assert Browser().head(path).status_code == 200
     assert Browser().enter(ada).head("/account/").status_code == 200
+
+
+def test_mistyped_passwords_use_up_no_room_of_certificates_to_be_accepted(ada):
+    connection = ada.company.connections.select_related("company").get()
+    for number in range(51):
+        Browser().post(
+            "/login/acme/",
+            {"email": f"x{number}@acme.example", "password": "wrong"},
+            REMOTE_ADDR=f"203.0.113.{number}",
+        )
+    assert Browser().sign_in(connection, fault="stranger").status_code == 400
+    assert SignIn.objects.get(reason="certificate_unknown").offered_certificate
+
+
+def test_of_several_places_from_which_one_account_was_tried_none_is_told(ada):
+    for address in ("198.51.100.7", "198.51.100.7", "203.0.113.66"):
+        before = SignIn.objects.values_list("address", flat=True).first()
+        assert before in (None, "198.51.100.7")
+        Browser().post(
+            "/login/acme/",
+            {"email": "ada@acme.example", "password": "wrong"},
+            REMOTE_ADDR=address,
+        )
+    assert SignIn.objects.get().address is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_account_that_goes_while_its_password_is_looked_at_is_no_error(ada, monkeypatch):
+    real = passwords.is_hash_of
+
+    def meanwhile(*given):
+        User.objects.all().delete()
+        return real(*given)
+
+    monkeypatch.setattr(passwords, "is_hash_of", meanwhile)
+    assert enter("ada@acme.example", "wrong")[1].status_code == 422
+    assert SignIn.objects.get().user is None

@@ -433,3 +433,17 @@ def test_a_typing_error_in_the_only_domain_that_lets_administrators_in_is_refuse
     assert wrong.status_code == 422
     assert "Nobody could sign in any more" in wrong.content.decode()
     assert browser.post(PAGE, fields).status_code == 302
+
+
+def test_a_mistyped_domain_beside_a_connection_that_no_administrator_uses_is_refused(
+    acme, provider
+):
+    make_administrator(acme, "bob@acme.example")
+    browser = Browser()
+    come_back(browser, provider)
+    acme.domains.all().delete()
+    acme.refresh_from_db()
+    fields = fields_of(acme, google_sso_enabled="on", google_hosted_domain="acme.exampel")
+    assert browser.post(PAGE, fields).status_code == 422
+    acme.refresh_from_db()
+    assert acme.google_hosted_domain == "acme.example"

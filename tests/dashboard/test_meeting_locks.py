@@ -17,7 +17,8 @@ from passerelle.directory import actions
 from passerelle.directory.models import Company, User
 from passerelle.practice_idp.people import Person
 from passerelle.sso import connections as connections_of
-from passerelle.sso import domains, enforcement, finish
+from passerelle.sso import domains, enforcement, finish, google, sessions
+from passerelle.sso.coming import close, way_of_connection
 from passerelle.sso.models import Session
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import enter, is_in, with_password
@@ -399,3 +400,79 @@ def test_a_name_that_is_changed_while_the_account_is_removed(acme):
         return browser.post("/account/name/", {"first_name": "B", "last_name": ""}).status_code
 
     assert at_once(remove, rename) == [None, 302]
+
+
+def test_a_stranger_who_brings_junk_waits_for_nobody_and_holds_nobody_up(acme):
+    held, seen = threading.Event(), threading.Event()
+
+    def close_the_way():
+        with transaction.atomic():
+            close(way_of_connection("acme"))
+            held.set()
+            return seen.wait(5)
+
+    def bring_junk():
+        held.wait(5)
+        answer = Browser().get("/auth/saml/acme/finish?code=junk")
+        seen.set()
+        return answer.status_code
+
+    assert at_once(close_the_way, bring_junk) == [True, 403]
+
+
+def test_a_code_in_another_browser_than_its_own_waits_for_nobody(acme):
+    _browser, address = parked(acme)
+    held, seen = threading.Event(), threading.Event()
+
+    def close_the_way():
+        with transaction.atomic():
+            close(way_of_connection("acme"))
+            held.set()
+            return seen.wait(5)
+
+    def bring_it_elsewhere():
+        held.wait(5)
+        answer = Browser().get(address)
+        seen.set()
+        return answer.status_code
+
+    assert at_once(close_the_way, bring_it_elsewhere) == [True, 403]
+
+
+def test_who_comes_by_google_while_its_domain_changes_is_out(acme, monkeypatch):
+    change(
+        acme,
+        automatic_user_provisioning=False,
+        google_sso_enabled=True,
+        google_client_id="client",
+        google_hosted_domain="acme.example",
+        google_client_secret=google.sealed_secret(acme, "secret"),
+    )
+    acme.refresh_from_db()
+    alice = Browser().enter(with_password(make_administrator(acme)))
+    make_user(acme, "bob@acme.example")
+    request = google.GoogleRequest(company=acme, next="")
+    opened = threading.Event()
+    real = google.open_session
+
+    def slowly(*given, **how):
+        key = real(*given, **how)
+        opened.set()
+        time.sleep(1)
+        return key
+
+    monkeypatch.setattr(google, "open_session", slowly)
+    claims = {"sub": "g-1", "email": "bob@acme.example", "hd": "acme.example"}
+    place = sessions.Browser("127.0.0.1", "")
+
+    def come_by_google():
+        return google._enter(request, claims, [], place, datetime.now(UTC)).session_key
+
+    def change_the_domain():
+        opened.wait(5)
+        other = {"google_sso_enabled": "on", "google_hosted_domain": "other.example"}
+        return alice.post(PAGE, fields_of(acme, **other)).status_code
+
+    key, saved = at_once(come_by_google, change_the_domain)
+    assert saved == 302
+    assert sessions.find_session(key, now=datetime.now(UTC)) is None

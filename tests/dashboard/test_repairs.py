@@ -220,7 +220,7 @@ def test_what_the_settings_would_let_in_by_now_needs_no_repair(acme, connection,
     assert "would be let in" not in alice.get(page).content.decode()
     acme.domains.create(company=acme, name="other.example", verified_at=NOW)
     shown = alice.get(page).content.decode()
-    assert "With the settings as they are now, this would be let in." in shown
+    assert "As things are now, this would be let in." in shown
     assert "Admit ivan@other.example alone" not in shown
     acme.newcomers = "approve"
     acme.version += 1
@@ -231,4 +231,16 @@ def test_what_the_settings_would_let_in_by_now_needs_no_repair(acme, connection,
     acme.save()
     assert "would be let in" in alice.get(page).content.decode()
     SignIn.objects.update(address="203.0.113.1")
+    assert "would be let in" not in alice.get(page).content.decode()
+
+
+def test_what_would_be_let_in_is_not_said_of_a_connection_that_lets_nobody_in(
+    acme, connection, alice
+):
+    page = refused(connection)
+    acme.domains.create(company=acme, name="other.example", verified_at=NOW)
+    assert "would be let in" in alice.get(page).content.decode()
+    acme.connections.update(enabled=False)
+    assert "would be let in" not in alice.get(page).content.decode()
+    acme.connections.update(enabled=True, idp_entity_id="https://another.example")
     assert "would be let in" not in alice.get(page).content.decode()

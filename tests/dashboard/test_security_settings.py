@@ -653,6 +653,11 @@ def test_saving_says_how_many_sessions_it_ended(acme, alice):
     open_session(make_user(acme, "bob@acme.example"), connection=connection, now=datetime.now(UTC))
     answer = alice.post(PAGE, fields_of(acme, idp_entity_id="https://other.example/x"), follow=True)
     assert "1 open session has ended." in answer.content.decode()
+    idle = datetime.now(UTC) - timedelta(days=2)
+    open_session(make_user(acme, "eve@acme.example"), connection=connection, now=idle)
+    answer = alice.post(PAGE, fields_of(acme, idp_entity_id="https://third.example/x"), follow=True)
+    assert "have ended" not in answer.content.decode()
+    assert "has ended" not in answer.content.decode()
     for junk in ("x", "9" * 5000, "-1", "²"):
         assert alice.get(PAGE, {"saved": "changed", "ended": junk}).status_code == 200
 

@@ -489,6 +489,36 @@ def test_metadata_by_which_no_administrator_could_come_is_not_accepted(acme):
     assert connection.idp_entity_id == "https://other.example/idp"
 
 
+@pytest.mark.django_db
+def test_the_guide_takes_no_last_way_in_either(acme):
+    _browser, grace = came_by_sso(acme, is_administrator=True)
+    browser = Browser().enter(grace)
+    change(acme, existing_accounts="refuse")
+    connection = acme.connections.get()
+    fields = {"name": connection.name, "idp_entity_id": "https://other.example/idp"}
+    fields |= {"target_url": connection.target_url}
+    answer = browser.post("/settings/connect/acme/", fields)
+    assert answer.status_code == 422
+    assert "No administrator could sign in any more" in answer.content.decode()
+    connection.refresh_from_db()
+    assert connection.idp_entity_id != "https://other.example/idp"
+    with_password(grace)
+    assert browser.post("/settings/connect/acme/", fields).status_code == 302
+
+
+@pytest.mark.django_db
+def test_the_domain_by_which_administrators_could_come_stays(acme):
+    grace = make_administrator(acme, "grace@acme.example")
+    browser = Browser().enter(grace)
+    domain = acme.domains.get()
+    answer = browser.post(f"/settings/domains/{domain.id}/remove/", follow=True)
+    assert "Nothing was removed." in answer.content.decode()
+    assert acme.domains.exists()
+    with_password(grace)
+    browser.post(f"/settings/domains/{domain.id}/remove/")
+    assert not acme.domains.exists()
+
+
 def digest_of_held(browser) -> str:
     """What the page shows, as its form says it."""
     page = browser.get("/settings/security/?connection=acme").content.decode()

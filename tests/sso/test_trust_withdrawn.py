@@ -93,3 +93,13 @@ def test_nothing_changed_and_the_person_is_in(acme, alice):
     assert alice.post(PAGE, fields_of(acme, name="Another name")).status_code == 302
     assert browser.get(address).status_code == 302
     assert Session.objects.filter(user__email="grace@acme.example").exists()
+
+
+def test_started_at_the_provider_it_counts_only_as_long_as_that_is_allowed(acme, alice):
+    acme.connections.update(idp_initiated=True)
+    connection = acme.connections.select_related("company").get()
+    browser = Browser()
+    field = respond_to(connection, request_id=None, now=datetime.now(UTC))
+    address = browser.post_response(connection, field)["Location"]
+    acme.connections.update(idp_initiated=False)
+    assert is_refused(browser, address, "unsolicited_refused")

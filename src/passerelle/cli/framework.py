@@ -3,6 +3,7 @@
 import argparse
 import os
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from passerelle.cli.errors import UsageError
@@ -41,9 +42,17 @@ def start_django(arguments: argparse.Namespace, *, migrated: bool = True) -> Non
 
 
 def _require_schema() -> None:
+    from django.conf import settings
     from django.db import Error, connection
     from django.db.migrations.executor import MigrationExecutor
 
+    embedded = connection.settings_dict["NAME"] if connection.vendor == "sqlite" else None
+    if embedded and not Path(embedded).exists():
+        folder = settings.PASSERELLE.data_dir
+        raise UsageError(
+            f"no installation in {folder}: name its folder with --data, or make one there with "
+            "`passerelle migrate`"
+        )
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())

@@ -34,6 +34,15 @@ class GuideForm(ConnectionForm):
         for name in [name for name in self.fields if name not in GUIDED]:
             del self.fields[name]
 
+    def refuse_lock_out(self) -> None:
+        self.add_error(
+            "idp_entity_id",
+            _(
+                "No administrator could sign in any more: none has a password, nor an address at "
+                "a verified domain by which the new identity provider could know them."
+            ),
+        )
+
     def refuse_as_switched_on(self) -> None:
         """Somebody switched the connection on while less than it needs was being typed."""
         self.add_error(

@@ -13,6 +13,7 @@ from passerelle.provisioning import Plan, parse_email, plan
 from passerelle.provisioning.describe import REFUSED
 from passerelle.sso.addresses import is_within
 from passerelle.sso.admit import may_be_admitted
+from passerelle.sso.connections import is_usable
 from passerelle.sso.models import SignIn
 from passerelle.sso.profiles import profile_of_claims
 
@@ -61,6 +62,10 @@ def would_enter(row: SignIn) -> bool:
     if row.reason not in REFUSED or row.claims is None or row.connection is None:
         return False
     company = row.company
+    if not is_usable(row.connection):
+        return False
+    if row.claims.get("idp_entity_id") != row.connection.idp_entity_id:
+        return False
     if company.ip_allowlist and not is_within(row.address, company.ip_allowlist):
         return False
     profile = profile_of_claims(row.claims, row.connection)

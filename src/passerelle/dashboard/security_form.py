@@ -40,7 +40,9 @@ LACKING: dict[str, Promise | str] = {
 
 
 DOMAINS = {
-    "known": gettext_lazy("People at verified domains, and at domains already used in the company"),
+    "known": gettext_lazy(
+        "People at verified domains, and at domains of accounts that were invited"
+    ),
     "verified": gettext_lazy("Only people at verified domains"),
     "listed": gettext_lazy("Only people at the domains listed below"),
 }

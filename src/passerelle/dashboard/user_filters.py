@@ -39,6 +39,8 @@ SEEN: dict[str, Promise] = {
     "not-90": gettext_lazy("not in the last 90 days"),
     "never": gettext_lazy("never"),
 }
+NO_RIGHT = "none"
+"""In place of a workspace: people who have no right in any."""
 FILTERS = ("q", "status", "origin", "workspace", "permission_set", "seen")
 
 
@@ -53,8 +55,10 @@ def filtered(company: Company, filters: dict[str, str], *, now: datetime) -> "Qu
         found = found.filter(status=filters["status"])
     if filters["origin"] in ORIGINS:
         found = found.filter(provisioned_by=filters["origin"])
+    if filters["workspace"] == NO_RIGHT:
+        found = found.filter(memberships=None)
     for name in ("workspace", "permission_set"):
-        if filters[name]:
+        if filters[name] and filters[name] != NO_RIGHT:
             of_it = Membership.objects.filter(company=company, **{name: identifier(filters[name])})
             found = found.filter(id__in=of_it.values("user_id"))
     if filters["seen"] in SEEN:

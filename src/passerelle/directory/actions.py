@@ -145,7 +145,12 @@ def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
             ],
             ignore_conflicts=True,
         )
-    entry = Entry(EventName.USER_REMOVED, user.email, {"tombstone": tombstone})
+    lost = user.memberships.select_related("workspace", "permission_set")
+    details = {
+        "tombstone": tombstone,
+        "memberships": sorted({f"{one.workspace} / {one.permission_set}" for one in lost}),
+    }
+    entry = Entry(EventName.USER_REMOVED, user.email, details)
     record([entry], company_id=user.company_id, actor=actor, now=now)
     user.delete()
 
@@ -218,7 +223,9 @@ def set_flag(user: User, name: str, value: bool, *, actor: Actor, now: datetime)
         _take_emergency_access(user)
     setattr(user, name, value)
     user.save()
-    entry = Entry(EventName.USER_UPDATED, user.email, {name: [not value, value]})
+    emergency = name == "breaks_glass"
+    event = EventName.ADMINISTRATOR_CHANGED if emergency else EventName.USER_UPDATED
+    entry = Entry(event, user.email, {name: [not value, value]})
     record([entry], company_id=user.company_id, actor=actor, now=now)
 
 
@@ -256,8 +263,12 @@ def end_sessions(user: User, *, actor: Actor, now: datetime) -> int:
 
 
 def _end_everything(user: User) -> int:
-    """Every session, and every one that is about to be opened; return how many there were."""
+    """Every session, and every one that is about to be opened; return how many there were.
+
+    Browsers that may leave out the second factor are forgotten: one of them may be the lost one.
+    """
     user.second_steps.all().delete()
+    user.trusted_devices.all().delete()
     return user.sessions.all().delete()[0]
 
 
@@ -279,6 +290,7 @@ def end_other_sessions(user: User, kept: str, *, actor: Actor, now: datetime) ->
     """Sign a user out everywhere but in the browser whose key has this digest. Raises Gone."""
     _as_it_is(user)
     user.second_steps.all().delete()
+    user.trusted_devices.all().delete()
     ended, _ = user.sessions.exclude(key_digest=kept).delete()
     if ended:
         entry = Entry(EventName.SESSIONS_ENDED, user.email, {"sessions": ended})

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import Exists, Subquery, UUIDField, Value
+from django.db.models import Exists, QuerySet, Subquery, UUIDField, Value
 from django.db.models.expressions import BaseExpression
 
 from passerelle.directory.marks import mark_of_email, mark_of_identity
@@ -93,13 +93,32 @@ def _facts(company_id: UUID, profile: Profile) -> dict[str, BaseExpression]:
         verified = Domain.objects.filter(company_id=company_id, verified_at__isnull=False)
         facts["domain_verified"] = Exists(verified.filter(name=domain))
         if domain not in PUBLIC_DOMAINS:
-            facts["domain_known"] = Exists(_holders(company_id, domain))
+            facts["domain_known"] = Exists(_holders(company_id).filter(email_domain=domain))
     return facts
 
 
-def _holders(company_id: UUID, domain: str) -> Any:
-    active = User.objects.filter(company_id=company_id, status="active", email_domain=domain)
+def _holders(company_id: UUID) -> "QuerySet[User]":
+    """Whose domains are known: active accounts that were not made by JIT."""
+    active = User.objects.filter(company_id=company_id, status="active")
     return active.exclude(provisioned_by="jit")
+
+
+def known_domains(company: Company, *, most: int = 10) -> list[str]:
+    """Domains that count as the company's for their accounts' sake, by name."""
+    active = _holders(company.id).exclude(email_domain__in=PUBLIC_DOMAINS)
+    found = active.order_by("email_domain").values_list("email_domain", flat=True).distinct()
+    return list(found[:most])
+
+
+def opened_domain(user: User) -> str:
+    """The domain whose people may get accounts once this one is active; empty where none does."""
+    company, domain = user.company, user.email_domain
+    opens = company.automatic_user_provisioning and company.provisioning_domains == "known"
+    waits = user.status == User.Status.INVITED and domain not in PUBLIC_DOMAINS
+    if not opens or not waits or _holders(company.id).filter(email_domain=domain).exists():
+        return ""
+    verified = company.domains.filter(name=domain, verified_at__isnull=False)
+    return "" if verified.exists() else domain
 
 
 def load_snapshots(company: Company, profiles: list[Profile]) -> list[Snapshot]:

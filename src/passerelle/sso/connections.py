@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection as database
 from django.db import transaction
 from django.db.models import Count, F
 
@@ -113,16 +112,6 @@ def usable_connections(company: Company) -> list[SamlConnection]:
     """Those that people can sign in through, in one query however many there are."""
     found = company.connections.filter(enabled=True).annotate(count=Count("certificates"))
     return [one for one in found.defer("metadata_held") if not missing_for_sign_in(one, one.count)]
-
-
-def hold(slug: str) -> None:
-    """Keep a connection as it is until this transaction ends; other sign-ins may hold it as well.
-
-    FOR SHARE, for which Django has no word. SQLite lets one transaction write at a time.
-    """
-    if database.vendor == "postgresql":
-        with database.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM sso_samlconnection WHERE slug = %s FOR SHARE", [slug])
 
 
 def missing_for_provisioning(

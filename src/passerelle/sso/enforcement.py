@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from passerelle.audit.events import EventName
+from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.sso.connections import usable_connections
@@ -190,6 +191,15 @@ def undo_by_code(company: Company, code: str, *, address: str | None, now: datet
     if row.sso_enforcement != Company.Enforcement.OFF:
         _set(row, Company.Enforcement.OFF, actor, now)
     return True
+
+
+def undone_by_code(company: Company) -> AuditEvent | None:
+    """The emergency code that allowed passwords again, if nobody has chosen another step since."""
+    if company.sso_enforcement != Company.Enforcement.OFF:
+        return None
+    changes = AuditEvent.objects.filter(company=company, event=EventName.ENFORCEMENT_CHANGED)
+    newest = changes.order_by("-id").first()
+    return newest if newest and newest.actor_kind == EMERGENCY_CODE else None
 
 
 def _set(company: Company, wanted: str, actor: Actor, now: datetime) -> None:

@@ -19,7 +19,8 @@ from passerelle.provisioning import Plan, Profile, Refusal, plan
 from passerelle.provisioning.describe import describe_step
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
-from passerelle.sso.connections import find_connection, hold
+from passerelle.sso.coming import finish_by, way_of_connection
+from passerelle.sso.connections import find_connection
 from passerelle.sso.explain import stored
 from passerelle.sso.flows import Refused
 from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn, SigningCertificate
@@ -82,7 +83,8 @@ def _finish(visit: Visit) -> SignedIn | SignIn:
     Connection and company are read inside: what an administrator has switched off by now, is off,
     and who ends the sessions of a connection waits for those that are being opened.
     """
-    hold(visit.slug)
+    way = way_of_connection(visit.slug)
+    finish_by(way, digest(visit.code), digest(visit.cookie or ""), digest(visit.binding or ""))
     trusted = SigningCertificate.objects.filter(
         connection=OuterRef("connection"), fingerprint=OuterRef("signer")
     )
@@ -134,6 +136,8 @@ def _trusted_no_more(pending: Any, trace: Trace) -> Check | None:
     if not connection.enabled:
         wanted = "a complete, enabled connection"
         return Check("connection", False, wanted, "switched off", "connection_disabled")
+    if not pending.binding_digest and not connection.idp_initiated:
+        return Check("request", False, "a request of ours", "none", "unsolicited_refused")
     issuer = claims.get("idp_entity_id")
     if issuer != connection.idp_entity_id:
         return Check("issuer", False, connection.idp_entity_id, issuer, "issuer_mismatch")

@@ -29,6 +29,7 @@ from passerelle.provisioning import Plan, Profile, Refusal, parse_email, plan
 from passerelle.provisioning.describe import describe_step
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
+from passerelle.sso.coming import come_by, way_of_google
 from passerelle.sso.fetch import FetchError, fetch
 from passerelle.sso.finish import carry_out
 from passerelle.sso.models import GoogleRequest, SignIn
@@ -304,6 +305,7 @@ def _decide(
 ) -> SignedIn | SignIn:
     profile = _profile(claims)
     # As it is at this moment: it may have changed while Google was asked.
+    come_by(way_of_google(request.company_id))
     company = Company.objects.get(id=request.company_id)
     if not is_usable(company):
         failed = _Failed("request_unknown", expected="a request that waits").check

@@ -1,5 +1,6 @@
 """A company's rules for passwords, and the ways in which somebody gets one."""
 
+import re
 from datetime import datetime, timedelta
 from functools import cache
 from uuid import UUID
@@ -59,10 +60,12 @@ MIN_DIFFERENT = 4
 
 def _is_guessed_first(user: User, password: str) -> bool:
     simplified = password.strip().casefold()
-    names = {user.company.name.casefold(), user.company.slug}
+    own = (user.email.partition("@")[0], user.first_name, user.last_name)
+    parts = {part for one in own for part in re.split(r"[\W\d_]+", one.casefold())}
+    names = {user.company.name.casefold(), user.company.slug, *parts}
     if len(set(simplified)) < MIN_DIFFERENT:
         return True
-    # The company's name, once or over and over, with digits and signs around it.
+    # The company's name or their own, once or over and over, with digits and signs around it.
     named = [one for one in names if one and one in simplified]
     if any(not simplified.replace(one, "").strip("0123456789!.-_ ") for one in named):
         return True
@@ -140,6 +143,12 @@ def may_activate(user: User) -> bool:
     if user.status != User.Status.ACTIVE:
         return False
     return user.may_break_glass or not user.identities.exists()
+
+
+def could_choose_another(user: User) -> bool:
+    """Whether a password that is taken away leaves a link behind to choose the next."""
+    waits = user.may_break_glass or not user.identities.exists()
+    return user.has_password and user.status == User.Status.ACTIVE and waits
 
 
 def reset_path(user: User) -> str:

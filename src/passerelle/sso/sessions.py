@@ -9,6 +9,7 @@ from django.db.models import QuerySet
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
+from passerelle.sso.coming import close, way_of_connection, way_of_google
 from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.models import PendingSignIn, SamlConnection, Session
 from passerelle.sso.tokens import digest, new_token
@@ -164,12 +165,13 @@ def end_sessions_of_another_provider(
 
 
 def _nobody_is_coming(connection: SamlConnection) -> None:
-    list(SamlConnection.objects.select_for_update(no_key=True).filter(id=connection.id))
+    close(way_of_connection(connection.slug))
     PendingSignIn.objects.filter(connection=connection).delete()
 
 
 def end_google_sessions(company: Company, *, but: Session | None = None) -> None:
     """Whoever came by Google comes again: its domain, or the client, is another."""
+    close(way_of_google(company.id))
     rows = Session.objects.filter(company=company, by_google=True)
     rows.exclude(key_digest=but.key_digest if but else "").delete()
 

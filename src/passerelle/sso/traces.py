@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db import IntegrityError
+from django.db.models import Case, F, Q, When
 
 from passerelle.directory.inserts import insert_or_nothing
 from passerelle.directory.models import Company, User
@@ -159,14 +160,25 @@ def _count(row: SignIn, way: str, *, whose: str = "") -> SignIn:
     counted = SignIn.objects.filter(
         company_id=row.company_id, time__gte=hour, same_as__isnull=False
     )
+    # Who tries passwords uses up no room of those who send messages, nor the other way round.
+    passwords = Q(reason="password_wrong")
+    counted = counted.filter(passwords if row.reason == "password_wrong" else ~passwords)
     # What was received tells one fault from another, as long as nobody plays with it.
     received = row.checks[-1]["received"]
     if counted.count() >= MAX_COUNTED:
         # From here on one row stands for many: what one of them brought is not offered for trust.
         received, row.offered_certificate, whose, row.user = "", "", "", None
     row.same_as = digest(f"{way}\0{row.reason}\0{received}\0{whose}\0{hour}")
-    if insert_or_nothing(row):
+    try:
+        is_first = insert_or_nothing(row)
+    except IntegrityError:
+        # The account went while its password was looked at.
+        row.user = None
+        is_first = insert_or_nothing(row)
+    if is_first:
         return row
     same = SignIn.objects.filter(company_id=row.company_id, same_as=row.same_as)
-    same.update(count=F("count") + 1, time=row.time)
+    # Of several places none is told.
+    place = Case(When(address=row.address, then=F("address")), default=None)
+    same.update(count=F("count") + 1, time=row.time, address=place)
     return same.get()

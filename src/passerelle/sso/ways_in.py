@@ -36,21 +36,25 @@ def keeping_a_way_back(company: Company) -> Iterator[None]:
     Raises NoWayBack; nothing is done then.
     """
     with transaction.atomic():
-        had_one = _has_way(Company.locked(company.id))
+        before = Company.locked(company.id)
+        had_one = _has_way(before, same_domain=True)
         yield
-        if had_one and not _has_way(Company.objects.get(id=company.id)):
+        after = Company.objects.get(id=company.id)
+        same_domain = before.google_hosted_domain == after.google_hosted_domain
+        if had_one and not _has_way(after, same_domain=same_domain):
             raise NoWayBack
 
 
-def _has_way(company: Company) -> bool:
+def _has_way(company: Company, *, same_domain: bool) -> bool:
     if company.sso_enforcement != Company.Enforcement.OFF:
         return has_way_back(company)
-    return password_lets_an_administrator_in(company) or sso_lets_an_administrator_in(company)
+    by_sso = _sso_lets_an_administrator_in(company, same_domain=same_domain)
+    return password_lets_an_administrator_in(company) or by_sso
 
 
-def sso_lets_an_administrator_in(company: Company) -> bool:
+def _sso_lets_an_administrator_in(company: Company, *, same_domain: bool) -> bool:
     """Whether an administrator can come by single sign-on: as before, or to be linked."""
-    if google_lets_an_administrator_in(company):
+    if google_lets_an_administrator_in(company, same_domain=same_domain):
         return True
     usable = usable_connections(company)
     ways = Q(identities__idp_entity_id__in=[one.idp_entity_id for one in usable])

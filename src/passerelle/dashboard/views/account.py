@@ -164,6 +164,7 @@ def app(request: PageRequest) -> HttpResponse:
     secret = secret if problem else second_factor.random_secret()
     context = {
         "secret": secret,
+        "app_address": second_factor.address_for_app(user, secret),
         "picture": picture_of(second_factor.address_for_app(user, secret)),
         "problem": problem,
     }

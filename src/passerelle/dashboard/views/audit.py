@@ -3,9 +3,13 @@
 import csv
 import json
 from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.conf import settings
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils.functional import Promise
@@ -26,6 +30,8 @@ from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, page_of, typed
 
 CHUNK = 500
+LAST_YEAR = 9999
+FILTERS = ("event", "actor", "target", "since", "until")
 
 
 @require_safe
@@ -52,12 +58,14 @@ def audit_log(request: PageRequest) -> HttpResponse:
         "is_filtered": any(filters.values()),
         "names": EVENT_LABELS.items(),
         "sealed": _sealed(request),
+        "query": urlencode({name: value for name, value in filters.items() if value}),
+        "verify": _verify_command(),
     }
     return render(request, "audit.html", context)
 
 
 def _filters(request: PageRequest) -> dict[str, str]:
-    return {name: typed(request.GET.get(name, "")) for name in ("event", "actor", "target")}
+    return {name: typed(request.GET.get(name, "")) for name in FILTERS}
 
 
 def _filtered(request: PageRequest, filters: dict[str, str]) -> "QuerySet[AuditEvent]":
@@ -65,10 +73,36 @@ def _filtered(request: PageRequest, filters: dict[str, str]) -> "QuerySet[AuditE
     found = AuditEvent.objects.filter(company=request.person.company)
     if filters["event"]:
         found = found.filter(event=filters["event"])
-    for name in ("actor", "target"):
-        if filters[name]:
-            found = found.filter(**{f"{name}__icontains": filters[name]})
+    if filters["actor"]:
+        found = found.filter(actor__icontains=filters["actor"])
+    if text := filters["target"]:
+        # A right, for instance, is its person's event, and names the workspace in its details.
+        written = found.annotate(written=Cast("details", TextField()))
+        in_json = json.dumps(text)[1:-1]
+        found = written.filter(
+            Q(target__icontains=text) | Q(written__icontains=text) | Q(written__icontains=in_json)
+        )
+    if since := _day(filters["since"]):
+        found = found.filter(time__gte=since)
+    if until := _day(filters["until"]):
+        found = found.filter(time__lt=until + timedelta(days=1))
     return found
+
+
+def _day(text: str) -> datetime | None:
+    """The beginning of a day in UTC; None for what is none."""
+    try:
+        day = date.fromisoformat(text)
+        return datetime(day.year, day.month, day.day, tzinfo=UTC) if day.year < LAST_YEAR else None
+    except ValueError:
+        return None
+
+
+def _verify_command() -> str:
+    """What proves the log whole; the demonstration has a folder of its own."""
+    command = "passerelle audit verify"
+    given = settings.PASSERELLE
+    return f"{command} --data {given.data_dir}" if given.demo else command
 
 
 def _sealed(request: PageRequest) -> AuditEvent | None:

@@ -28,11 +28,12 @@ from passerelle.sso.connections import (
     addresses_of,
     missing_for_sign_in,
 )
-from passerelle.sso.enforcement import end_closed_sessions
+from passerelle.sso.enforcement import NoWayBack, end_closed_sessions
 from passerelle.sso.guides import ACS, ENTITY_ID, GUIDES, HINTS, LOGOUT, METADATA
 from passerelle.sso.models import SamlConnection, SetupLink
 from passerelle.sso.setup_links import SwitchedOn, end_links, make_link, revoke_link
 from passerelle.sso.tokens import digest
+from passerelle.sso.ways_in import keeping_a_way_back
 
 _OURS = (ACS, ENTITY_ID, METADATA, LOGOUT)
 
@@ -124,8 +125,11 @@ def guide(request: PageRequest, slug: str) -> HttpResponse:
         form = guide_form(request, connection)
         if form.is_valid():
             try:
-                with deciding(request):
+                with deciding(request), keeping_a_way_back(connection.company):
                     save_guide(form, session=request.session_row, **by(request))
+            except NoWayBack:
+                form.refuse_lock_out()
+                return render(request, "connect.html", _context(form, request), status=422)
             except Outdated:
                 form.refuse_as_switched_on()
                 return render(request, "connect.html", _context(form, request), status=422)

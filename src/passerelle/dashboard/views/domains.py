@@ -27,6 +27,8 @@ from passerelle.sso.domains import (
     record_value,
     remove_domain,
 )
+from passerelle.sso.enforcement import NoWayBack
+from passerelle.sso.ways_in import keeping_a_way_back
 
 UNPROVED: dict[str, Promise] = {
     "missing": gettext_lazy(
@@ -110,5 +112,9 @@ def prove(request: PageRequest, domain_id: UUID) -> HttpResponse:
 @confirmed_only
 def remove(request: PageRequest, domain_id: UUID) -> HttpResponse:
     domain = get_object_or_404(company_of(request).domains, id=domain_id)
-    remove_domain(domain, **by(request))
+    try:
+        with keeping_a_way_back(company_of(request)):
+            remove_domain(domain, **by(request))
+    except NoWayBack:
+        return redirect("/settings/domains/?done=way-back")
     return redirect("/settings/domains/?done=removed")

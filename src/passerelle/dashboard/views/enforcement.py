@@ -20,6 +20,7 @@ from passerelle.sso.enforcement import (
     change_enforcement,
     make_codes,
     shut_out,
+    undone_by_code,
 )
 
 SHOWN = 50
@@ -43,6 +44,7 @@ def _page(
         "chosen": request.POST.get("sso_enforcement") if problem else company.sso_enforcement,
         "connections": usable_connections(company),
         "may": came_by_sso(request.session_row),
+        "undone": undone_by_code(company),
         "count": people.count(),
         "people": people[:SHOWN],
         "testers": company.users.filter(tests_sso=True).order_by("email_key")[:SHOWN],

@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -24,7 +24,8 @@ from passerelle.directory.models import (
     Workspace,
 )
 from passerelle.directory.structure import applications_of
-from passerelle.sso.models import SamlConnection, SignIn
+from passerelle.sso.enforcement import undone_by_code
+from passerelle.sso.models import SamlConnection, SetupLink, SignIn
 
 NEW_FOR = timedelta(days=1)
 
@@ -38,6 +39,8 @@ def home(request: PageRequest) -> HttpResponse:
         "welcome": _welcome(request.person, timezone.now()),
         "administers": _administers(request.person, timezone.now()),
     }
+    if not context["workspaces"] and not context["welcome"]:
+        context["whom_to_ask"] = _whom_to_ask(request.person)
     return render(request, "home.html", context)
 
 
@@ -45,8 +48,12 @@ def _welcome(user: User, now: datetime) -> dict[str, object] | None:
     """For the first day of somebody whose account was made at their sign-in: what, why, and who."""
     if user.provisioned_by != User.Origin.JIT or now - user.created_at > NEW_FOR:
         return None
+    return {"administrators": _whom_to_ask(user)}
+
+
+def _whom_to_ask(user: User) -> "QuerySet[User]":
     administrators = user.company.users.filter(is_administrator=True, status=User.Status.ACTIVE)
-    return {"administrators": administrators.exclude(id=user.id).order_by("created_at")[:3]}
+    return administrators.exclude(id=user.id).order_by("created_at")[:3]
 
 
 def _with_what_it_has(company: Company) -> Any:
@@ -55,12 +62,16 @@ def _with_what_it_has(company: Company) -> Any:
     def exists(rows: QuerySet[Any]) -> Exists:
         return Exists(rows.filter(company=OuterRef("id")))
 
+    done = SetupLink.objects.filter(
+        company=OuterRef("id"), finished_at__isnull=False, connection__enabled=False
+    )
     return Company.objects.annotate(
         connected=exists(SamlConnection.objects.filter(enabled=True)),
         verified=exists(Domain.objects.filter(verified_at__isnull=False)),
         has_workspace=exists(Workspace.objects.all()),
         has_set=exists(PermissionSet.objects.all()),
         has_application=exists(Application.objects.all()),
+        handed_back=Subquery(done.values("connection__slug")[:1]),
     ).get(id=company.id)
 
 
@@ -92,6 +103,8 @@ def _administers(user: User, now: datetime) -> dict[str, Any] | None:
     return {
         "first_steps": _first_steps(row),
         "has_application": row.has_application,
+        "undone": undone_by_code(company),
+        "handed_back": row.handed_back,
         "door": f"{settings.PASSERELLE.base_url}/login/{company.slug}/",
         "waiting": company.users.filter(status=User.Status.PENDING).count(),
         "refused": refused.count(),

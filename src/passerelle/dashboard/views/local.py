@@ -115,6 +115,7 @@ def _set_up(request: PageRequest, step: SecondStep) -> HttpResponse:
         "user": step.user,
         "company": step.user.company,
         "secret": secret,
+        "app_address": second_factor.address_for_app(step.user, secret),
         "picture": picture_of(second_factor.address_for_app(step.user, secret)),
         "problem": problem,
     }

@@ -36,6 +36,8 @@ from passerelle.dashboard.security_form import (
 from passerelle.dashboard.security_save import Outdated, free_slug, save_security
 from passerelle.dashboard.setting_labels import LABELS
 from passerelle.directory.models import Company, Domain
+from passerelle.directory.snapshot import known_domains
+from passerelle.provisioning.describe import REFUSED
 from passerelle.sso.addresses import client_address
 from passerelle.sso.connection_keys import own_keys, rotate_key
 from passerelle.sso.connections import (
@@ -48,7 +50,7 @@ from passerelle.sso.enforcement import NoWayBack
 from passerelle.sso.follow import decide, held_difference
 from passerelle.sso.google import redirect_address
 from passerelle.sso.metadata_errors import noted_sentence
-from passerelle.sso.models import SamlConnection, Session, SignIn
+from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
 from passerelle.sso.sessions import end_sessions_through, open_sessions
 from passerelle.sso.ways_in import keeping_a_way_back
@@ -84,10 +86,11 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
     assert request.session_row is not None
     try:
         with deciding(request), keeping_a_way_back(form.company):
-            sessions = Session.objects.filter(company=form.company)
-            before = sessions.count()
+            # As many as were open by the settings of before.
+            opened = open_sessions(form.company, now=form.now)
+            before = opened.count()
             changed = save_security(form, session=request.session_row, now=timezone.now())
-            ended = before - sessions.count()
+            ended = before - opened.all().count()
     except NoWayBack:
         # Whoever could still come in has been unmade since the form was looked at.
         form.refuse_lock_out("saml_enabled")
@@ -223,6 +226,7 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
     bound = form.is_bound
     lacking = missing_for_sign_in(connection, len(form.certificates)) if connection else []
     opened = open_sessions(company, now=form.now)
+    verified = list(company.domains.filter(verified_at__isnull=False).order_by("name"))
     return {
         "form": form,
         "company": company,
@@ -240,8 +244,8 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
         "held": _held(connection, form),
         "theirs": _theirs(form),
         "metadata_problem": noted_sentence(connection.metadata_problem) if connection else "",
-        "domains": _domains_sentence(company),
-        "own_domains": list(company.domains.filter(verified_at__isnull=False).order_by("name")),
+        "domains": _domains_sentence(company, verified),
+        "own_domains": verified,
         "chosen_domains": {str(one) for one in form["domains"].value() or []},
         "policy_choices": {
             "provisioning_domains": DOMAINS,
@@ -289,7 +293,10 @@ def _last_refused(connection: SamlConnection | None) -> SignIn | None:
         return None
     attempts = SignIn.objects.filter(connection=connection, same_as=None)
     newest = attempts.order_by("-time", "-id").first()
-    return newest if newest and newest.outcome == SignIn.Outcome.REFUSED else None
+    if newest is None or newest.outcome != SignIn.Outcome.REFUSED:
+        return None
+    # That somebody may not have an account says nothing of the connection.
+    return None if newest.reason in REFUSED else newest
 
 
 def _theirs(form: SecurityForm) -> list[tuple[str, Promise | str, str]] | None:
@@ -313,19 +320,17 @@ def _shown(value: Any) -> str:
     return "–" if value in (None, "", []) else str(value)
 
 
-def _domains_sentence(company: Company) -> str:
+def _domains_sentence(company: Company, verified: list[Domain]) -> str:
     """For whom automatic provisioning is open, in words."""
     if company.provisioning_domains == Company.Domains.LISTED:
         names = ", ".join(company.provisioning_domain_list)
         return _("For e-mail addresses at %(names)s.") % {"names": names or "–"}
-    verified = Domain.objects.filter(company=company, verified_at__isnull=False)
-    names = ", ".join(verified.order_by("name").values_list("name", flat=True)[:10])
+    names = ", ".join(one.name for one in verified[:10])
     if company.provisioning_domains == Company.Domains.VERIFIED:
         if not names:
             return _("For no e-mail address yet: no domain of the company is verified.")
         return _("For e-mail addresses at verified domains: %(names)s.") % {"names": names}
+    names = ", ".join(dict.fromkeys([*names.split(", "), *known_domains(company)])).strip(", ")
     if not names:
-        return _("For e-mail addresses at domains already used in the company.")
-    return _("For e-mail addresses at %(names)s, and at domains already used in the company.") % {
-        "names": names
-    }
+        return _("For e-mail addresses at domains of accounts that were invited: none yet.")
+    return _("For e-mail addresses at %(names)s.") % {"names": names}

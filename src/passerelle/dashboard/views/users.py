@@ -21,6 +21,7 @@ from passerelle.dashboard.paging import identifier, typed
 from passerelle.dashboard.user_filters import ORIGINS, SOURCES, STATUSES
 from passerelle.directory import actions
 from passerelle.directory.models import User
+from passerelle.directory.snapshot import opened_domain
 from passerelle.provisioning import parse_email
 from passerelle.sso import second_factor
 from passerelle.sso.confirmation import is_recent
@@ -28,9 +29,10 @@ from passerelle.sso.enforcement import (
     NoWayBack,
     announce_emergency_access,
     end_closed_sessions,
+    may_use_password,
 )
 from passerelle.sso.letters import can_send, send_invitation
-from passerelle.sso.password_rules import activation_path, may_activate
+from passerelle.sso.password_rules import activation_path, could_choose_another, may_activate
 from passerelle.sso.ways_in import NoOtherWayIn, has_another_way_in, keeping_a_way_back
 
 RECENT = 20
@@ -118,6 +120,9 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "passkeys": user.passkeys.count(),
         "has_password": user.has_password,
         "could_do_without": user.has_password and has_another_way_in(user),
+        "could_choose_another": could_choose_another(user),
+        "password_counts": may_use_password(user),
+        "opens_domain": opened_domain(user),
         "mailed": can_send(),
         "waits": waits,
         # Whoever has the link becomes the user: it is shown to who has shown who they are.
@@ -185,6 +190,11 @@ def _change(request: PageRequest, user: User, verb: str) -> None:
         end_closed_sessions(user.company)
     elif verb == "reset-factor":
         second_factor.reset(user, **who)
+    elif verb == "replace-password":
+        if not could_choose_another(user):
+            raise Http404
+        actions.remove_password(user, **who)
+        send_invitation(user, who=who["actor"].name, now=who["now"])
     elif verb == "remove-password":
         if not has_another_way_in(user):
             raise NoOtherWayIn
@@ -303,7 +313,9 @@ DONE = {
     "reinstate": gettext_lazy("The account is active again."),
     "approve": gettext_lazy("The account is approved."),
     "promote": gettext_lazy("This person is an administrator now."),
-    "sign-out": gettext_lazy("Every session of this person has ended."),
+    "sign-out": gettext_lazy(
+        "Every session of this person has ended, and remembered browsers are forgotten."
+    ),
     "end-session": gettext_lazy("This session has ended."),
     "break-glass": gettext_lazy("Changed: see “Ways to sign in” below."),
     "no-password": gettext_lazy("This takes a password: hand the link below over."),
@@ -351,6 +363,14 @@ ASKED: dict[str, tuple[str, Promise, Promise]] = {
             "They enter by single sign-on only. Their passkeys go as well, and every session ends."
         ),
         gettext_lazy("Take the password away"),
+    ),
+    "replace-password": (
+        gettext_noop("Let %(email)s choose another password?"),
+        gettext_lazy(
+            "The password stops working at once, every session ends, and passkeys go. You get a "
+            "link to hand over, good for seven days and one use; whoever has it becomes this user."
+        ),
+        gettext_lazy("End the password and make a link"),
     ),
     "reset-factor": (
         gettext_noop("Take the second factor of %(email)s away?"),
