@@ -167,3 +167,12 @@ def test_a_preview_of_junk_is_a_refusal_and_a_wrong_connection_is_wrong_use(conn
         connected.run("preview", "response", "--connection", "acme", "--at", "soon")
     )
     assert "No such file" in refused(connected.run("preview", "none", "--connection", "acme"))
+
+
+def test_a_folder_without_an_installation_is_named_with_how_to_name_another(commands, tmp_path):
+    done = commands.run("audit", "verify", "--data", str(tmp_path / "elsewhere"))
+    assert done.returncode == 2
+    error = done.stderr.decode()
+    assert error.startswith(f"passerelle: no installation in {tmp_path / 'elsewhere'}: ")
+    assert "--data" in error
+    assert error.count("\n") == 1

@@ -3,7 +3,6 @@
 import argparse
 import os
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from passerelle.cli.errors import UsageError
@@ -46,18 +45,17 @@ def _require_schema() -> None:
     from django.db import Error, connection
     from django.db.migrations.executor import MigrationExecutor
 
-    embedded = connection.settings_dict["NAME"] if connection.vendor == "sqlite" else None
-    if embedded and not Path(embedded).exists():
-        folder = settings.PASSERELLE.data_dir
-        raise UsageError(
-            f"no installation in {folder}: name its folder with --data, or make one there with "
-            "`passerelle migrate`"
-        )
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except Error as error:
         raise UsageError(f"the database cannot be reached: {error}") from error
+    if waiting and connection.vendor == "sqlite" and not executor.loader.applied_migrations:
+        folder = settings.PASSERELLE.data_dir
+        raise UsageError(
+            f"no installation in {folder}: name its folder with --data, or make one there with "
+            "`passerelle migrate`"
+        )
     if waiting:
         raise UsageError("the database is not up to date: run `passerelle migrate` first")
 
