@@ -413,8 +413,11 @@ def test_another_provider_tells_who_could_not_come_and_guesses_nothing_else(acme
 
 def test_an_expiry_that_ends_no_password_yet_tells_which_is_the_first(acme, alice):
     with_password(acme, "old@acme.example", days_ago=50)
+    with_password(acme, "old-too@acme.example", days_ago=50)
     with_password(acme, "new@acme.example", days_ago=2)
     page = told(alice, "rules", rules_of(acme, password_expiry_days=90))
+    assert "old-too@acme.example" in page
+    assert "new@acme.example" not in page
     assert "Nobody’s password is too old yet" in page
     then = datetime.now(UTC) + timedelta(days=40)
     assert f"{then:%B %Y} on: old@acme.example" in " ".join(page.split())

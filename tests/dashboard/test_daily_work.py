@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
-from passerelle.audit.record import OPERATOR
+from passerelle.audit.record import OPERATOR, Entry, record
 from passerelle.directory import actions
 from passerelle.directory.models import Company, User
 from passerelle.sso.enforcement import undo_by_code
@@ -14,6 +15,7 @@ from passerelle.sso.password_rules import password_problem
 from passerelle.sso.tokens import digest
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, is_in, with_password
+from tests.dashboard.test_security_settings import fields_of
 from tests.world import NOW, give, make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db
@@ -236,3 +238,22 @@ def test_no_other_company_is_told_of(acme, alice, bob):
         assert mallory.post(f"{USERS}{bob.id}/change/{verb}/").status_code == 404
     alice.post(f"{USERS}{bob.id}/sign-out/")
     assert "bob@acme.example" not in mallory.get(f"{AUDIT}?target=bob").content.decode()
+
+
+def test_what_a_configuration_file_changed_is_read_line_by_line(acme, alice):
+    lines = [f"~ acme: security.password_reuse: {number} → {number + 1}" for number in range(20)]
+    entry = Entry(EventName.CONFIGURATION_APPLIED, "acme", {"changes": lines})
+    record([entry], company_id=acme.id, actor=OPERATOR, now=NOW)
+    page = alice.get(AUDIT).content.decode()
+    assert "security.password_reuse: 14 → 15" in page
+    assert "security.password_reuse: 15 → 16" not in page
+    assert "and 5 more, in the download" in page
+
+
+def test_our_own_metadata_is_recognised_where_the_provider_s_belongs(acme, alice):
+    ours = Browser().get("/auth/saml/acme/metadata").content.decode()
+    for path in ("/settings/security/?connection=acme", "/settings/connect/acme/"):
+        fields = {**fields_of(acme), "metadata": ours}
+        answer = alice.post(path, fields)
+        assert answer.status_code == 422
+        assert "This is our own metadata" in answer.content.decode()

@@ -131,7 +131,7 @@ def _rules(asked: _Asked) -> Iterator[Sentence | None]:
         since=_("password of %(when)s"),
     )
     if changed.password_expiry_days != company.password_expiry_days and not ended.count:
-        yield _next_to_end(concerned.next_password_to_end(company, changed))
+        yield _next_to_end(concerned.next_passwords_to_end(company, changed))
     yield _ending(concerned.sessions_unused(company, changed, but=asked.session, now=now))
     if any(getattr(company, name) != getattr(changed, name) for name in PASSWORD_RULES):
         kept = Concerned(concerned.passwords_kept(company, changed, now=now))
@@ -147,11 +147,12 @@ def _rules(asked: _Asked) -> Iterator[Sentence | None]:
         )
 
 
-def _next_to_end(found: tuple[str, datetime] | None) -> Sentence | None:
+def _next_to_end(found: tuple[datetime, list[str]] | None) -> Sentence | None:
     if found is None:
         return None
     text = _("Nobody’s password is too old yet. The first to be replaced, from %(day)s on:")
-    return Sentence(text % {"day": date_format(found[1], "j F Y")}, [(found[0], "")])
+    day, whose = found
+    return Sentence(text % {"day": date_format(day, "j F Y")}, [(email, "") for email in whose])
 
 
 def _saml(asked: _Asked) -> Iterator[Sentence | None]:

@@ -9,6 +9,7 @@ from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from passerelle import saml
 from passerelle.dashboard.setting_labels import CONNECTION_LABELS
@@ -91,6 +92,12 @@ FIELD_OF = {
     MISSING_TARGET_URL: "target_url",
     MISSING_CERTIFICATE: "removed_certificates",
 }
+
+
+OUR_METADATA = gettext_lazy(
+    "This is our own metadata, which the identity provider reads. What belongs here comes from the "
+    "identity provider: look in its console for its metadata."
+)
 
 
 def _would_break(missing: str) -> str:
@@ -316,7 +323,8 @@ class ConnectionForm(forms.Form):
         try:
             read = read_metadata(document, now=self.now)
         except saml.SAMLError as error:
-            self.add_error(field_name, metadata_sentence(error))
+            ours = f"{settings.PASSERELLE.base_url}/auth/saml/".encode() in document
+            self.add_error(field_name, OUR_METADATA if ours else metadata_sentence(error))
             return
         said = settings_of(read)
         for name, value in said.items():

@@ -59,14 +59,18 @@ def _of_passwords(condition: Q, company: Company) -> Concerned:
     return _with_names(found.count(), named)
 
 
-def next_password_to_end(company: Company, changed: Company) -> tuple[str, datetime] | None:
-    """Whose password is the oldest, and when it would have to be replaced."""
+def next_passwords_to_end(company: Company, changed: Company) -> tuple[datetime, list[str]] | None:
+    """The first day on which passwords would have to be replaced, and whose, as far as named."""
     if not changed.password_expiry_days:
         return None
     since = Coalesce("password_set_at", "created_at")
     oldest = people_with_password(company).annotate(since=since).order_by("since", "id")
-    first = oldest.values_list("email", "since").first()
-    return first and (first[0], first[1] + timedelta(days=changed.password_expiry_days))
+    rows = list(oldest.values_list("email", "since")[:NAMED])
+    if not rows:
+        return None
+    first = rows[0][1]
+    whose = [email for email, since in rows if since.date() == first.date()]
+    return first + timedelta(days=changed.password_expiry_days), whose
 
 
 def passwords_kept(company: Company, changed: Company, *, now: datetime) -> int:

@@ -30,7 +30,7 @@ from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, page_of, typed
 
 CHUNK = 500
-LAST_YEAR = 9999
+LAST_YEAR, LINES = 9999, 15
 FILTERS = ("event", "actor", "target", "since", "until")
 
 
@@ -116,6 +116,16 @@ def _details(event: AuditEvent) -> Iterator[tuple[Promise | str, str, str]]:
     """Each detail with what it was before and after; before is empty where it is no change."""
     was_there = not event.event.endswith((":created", ":deleted", ":provisioned", ":applied"))
     for name, value in event.details.items():
+        if name == "changes" and isinstance(value, list):
+            # The lines that `passerelle apply` printed.
+            yield from (("", "", str(line)) for line in value[:LINES])
+            if len(value) > LINES:
+                yield (
+                    "",
+                    "",
+                    _("and %(count)s more, in the download") % {"count": len(value) - LINES},
+                )
+            continue
         is_change = was_there and not name.endswith(("_added", "_removed"))
         if is_change and isinstance(value, list) and len(value) == 2:
             yield detail_label(name), _shown(name, value[0]), _shown(name, value[1])
