@@ -169,7 +169,7 @@ def test_an_account_becomes_an_administrator_and_stays_what_it_was(acme, status)
     assert (bob.email, bob.status, bob.provisioned_by) == ("bob@acme.example", status, "jit")
     assert bob.is_administrator
     assert bob.memberships.count() == 1
-    assert recorded()[0] == "user:updated"
+    assert recorded()[0] == "user:administrator_changed"
 
 
 def test_an_administrator_of_one_company_is_none_of_another(acme):

@@ -54,7 +54,7 @@ def _require_schema() -> None:
         folder = settings.PASSERELLE.data_dir
         raise UsageError(
             f"no installation in {folder}: name its folder with --data, or make one there with "
-            "`passerelle migrate`"
+            f"`passerelle migrate --data {folder}`"
         )
     if waiting:
         raise UsageError("the database is not up to date: run `passerelle migrate` first")

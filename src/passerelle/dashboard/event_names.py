@@ -92,6 +92,7 @@ _DETAIL_LABELS: dict[str, Promise] = {
     "permission_set": _("Permission set"),
     "permissions": _("Permissions"),
     "secret_changed": _("New secret"),
+    "remembered_browsers": _("Remembered browsers"),
     "sessions": _("Sessions"),
     "source": _("Where it comes from"),
     "status": _("Status"),

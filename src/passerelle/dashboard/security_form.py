@@ -41,7 +41,7 @@ LACKING: dict[str, Promise | str] = {
 
 DOMAINS = {
     "known": gettext_lazy(
-        "People at verified domains, and at domains of accounts that were invited"
+        "People at verified domains, and at domains of active accounts made by hand"
     ),
     "verified": gettext_lazy("Only people at verified domains"),
     "listed": gettext_lazy("Only people at the domains listed below"),

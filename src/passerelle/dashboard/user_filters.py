@@ -58,7 +58,7 @@ def filtered(company: Company, filters: dict[str, str], *, now: datetime) -> "Qu
     if filters["workspace"] == NO_RIGHT:
         found = found.filter(memberships=None)
     for name in ("workspace", "permission_set"):
-        if filters[name] and filters[name] != NO_RIGHT:
+        if filters[name] and (name, filters[name]) != ("workspace", NO_RIGHT):
             of_it = Membership.objects.filter(company=company, **{name: identifier(filters[name])})
             found = found.filter(id__in=of_it.values("user_id"))
     if filters["seen"] in SEEN:

@@ -48,7 +48,7 @@ def make_administrator(
     """
     Company.locked(company.id)
     user = User.objects.filter(company=company, email_key=address.key).first()
-    event = EventName.USER_UPDATED if user else EventName.USER_INVITED
+    event = EventName.ADMINISTRATOR_CHANGED if user else EventName.USER_INVITED
     if user is None:
         user = User(company=company, provisioned_by=User.Origin.OPERATOR, created_at=now)
         user.set_email(address)
@@ -242,10 +242,13 @@ def remove_password(user: User, *, actor: Actor, now: datetime) -> None:
     _as_it_is(user)
     if not user.has_password:
         return
+    # Whoever chooses the next one does not choose it again, where that is not allowed.
+    user.earlier_passwords.create(
+        company_id=user.company_id, password=user.password, replaced_at=now
+    )
     user.password, user.password_set_at = User.no_password(), None
     user.save(update_fields=["password", "password_set_at"])
     user.passkeys.all().delete()
-    user.trusted_devices.all().delete()
     _end_everything(user)
     entry = Entry(EventName.PASSWORD_REMOVED, user.email)
     record([entry], company_id=user.company_id, actor=actor, now=now)
@@ -255,9 +258,11 @@ def remove_password(user: User, *, actor: Actor, now: datetime) -> None:
 def end_sessions(user: User, *, actor: Actor, now: datetime) -> int:
     """Sign a user out everywhere; return how many sessions that were. Raises Gone."""
     _as_it_is(user)
+    forgotten = user.trusted_devices.count()
     ended = _end_everything(user)
-    if ended:
-        entry = Entry(EventName.SESSIONS_ENDED, user.email, {"sessions": ended})
+    if ended or forgotten:
+        details = {"sessions": ended, "remembered_browsers": forgotten}
+        entry = Entry(EventName.SESSIONS_ENDED, user.email, details)
         record([entry], company_id=user.company_id, actor=actor, now=now)
     return ended
 

@@ -186,9 +186,7 @@ class _Facts:
         marks = {mark for one in profiles for mark in _marks(company_id, one).values()}
         tombstones = Tombstone.objects.filter(company_id=company_id, mark__in=marks)
         verified = Domain.objects.filter(company_id=company_id, verified_at__isnull=False)
-        known = User.objects.filter(
-            company_id=company_id, status="active", email_domain__in=domains - PUBLIC_DOMAINS
-        ).exclude(provisioned_by="jit")
+        known = _holders(company_id).filter(email_domain__in=domains - PUBLIC_DOMAINS)
         return cls(
             frozenset(tombstones.values_list("mark", flat=True)),
             frozenset(verified.filter(name__in=domains).values_list("name", flat=True)),

@@ -110,6 +110,11 @@ def change_enforcement(
     row = Company.locked(company.id)
     before = row.sso_enforcement
     if wanted == before:
+        if undone_by_code(row):
+            # To stay so is a choice as well: nobody is reminded any more.
+            details = {"sso_enforcement": [before, wanted]}
+            entry = Entry(EventName.ENFORCEMENT_CHANGED, row.name, details)
+            record([entry], company_id=row.id, actor=actor, now=now)
         return []
     if wanted != Company.Enforcement.OFF and row.google_sso_enabled:
         raise GoogleIsOn
@@ -195,7 +200,8 @@ def undo_by_code(company: Company, code: str, *, address: str | None, now: datet
 
 def undone_by_code(company: Company) -> AuditEvent | None:
     """The emergency code that allowed passwords again, if nobody has chosen another step since."""
-    if company.sso_enforcement != Company.Enforcement.OFF:
+    off = company.sso_enforcement == Company.Enforcement.OFF
+    if not off or not company.emergency_codes.filter(used_at__isnull=False).exists():
         return None
     changes = AuditEvent.objects.filter(company=company, event=EventName.ENFORCEMENT_CHANGED)
     newest = changes.order_by("-id").first()

@@ -66,8 +66,10 @@ def _is_guessed_first(user: User, password: str) -> bool:
     if len(set(simplified)) < MIN_DIFFERENT:
         return True
     # The company's name or their own, once or over and over, with digits and signs around it.
-    named = [one for one in names if one and one in simplified]
-    if any(not simplified.replace(one, "").strip("0123456789!.-_ ") for one in named):
+    rest = simplified
+    for one in sorted(filter(None, names), key=len, reverse=True):
+        rest = rest.replace(one, "")
+    if rest != simplified and not rest.strip("0123456789!.-_ "):
         return True
     try:
         for validator in _validators():
@@ -103,7 +105,9 @@ def reuse_problem(user: User, password: str) -> str:
     if not wanted:
         return ""
     earlier = user.earlier_passwords.order_by("-replaced_at").values_list("password", flat=True)
-    hashes = [user.password, *earlier[: wanted - 1]] if wanted > 1 else [user.password]
+    # Who has none at the moment had the newest of the earlier ones until it was taken away.
+    count = wanted - 1 if user.has_password else wanted
+    hashes = [user.password, *earlier[:count]]
     if any(one.startswith("argon2") and is_hash_of(password, one)[0] for one in hashes):
         return _("You had this password lately. Choose another one.")
     return ""
@@ -142,13 +146,16 @@ def may_activate(user: User) -> bool:
         return True
     if user.status != User.Status.ACTIVE:
         return False
-    return user.may_break_glass or not user.identities.exists()
+    return _needs_password(user)
 
 
 def could_choose_another(user: User) -> bool:
     """Whether a password that is taken away leaves a link behind to choose the next."""
-    waits = user.may_break_glass or not user.identities.exists()
-    return user.has_password and user.status == User.Status.ACTIVE and waits
+    return user.has_password and user.status == User.Status.ACTIVE and _needs_password(user)
+
+
+def _needs_password(user: User) -> bool:
+    return user.may_break_glass or not user.identities.exists()
 
 
 def reset_path(user: User) -> str:
@@ -208,7 +215,8 @@ def _set_hash(user: User, encoded: str, kept_session: str, now: datetime) -> boo
     user.sessions.exclude(key_digest=kept_session).delete()
     user.second_steps.all().delete()
     TrustedDevice.objects.filter(user=user).delete()
-    activated = first and not user.identities.exists()
+    had_one = user.earlier_passwords.exists()
+    activated = first and not had_one and not user.identities.exists()
     event = EventName.USER_ACTIVATED if activated else EventName.PASSWORD_CHANGED
     actor = Actor("user", user.email)
     record([Entry(event, user.email)], company_id=user.company_id, actor=actor, now=now)

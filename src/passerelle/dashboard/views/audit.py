@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.db import connection as database
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.http import HttpResponse, StreamingHttpResponse
@@ -78,10 +79,8 @@ def _filtered(request: PageRequest, filters: dict[str, str]) -> "QuerySet[AuditE
     if text := filters["target"]:
         # A right, for instance, is its person's event, and names the workspace in its details.
         written = found.annotate(written=Cast("details", TextField()))
-        in_json = json.dumps(text)[1:-1]
-        found = written.filter(
-            Q(target__icontains=text) | Q(written__icontains=text) | Q(written__icontains=in_json)
-        )
+        as_kept = json.dumps(text, ensure_ascii=database.vendor == "sqlite")[1:-1]
+        found = written.filter(Q(target__icontains=text) | Q(written__icontains=as_kept))
     if since := _day(filters["since"]):
         found = found.filter(time__gte=since)
     if until := _day(filters["until"]):
@@ -108,13 +107,16 @@ def _verify_command() -> str:
 def _sealed(request: PageRequest) -> AuditEvent | None:
     """The newest event that is sealed into the chain: up to there `audit verify` can prove it."""
     assert request.person is not None
-    sealed = AuditEvent.objects.filter(company=request.person.company, sequence__isnull=False)
+    chain = str(request.person.company_id)
+    sealed = AuditEvent.objects.filter(chain=chain, sequence__isnull=False)
     return sealed.order_by("-sequence").first()
 
 
 def _details(event: AuditEvent) -> Iterator[tuple[Promise | str, str, str]]:
     """Each detail with what it was before and after; before is empty where it is no change."""
-    was_there = not event.event.endswith((":created", ":deleted", ":provisioned", ":applied"))
+    was_there = not event.event.endswith(
+        (":created", ":deleted", ":removed", ":provisioned", ":applied")
+    )
     for name, value in event.details.items():
         if name == "changes" and isinstance(value, list):
             # The lines that `passerelle apply` printed.

@@ -31,6 +31,7 @@ from passerelle.sso.password_rules import (
     is_expired,
     password_problem,
     reset_path,
+    reuse_problem,
     set_password,
 )
 from passerelle.sso.passwords import TooManyAttempts, record_entry, user_of
@@ -238,7 +239,7 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
     problem = ""
     if request.method == "POST":
         password = request.POST.get("password", "")
-        problem = password_problem(user, password)
+        problem = password_problem(user, password) or reuse_problem(user, password)
         if not problem:
             if not set_password(user, password, now=timezone.now()):
                 return render(request, "activation_ended.html", status=410)

@@ -67,7 +67,8 @@ def change(request: PageRequest) -> HttpResponse:
     wanted = request.POST.get("sso_enforcement", "")
     if wanted not in Company.Enforcement.values:
         return _page(request, problem=_("Choose one of the three steps."))
-    if wanted == company_of(request).sso_enforcement:
+    company = company_of(request)
+    if wanted == company.sso_enforcement and not undone_by_code(company):
         return redirect("/settings/enforcement/?done=nothing")
     try:
         codes = change_enforcement(

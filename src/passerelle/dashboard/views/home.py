@@ -63,7 +63,10 @@ def _with_what_it_has(company: Company) -> Any:
         return Exists(rows.filter(company=OuterRef("id")))
 
     done = SetupLink.objects.filter(
-        company=OuterRef("id"), finished_at__isnull=False, connection__enabled=False
+        company=OuterRef("id"),
+        finished_at__isnull=False,
+        connection__enabled=False,
+        connection__identities=None,
     )
     return Company.objects.annotate(
         connected=exists(SamlConnection.objects.filter(enabled=True)),

@@ -37,7 +37,6 @@ from passerelle.dashboard.security_save import Outdated, free_slug, save_securit
 from passerelle.dashboard.setting_labels import LABELS
 from passerelle.directory.models import Company, Domain
 from passerelle.directory.snapshot import known_domains
-from passerelle.provisioning.describe import REFUSED
 from passerelle.sso.addresses import client_address
 from passerelle.sso.connection_keys import own_keys, rotate_key
 from passerelle.sso.connections import (
@@ -56,7 +55,20 @@ from passerelle.sso.sessions import end_sessions_through, open_sessions
 from passerelle.sso.ways_in import keeping_a_way_back
 
 NEW = "new"
+OF_A_PERSON = (
+    "account_exists",
+    "address_not_allowed",
+    "approval_pending",
+    "domain_not_allowed",
+    "identity_conflict",
+    "jit_disabled",
+    "jit_unavailable",
+    "user_removed",
+    "user_suspended",
+)
+"""Reasons that say something of one person's account, and nothing of the connection."""
 PROVISIONING_PART = "provisioning"
+NAMED = 10
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -90,7 +102,7 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
             opened = open_sessions(form.company, now=form.now)
             before = opened.count()
             changed = save_security(form, session=request.session_row, now=timezone.now())
-            ended = before - opened.all().count()
+            ended = before - opened.count()
     except NoWayBack:
         # Whoever could still come in has been unmade since the form was looked at.
         form.refuse_lock_out("saml_enabled")
@@ -295,8 +307,7 @@ def _last_refused(connection: SamlConnection | None) -> SignIn | None:
     newest = attempts.order_by("-time", "-id").first()
     if newest is None or newest.outcome != SignIn.Outcome.REFUSED:
         return None
-    # That somebody may not have an account says nothing of the connection.
-    return None if newest.reason in REFUSED else newest
+    return None if newest.reason in OF_A_PERSON else newest
 
 
 def _theirs(form: SecurityForm) -> list[tuple[str, Promise | str, str]] | None:
@@ -323,14 +334,20 @@ def _shown(value: Any) -> str:
 def _domains_sentence(company: Company, verified: list[Domain]) -> str:
     """For whom automatic provisioning is open, in words."""
     if company.provisioning_domains == Company.Domains.LISTED:
-        names = ", ".join(company.provisioning_domain_list)
-        return _("For e-mail addresses at %(names)s.") % {"names": names or "–"}
-    names = ", ".join(one.name for one in verified[:10])
+        listed = ", ".join(company.provisioning_domain_list)
+        return _("For e-mail addresses at %(names)s.") % {"names": listed or "–"}
+    names = [one.name for one in verified]
     if company.provisioning_domains == Company.Domains.VERIFIED:
         if not names:
             return _("For no e-mail address yet: no domain of the company is verified.")
-        return _("For e-mail addresses at verified domains: %(names)s.") % {"names": names}
-    names = ", ".join(dict.fromkeys([*names.split(", "), *known_domains(company)])).strip(", ")
+        return _("For e-mail addresses at verified domains: %(names)s.") % {"names": _some(names)}
+    names = list(dict.fromkeys([*names, *known_domains(company, most=NAMED + 1)]))
     if not names:
-        return _("For e-mail addresses at domains of accounts that were invited: none yet.")
-    return _("For e-mail addresses at %(names)s.") % {"names": names}
+        return _("For e-mail addresses at domains of accounts made by hand: none yet.")
+    return _("For e-mail addresses at %(names)s.") % {"names": _some(names)}
+
+
+def _some(names: list[str]) -> str:
+    if len(names) <= NAMED:
+        return ", ".join(names)
+    return _("%(names)s and others") % {"names": ", ".join(names[:NAMED])}

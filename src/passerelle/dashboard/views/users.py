@@ -31,7 +31,7 @@ from passerelle.sso.enforcement import (
     end_closed_sessions,
     may_use_password,
 )
-from passerelle.sso.letters import can_send, send_invitation
+from passerelle.sso.letters import can_send, put_down, send_invitation
 from passerelle.sso.password_rules import activation_path, could_choose_another, may_activate
 from passerelle.sso.ways_in import NoOtherWayIn, has_another_way_in, keeping_a_way_back
 
@@ -120,7 +120,8 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "passkeys": user.passkeys.count(),
         "has_password": user.has_password,
         "could_do_without": user.has_password and has_another_way_in(user),
-        "could_choose_another": could_choose_another(user),
+        "could_choose_another": user != request.person and could_choose_another(user),
+        "remembered": user.trusted_devices.count(),
         "password_counts": may_use_password(user),
         "opens_domain": opened_domain(user),
         "mailed": can_send(),
@@ -191,10 +192,12 @@ def _change(request: PageRequest, user: User, verb: str) -> None:
     elif verb == "reset-factor":
         second_factor.reset(user, **who)
     elif verb == "replace-password":
-        if not could_choose_another(user):
+        if user == request.person or not could_choose_another(user):
             raise Http404
         actions.remove_password(user, **who)
-        send_invitation(user, who=who["actor"].name, now=who["now"])
+        put_down(
+            "password_changed", user.company, user.email, now=who["now"], language=user.language
+        )
     elif verb == "remove-password":
         if not has_another_way_in(user):
             raise NoOtherWayIn
@@ -310,6 +313,9 @@ DONE = {
     "invited": gettext_lazy("The account waits for its activation. Hand the link below over."),
     "suspend": gettext_lazy("The account is suspended, and its sessions have ended."),
     "demote": gettext_lazy("This person is no administrator any more."),
+    "replace-password": gettext_lazy(
+        "The password does not work any more. Hand the link below over: by it they choose another."
+    ),
     "reinstate": gettext_lazy("The account is active again."),
     "approve": gettext_lazy("The account is approved."),
     "promote": gettext_lazy("This person is an administrator now."),
