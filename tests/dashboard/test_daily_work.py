@@ -11,7 +11,7 @@ from passerelle.directory import actions
 from passerelle.directory.models import Company, User
 from passerelle.sso.enforcement import undo_by_code
 from passerelle.sso.models import EmergencyCode, SetupLink, TrustedDevice
-from passerelle.sso.password_rules import password_problem
+from passerelle.sso.password_rules import activation_path, password_problem
 from passerelle.sso.tokens import digest
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, is_in, with_password
@@ -281,3 +281,36 @@ def test_our_own_metadata_is_recognised_where_the_provider_s_belongs(acme, alice
         answer = alice.post(path, fields)
         assert answer.status_code == 422
         assert "This is our own metadata" in answer.content.decode()
+
+
+def test_a_link_that_ended_does_not_live_again_by_emergency_access(acme, alice):
+    Browser().sign_in(acme.connections.select_related("company").get())
+    grace = User.objects.get(email="grace@acme.example")
+    grace.identities.all().delete()
+    old = activation_path(grace)
+    grace.identities.create(
+        company=acme, idp_entity_id="x", subject="u-1", created_at=grace.created_at
+    )
+    assert Browser().get(old).status_code == 410
+    alice.post(f"{USERS}{grace.id}/change/promote/")
+    alice.post(f"{USERS}{grace.id}/break-glass/", {"value": "on"})
+    assert Browser().get(old).status_code == 410
+    grace.refresh_from_db()
+    assert Browser().get(activation_path(grace)).status_code == 200
+
+
+def test_a_link_that_would_let_nobody_in_is_not_offered(alice, bob):
+    page = f"{USERS}{bob.id}/"
+    Company.objects.update(sso_enforcement="test_users")
+    User.objects.filter(id=bob.id).update(tests_sso=True)
+    assert "Make a link to choose" not in alice.get(page).content.decode()
+    assert alice.post(f"{page}change/replace-password/").status_code == 404
+    bob.refresh_from_db()
+    assert bob.has_password
+
+
+def test_whoever_types_somebody_s_address_is_not_them_in_the_security_events(alice, bob):
+    enter("wrong")
+    csv = alice.get("/settings/events.csv").getvalue().decode()
+    [line] = [one for one in csv.splitlines() if "password_wrong" in one]
+    assert line.count("bob@acme.example") == 1

@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from passerelle.directory.models import Company, Domain, User
+from passerelle.provisioning import parse_email
 from passerelle.sso import hashing, passwords
 from passerelle.sso.models import FailedAttempts, Session, SignIn
 from passerelle.sso.password_rules import activation_path
@@ -278,3 +279,13 @@ def test_an_account_that_goes_while_its_password_is_looked_at_is_no_error(ada, m
     monkeypatch.setattr(passwords, "is_hash_of", meanwhile)
     assert enter("ada@acme.example", "wrong")[1].status_code == 422
     assert SignIn.objects.get().user is None
+
+
+def test_an_address_that_passes_to_somebody_else_within_the_hour_is_nobody_s(ada):
+    enter("ada@acme.example", "wrong")
+    ada.set_email(parse_email("ada.new@acme.example"))
+    ada.save()
+    make_user(ada.company, "ada@acme.example")
+    enter("ada@acme.example", "wrong")
+    row = SignIn.objects.get()
+    assert (row.count, row.user) == (2, None)

@@ -28,6 +28,7 @@ from tests.sso.test_trust_withdrawn import END, another_key, parked
 from tests.world import (
     load_certificate_of,
     make_administrator,
+    make_company,
     make_user,
     session_of,
 )
@@ -476,3 +477,43 @@ def test_who_comes_by_google_while_its_domain_changes_is_out(acme, monkeypatch):
     key, saved = at_once(come_by_google, change_the_domain)
     assert saved == 302
     assert sessions.find_session(key, now=datetime.now(UTC)) is None
+
+
+def test_who_is_coming_in_while_saml_goes_off_and_on_again_is_out(acme, finishing):
+    change(acme, automatic_user_provisioning=False)
+    acme.refresh_from_db()
+    alice = Browser().enter(with_password(make_administrator(acme)))
+    make_user(acme, "grace@acme.example")
+    mallory, address = parked(acme)
+
+    def off_and_on():
+        finishing.wait(5)
+        done = []
+        for enabled in (None, "on"):
+            acme.refresh_from_db()
+            done.append(alice.post(PAGE, fields_of(acme, saml_enabled=enabled)).status_code)
+        return done
+
+    assert at_once(lambda: mallory.get(address).status_code, off_and_on) == [302, [302, 302]]
+    assert acme.connections.get().enabled
+    assert not is_in(mallory)
+
+
+def test_a_code_of_another_company_holds_nobody_up(acme):
+    globex = make_company("globex")
+    browser, address = parked(globex)
+    held, seen = threading.Event(), threading.Event()
+
+    def close_the_way():
+        with transaction.atomic():
+            close(way_of_connection("acme"))
+            held.set()
+            return seen.wait(5)
+
+    def bring_it_here():
+        held.wait(5)
+        answer = browser.get(address.replace("/globex/", "/acme/"))
+        seen.set()
+        return answer.status_code
+
+    assert at_once(close_the_way, bring_it_here) == [True, 403]

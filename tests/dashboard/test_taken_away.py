@@ -507,6 +507,18 @@ def test_the_guide_takes_no_last_way_in_either(acme):
 
 
 @pytest.mark.django_db
+def test_another_attribute_that_tells_people_apart_takes_no_last_way_in(acme):
+    _browser, grace = came_by_sso(acme, is_administrator=True)
+    browser = Browser().enter(grace)
+    fields = fields_of(acme) | {"advanced": "on", "subject_attribute": "email"}
+    answer = browser.post(PAGE, fields)
+    assert answer.status_code == 422
+    assert acme.connections.get().subject_attribute == ""
+    with_password(grace)
+    assert browser.post(PAGE, fields).status_code == 302
+
+
+@pytest.mark.django_db
 def test_the_domain_by_which_administrators_could_come_stays(acme):
     grace = make_administrator(acme, "grace@acme.example")
     browser = Browser().enter(grace)

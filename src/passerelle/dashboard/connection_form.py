@@ -229,6 +229,13 @@ class ConnectionForm(forms.Form):
             raise forms.ValidationError(_("Enter an address that starts with https://"))
         return typed
 
+    @property
+    def renames_people(self) -> bool:
+        """Whether the connection would know people by another attribute than it has so far."""
+        was, after = self.connection, self.draft.connection
+        both = was is not None and after is not None
+        return both and was.subject_attribute != after.subject_attribute  # type: ignore[union-attr]
+
     def clean_connection(self, values: dict[str, Any]) -> None:
         """Take the draft from the cleaned fields; an untouched empty section makes none."""
         names = ("name", "metadata", "metadata_file", "metadata_url", "idp_entity_id")

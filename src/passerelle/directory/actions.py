@@ -221,6 +221,9 @@ def set_flag(user: User, name: str, value: bool, *, actor: Actor, now: datetime)
         return
     if name == "breaks_glass" and not value:
         _take_emergency_access(user)
+    elif name == "breaks_glass" and not user.has_password:
+        # It brings a link to choose a password: those that were out do not live again.
+        user.password = User.no_password()
     setattr(user, name, value)
     user.save()
     emergency = name == "breaks_glass"

@@ -6,6 +6,8 @@ closes it takes it alone: advisory locks of PostgreSQL, which queue fairly, held
 transaction. SQLite lets one transaction write at a time.
 """
 
+from datetime import datetime
+
 from django.db import connection as database
 
 _KEY = "hashtextextended('passerelle way ' || %s, 0)"
@@ -24,15 +26,21 @@ def come_by(way: str) -> None:
     _lock(f"SELECT pg_advisory_xact_lock_shared({_KEY})", way)
 
 
-def finish_by(way: str, code_digest: str, cookie_digest: str, binding_digest: str) -> None:
-    """The same for who brings a code that waits, in its browser: strangers hold nothing up."""
+def finish_by(
+    slug: str, *, code_digest: str, cookie_digest: str, binding_digest: str, now: datetime
+) -> None:
+    """The same for who brings a code that waits there, in its browser: strangers hold nobody up."""
     _lock(
-        f"SELECT pg_advisory_xact_lock_shared({_KEY}) FROM sso_pendingsignin "  # noqa: S608
-        "WHERE code_digest = %s AND cookie_digest = %s AND binding_digest IN (%s, '')",
-        way,
+        f"SELECT pg_advisory_xact_lock_shared({_KEY}) "  # noqa: S608 - names of ours
+        "FROM sso_pendingsignin JOIN sso_samlconnection ON connection_id = id "
+        "WHERE slug = %s AND code_digest = %s AND cookie_digest = %s "
+        "AND binding_digest IN (%s, '') AND expires_at > %s",
+        way_of_connection(slug),
+        slug,
         code_digest,
         cookie_digest,
         binding_digest,
+        now,
     )
 
 
@@ -41,7 +49,7 @@ def close(way: str) -> None:
     _lock(f"SELECT pg_advisory_xact_lock({_KEY})", way)
 
 
-def _lock(statement: str, *values: str) -> None:
+def _lock(statement: str, *values: str | datetime) -> None:
     if database.vendor == "postgresql":
         with database.cursor() as cursor:
             cursor.execute(statement, values)

@@ -14,6 +14,7 @@ from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
+from passerelle.sso.coming import close, way_of_connection, way_of_google
 from passerelle.sso.connections import usable_connections
 from passerelle.sso.letters import send_invitation, tell_administrators
 from passerelle.sso.models import EmergencyCode, SecondStep, Session, SignIn
@@ -143,8 +144,12 @@ def end_closed_sessions(company: Company) -> None:
     Asked after whatever may have closed one; `find_session` takes none of them in any case.
     """
     sessions = Session.objects.filter(company=company)
+    closed = company.connections.filter(enabled=False).order_by("slug")
+    for slug in closed.values_list("slug", flat=True):
+        close(way_of_connection(slug))
     sessions.filter(connection__enabled=False).delete()
     if not company.google_sso_enabled:
+        close(way_of_google(company.id))
         sessions.filter(by_google=True).delete()
     if company.sso_enforcement == Company.Enforcement.OFF:
         return

@@ -37,7 +37,8 @@ def _sign_ins(company: Company, within: dict[str, datetime]) -> Iterator[Row]:
                 str(row.id),
                 f"sign_in:{row.outcome}",
                 person,
-                person,
+                # Who types somebody's address is not them.
+                person if row.email else "",
                 row.address or "",
                 row.reason,
                 json.dumps(details, ensure_ascii=False),

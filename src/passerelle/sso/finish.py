@@ -19,7 +19,7 @@ from passerelle.provisioning import Plan, Profile, Refusal, plan
 from passerelle.provisioning.describe import describe_step
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
-from passerelle.sso.coming import finish_by, way_of_connection
+from passerelle.sso.coming import finish_by
 from passerelle.sso.connections import find_connection
 from passerelle.sso.explain import stored
 from passerelle.sso.flows import Refused
@@ -83,8 +83,13 @@ def _finish(visit: Visit) -> SignedIn | SignIn:
     Connection and company are read inside: what an administrator has switched off by now, is off,
     and who ends the sessions of a connection waits for those that are being opened.
     """
-    way = way_of_connection(visit.slug)
-    finish_by(way, digest(visit.code), digest(visit.cookie or ""), digest(visit.binding or ""))
+    finish_by(
+        visit.slug,
+        code_digest=digest(visit.code),
+        cookie_digest=digest(visit.cookie or ""),
+        binding_digest=digest(visit.binding or ""),
+        now=visit.now,
+    )
     trusted = SigningCertificate.objects.filter(
         connection=OuterRef("connection"), fingerprint=OuterRef("signer")
     )

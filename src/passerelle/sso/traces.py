@@ -178,7 +178,8 @@ def _count(row: SignIn, way: str, *, whose: str = "") -> SignIn:
     if is_first:
         return row
     same = SignIn.objects.filter(company_id=row.company_id, same_as=row.same_as)
-    # Of several places none is told.
+    # Of several places none is told, nor of several accounts.
     place = Case(When(address=row.address, then=F("address")), default=None)
-    same.update(count=F("count") + 1, time=row.time, address=place)
+    whose_account = Case(When(user_id=row.user_id, then=F("user_id")), default=None)
+    same.update(count=F("count") + 1, time=row.time, address=place, user_id=whose_account)
     return same.get()

@@ -97,7 +97,8 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
     """What became of it, for the address that tells; empty when it could not be saved."""
     assert request.session_row is not None
     try:
-        with deciding(request), keeping_a_way_back(form.company):
+        renamed = form.connection if form.renames_people else None
+        with deciding(request), keeping_a_way_back(form.company, renamed=renamed):
             # As many as were open by the settings of before.
             opened = open_sessions(form.company, now=form.now)
             before = opened.count()

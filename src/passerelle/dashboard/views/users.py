@@ -120,7 +120,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "passkeys": user.passkeys.count(),
         "has_password": user.has_password,
         "could_do_without": user.has_password and has_another_way_in(user),
-        "could_choose_another": user != request.person and could_choose_another(user),
+        "could_choose_another": _may_replace(request, user),
         "remembered": user.trusted_devices.count(),
         "password_counts": may_use_password(user),
         "opens_domain": opened_domain(user),
@@ -192,7 +192,7 @@ def _change(request: PageRequest, user: User, verb: str) -> None:
     elif verb == "reset-factor":
         second_factor.reset(user, **who)
     elif verb == "replace-password":
-        if user == request.person or not could_choose_another(user):
+        if not _may_replace(request, user):
             raise Http404
         actions.remove_password(user, **who)
         put_down(
@@ -204,6 +204,11 @@ def _change(request: PageRequest, user: User, verb: str) -> None:
         actions.remove_password(user, **who)
     else:
         actions.remove(user, tombstone="may_return" not in request.POST, **who)
+
+
+def _may_replace(request: PageRequest, user: User) -> bool:
+    """One's own is changed on one's own page; and a link that lets nobody in is none."""
+    return user != request.person and could_choose_another(user) and may_use_password(user)
 
 
 def _with_problem(request: PageRequest, user_id: UUID, problem: str) -> HttpResponse:
