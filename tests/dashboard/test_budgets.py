@@ -43,6 +43,11 @@ PAGES = [
     "/settings/sign-ins/chart/",
     "/settings/sign-ins/REF-USE/",
     "/settings/audit/",
+    "/settings/audit/?target=production&since=2026-01-01",
+    "/settings/enforcement/",
+    "/settings/domains/",
+    "/settings/delivery/",
+    "/settings/users/?workspace=none",
 ]
 
 
