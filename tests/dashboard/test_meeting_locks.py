@@ -403,41 +403,40 @@ def test_a_name_that_is_changed_while_the_account_is_removed(acme):
     assert at_once(remove, rename) == [None, 302]
 
 
-def test_a_stranger_who_brings_junk_waits_for_nobody_and_holds_nobody_up(acme):
+def come_while_it_is_closed(browser: Browser, address: str) -> list:
+    """Whether the answer was there while Acme's connection was being closed; and its status."""
     held, seen = threading.Event(), threading.Event()
 
     def close_the_way():
         with transaction.atomic():
             close(way_of_connection("acme"))
             held.set()
-            return seen.wait(5)
+            return seen.wait(2)
 
-    def bring_junk():
+    def come():
         held.wait(5)
-        answer = Browser().get("/auth/saml/acme/finish?code=junk")
+        answer = browser.get(address)
         seen.set()
         return answer.status_code
 
-    assert at_once(close_the_way, bring_junk) == [True, 403]
+    return at_once(close_the_way, come)
 
 
-def test_a_code_in_another_browser_than_its_own_waits_for_nobody(acme):
+def test_whoever_may_finish_waits_until_the_way_is_closed(acme):
+    browser, address = parked(acme)
+    assert come_while_it_is_closed(browser, address) == [False, 302]
+
+
+def test_junk_a_strange_browser_and_another_company_s_code_wait_for_nobody(acme):
     _browser, address = parked(acme)
-    held, seen = threading.Event(), threading.Event()
-
-    def close_the_way():
-        with transaction.atomic():
-            close(way_of_connection("acme"))
-            held.set()
-            return seen.wait(5)
-
-    def bring_it_elsewhere():
-        held.wait(5)
-        answer = Browser().get(address)
-        seen.set()
-        return answer.status_code
-
-    assert at_once(close_the_way, bring_it_elsewhere) == [True, 403]
+    elsewhere, theirs = parked(make_company("globex"))
+    ours = theirs.replace("/globex/", "/acme/")
+    for browser, path in (
+        (Browser(), "/auth/saml/acme/finish?code=junk"),
+        (Browser(), address),
+        (elsewhere, ours),
+    ):
+        assert come_while_it_is_closed(browser, path) == [True, 403]
 
 
 def test_who_comes_by_google_while_its_domain_changes_is_out(acme, monkeypatch):
@@ -497,23 +496,3 @@ def test_who_is_coming_in_while_saml_goes_off_and_on_again_is_out(acme, finishin
     assert at_once(lambda: mallory.get(address).status_code, off_and_on) == [302, [302, 302]]
     assert acme.connections.get().enabled
     assert not is_in(mallory)
-
-
-def test_a_code_of_another_company_holds_nobody_up(acme):
-    globex = make_company("globex")
-    browser, address = parked(globex)
-    held, seen = threading.Event(), threading.Event()
-
-    def close_the_way():
-        with transaction.atomic():
-            close(way_of_connection("acme"))
-            held.set()
-            return seen.wait(5)
-
-    def bring_it_here():
-        held.wait(5)
-        answer = browser.get(address.replace("/globex/", "/acme/"))
-        seen.set()
-        return answer.status_code
-
-    assert at_once(close_the_way, bring_it_here) == [True, 403]
