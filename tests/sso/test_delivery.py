@@ -24,16 +24,6 @@ SECRET = "a secret of the receiver"
 TODAY = datetime(2031, 3, 5, 9, 30, tzinfo=UTC)
 
 
-@pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
-
-
 def save(alice: Browser, web, kind: str = "webhook", **changes: str):
     fields = {"url": web.url("/hook" if kind == "webhook" else ""), "secret": SECRET}
     if kind == "bucket":

@@ -13,22 +13,11 @@ from tests.world import (
     GRACE,
     load_certificate_of,
     make_administrator,
-    make_company,
     respond_to,
 )
 
 pytestmark = pytest.mark.django_db
 END = "/settings/security/sessions/?connection=acme"
-
-
-@pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
-def alice(acme) -> Browser:
-    return Browser().enter(make_administrator(acme))
 
 
 def parked(acme, person: Person = GRACE) -> tuple[Browser, str]:
