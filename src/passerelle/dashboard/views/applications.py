@@ -7,11 +7,11 @@ from django import forms
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from passerelle.dashboard.access import By, administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.connection_form import line
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.security_form import OwnChoice
 from passerelle.dashboard.views.workspaces import MAX_NAME, name_problem
@@ -52,7 +52,7 @@ class ApplicationForm(forms.Form):
         return typed
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_only
 def application_list(request: PageRequest) -> HttpResponse:
@@ -72,7 +72,7 @@ def application_list(request: PageRequest) -> HttpResponse:
     return render(request, "applications.html", context, status=422 if form.errors else 200)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_only
 def application_page(request: PageRequest, row_id: UUID) -> HttpResponse:

@@ -8,13 +8,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Entry, record
 from passerelle.dashboard.access import administrators_only, by, company_of, deciding
 from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.guide_form import GuideForm
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.security_form import LACKING
 from passerelle.dashboard.security_save import Outdated, free_slug, save_guide
@@ -38,7 +39,7 @@ from passerelle.sso.ways_in import keeping_a_way_back
 _OURS = (ACS, ENTITY_ID, METADATA, LOGOUT)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_only
 def choose(request: PageRequest) -> HttpResponse:
@@ -115,7 +116,7 @@ def _connection(request: PageRequest, slug: str) -> SamlConnection:
     return get_object_or_404(found, slug=slug)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_before_waiting
 def guide(request: PageRequest, slug: str) -> HttpResponse:

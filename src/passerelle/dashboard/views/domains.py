@@ -10,10 +10,11 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from passerelle.dashboard.access import administrators_only, by, company_of, deciding
 from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.models import Domain, User
 from passerelle.provisioning import normalise_domain
@@ -43,7 +44,7 @@ UNPROVED: dict[str, Promise] = {
 }
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_only
 def page(request: PageRequest) -> HttpResponse:

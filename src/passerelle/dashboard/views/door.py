@@ -10,9 +10,10 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from passerelle.dashboard.cookies import delete_cookie, replace_session, set_cookie
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.leave import leave
 from passerelle.directory.models import Company, Domain, User
@@ -40,7 +41,7 @@ from passerelle.sso.sessions import Browser, find_session, open_session
 from passerelle.sso.traces import keep_password_attempt
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 def find_company(request: PageRequest) -> HttpResponse:
     """By work e-mail; an installation with one company shows its door at once."""
     next_path = safe_next(request.GET.get("next"))
@@ -71,7 +72,7 @@ def _domain_of(typed: str) -> Domain | None:
     return found[0] if len(found) == 1 else None
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 def company_door(request: PageRequest, company_slug: str) -> HttpResponse:
     company = Company.objects.filter(slug=company_slug).first()
     if company is None:
@@ -227,7 +228,7 @@ def logout(request: PageRequest) -> HttpResponse:
     return response
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
     """An invited administrator chooses a password, once."""
     try:

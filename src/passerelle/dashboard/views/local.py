@@ -10,9 +10,9 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from passerelle.dashboard.cookies import delete_cookie, set_cookie
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.pictures import picture_of
 from passerelle.dashboard.views.door import barred_from_password, go_in
@@ -40,7 +40,7 @@ MAX_LETTERS = 5
 MAX_EMERGENCY = 20
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 def second_step(request: PageRequest) -> HttpResponse:
     """The code of the app; or setting one up, where the company requires it."""
     step = second_factor.waiting_step(
@@ -135,7 +135,7 @@ def _codes_of(request: PageRequest, step: SecondStep, secret: str) -> list[str] 
     return codes
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
     """Send a link to an address, and say the same whether it has an account or not."""
     company = _company(company_slug)
@@ -165,7 +165,7 @@ def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
     return render(request, "forgot.html", context)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
     """Choose another password, once; then sign in with it, second factor and all."""
     try:
@@ -199,7 +199,7 @@ def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
     return response
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 def emergency(request: PageRequest, company_slug: str) -> HttpResponse:
     """Undo that single sign-on alone is allowed, by one of the company's codes."""
     company, problem, done = _company(company_slug), "", False

@@ -8,12 +8,13 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from passerelle.dashboard.access import signed_in_only
 from passerelle.dashboard.browsers import described
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.cookies import delete_cookie, set_cookie
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.door import go_in
 from passerelle.dashboard.views.errors import too_many_attempts
@@ -81,7 +82,7 @@ def remove(request: PageRequest, passkey_id: UUID) -> HttpResponse:
     return redirect("/account/?done=passkey-removed")
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 def sign_in(request: PageRequest, company_slug: str) -> HttpResponse:
     """Ask the browser for a passkey, then look at what it brings."""
     company = Company.objects.filter(slug=company_slug).first()

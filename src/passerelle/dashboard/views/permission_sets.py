@@ -6,10 +6,10 @@ from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from passerelle.dashboard.access import By, administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
 from passerelle.dashboard.views.workspaces import name_problem
@@ -26,7 +26,7 @@ from passerelle.directory.structure import (
 SHOWN = 50
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_only
 def permission_set_list(request: PageRequest) -> HttpResponse:
@@ -56,7 +56,7 @@ def permission_set_list(request: PageRequest) -> HttpResponse:
     return render(request, "permission_sets.html", context, status=422 if problem else 200)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_only
 def permission_set_page(request: PageRequest, row_id: UUID) -> HttpResponse:

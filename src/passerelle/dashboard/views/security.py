@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from passerelle.dashboard.access import administrators_only, by, deciding
 from passerelle.dashboard.concerned import (
@@ -21,6 +21,7 @@ from passerelle.dashboard.concerned import (
 )
 from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.effect import effect_shown
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
 from passerelle.dashboard.rules_form import TWO_FACTOR
@@ -71,7 +72,7 @@ PROVISIONING_PART = "provisioning"
 NAMED = 10
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_before_waiting
 def settings_page(request: PageRequest) -> HttpResponse:

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.audit.record import Actor
 from passerelle.dashboard.cookies import delete_cookie, set_cookie
 from passerelle.dashboard.guide_form import GuideForm
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.security_save import LinkEnded, Outdated, save_guide
 from passerelle.dashboard.views.connect import checked, guide_context, guide_form
 from passerelle.dashboard.views.trials import leave_for_trial, trial_context
@@ -34,7 +35,7 @@ MAX_FAILURES = 100
 """Links that do not exist, tried from one network within ten minutes."""
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 def open_page(request: HttpRequest, token: str) -> HttpResponse:
     """Ask first: programs that look at links in messages must not use this one up."""
     now = timezone.now()
@@ -72,7 +73,7 @@ def holders_only(view: View) -> View:
     return guarded
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @holders_only
 def guide(request: HttpRequest, link: SetupLink) -> HttpResponse:
     form = guide_form(request, link.connection, by_link=True)

@@ -6,17 +6,17 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.people_file import COLUMNS, Line, Unreadable, carry_out, read_people
 
 MAX_BYTES = 1024 * 1024
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 def import_page(request: PageRequest) -> HttpResponseBase:
     """First what each line would do; the same lines are sent again to carry it out."""

@@ -9,13 +9,14 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.audit.models import AuditEvent
 from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.browsers import described
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.event_names import actor_label, event_label
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, typed
 from passerelle.dashboard.user_filters import ORIGINS, SOURCES, STATUSES
@@ -38,7 +39,7 @@ from passerelle.sso.ways_in import NoOtherWayIn, has_another_way_in, keeping_a_w
 RECENT = 20
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_only
 def invite(request: PageRequest) -> HttpResponse:
@@ -138,7 +139,7 @@ def _is_confirmed(request: PageRequest) -> bool:
     return request.session_row is not None and is_recent(request.session_row, now=timezone.now())
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_only
 def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
@@ -146,7 +147,7 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     user = _user(request, user_id)
     if verb not in ASKED:
         raise Http404
-    if request.method == "GET":
+    if request.method != "POST":
         question, what, button = ASKED[verb]
         context = {
             "user": user,

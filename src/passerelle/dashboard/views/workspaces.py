@@ -5,10 +5,10 @@ from uuid import UUID
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_http_methods
 
 from passerelle.dashboard.access import By, administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
 from passerelle.directory.models import Workspace
@@ -25,7 +25,7 @@ from passerelle.directory.structure import (
 MAX_NAME = 150
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_only
 def workspace_list(request: PageRequest) -> HttpResponse:
@@ -50,7 +50,7 @@ def workspace_list(request: PageRequest) -> HttpResponse:
     return render(request, "workspaces.html", context, status=422 if problem else 200)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@page_with_form
 @administrators_only
 @confirmed_only
 def workspace_page(request: PageRequest, row_id: UUID) -> HttpResponse:
