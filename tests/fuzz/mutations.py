@@ -119,7 +119,7 @@ def cut_or_double_a_range(
 
 def change_a_letter(document: Document, chance: random.Random, others: Sequence[bytes]) -> str:
     at = chance.randrange(len(document.text) + 1)
-    letter = chance.choice("xX0 \n<>&;\"'=:/#-_\u00e9\u212a")
+    letter = chance.choice("xX0 \n<>&;\"'=:/#-_\u00e9\u212a\u1680\u0085\u00a0")
     return document.text[:at] + letter + document.text[at + 1 :]
 
 

@@ -37,7 +37,13 @@ PIECES = (
     "\t",
     "\0",
     "\ufeff",
+    # White space to Python and none to XML, or the other way round.
+    "\u0085",
+    "\u00a0",
+    "\u1680",
     "\u2028",
+    "\u3000",
+    '<p\u1680q:x xmlns:p\u1680q="urn:x"/>',
     "\u0130",
     "\U0001f511",
     "xmlns:",

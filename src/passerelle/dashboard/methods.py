@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_http_methods
 
-View = Callable[..., HttpResponseBase]
+Answer = TypeVar("Answer", bound=HttpResponseBase)
 
 
-def page_with_form(view: View) -> View:
+def page_with_form(view: Callable[..., Answer]) -> Callable[..., Answer]:
     """A page whose form posts to the page's own address.
 
     HEAD is answered as GET is. The view sees GET or POST, so that "not GET" and "POST" are the
@@ -18,7 +18,7 @@ def page_with_form(view: View) -> View:
     """
 
     @wraps(view)
-    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> Answer:
         if request.method == "HEAD":
             request.method = "GET"
         return view(request, *args, **kwargs)

@@ -108,7 +108,7 @@ def _read(entity: etree._Element) -> IdPMetadata:
     roles = [
         role
         for role in entity.iterfind(md("IDPSSODescriptor"))
-        if PROTOCOL_NS in (role.get("protocolSupportEnumeration") or "").split()
+        if PROTOCOL_NS in xml.words(role.get("protocolSupportEnumeration"))
     ]
     if len(roles) != 1:
         raise MetadataError(

@@ -60,6 +60,9 @@ class Peek(NamedTuple):
     issuer: str | None
 
 
+_BEGINNINGS_OF_XML = (b"<", b"\x00<", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
+
+
 def decode_response(field_value: str | bytes) -> bytes:
     """The XML of a SAMLResponse form field (Bindings §3.5.4), or of a file holding one or XML.
 
@@ -69,7 +72,9 @@ def decode_response(field_value: str | bytes) -> bytes:
     raw = field_value
     if isinstance(raw, str):
         raw = raw.encode(errors="surrogatepass")
-    if raw.lstrip().startswith((b"<", b"\x00<", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")):
+    if raw.lstrip(xml.WHITE_SPACE.encode()).startswith(
+        (b"<", b"\x00<", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
+    ):
         return raw
     if len(raw) > xml.MAX_BYTES * 3 // 2:
         raise MessageError(
@@ -89,7 +94,7 @@ def peek(message: bytes) -> Peek:
     """Read what a response claims, without verifying it. Raises MessageError."""
     root = xml.parse(message)
     issuer = root.findtext(saml("Issuer"))
-    return Peek(root.get("InResponseTo"), issuer and issuer.strip())
+    return Peek(root.get("InResponseTo"), issuer and issuer.strip(xml.WHITE_SPACE))
 
 
 def judge(message: bytes, expected: Expected) -> Judgement:

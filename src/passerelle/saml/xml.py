@@ -29,6 +29,11 @@ MAX_DEPTH = 64
 """Elements in one another; canonicalisation looks upwards from each of them."""
 MAX_ATTRIBUTES = 64
 """Attributes on one element; canonicalisation sorts them by insertion."""
+MAX_MARKS = 100_000
+"""Of `<`, and of `=`: each may become a node, which takes a hundred bytes. Of 5,000 groups come a
+fifth as many."""
+MAX_CANONICAL = 4 * MAX_BYTES
+"""Bytes that a document may come to in canonical form."""
 
 WHITE_SPACE = " \t\r\n"
 """What XML calls white space; Python's own notion is wider."""
@@ -53,9 +58,13 @@ _ENCODING_MARKS = (
     (b"<\x00", "utf-16-le"),
     (b"\x00<", "utf-16-be"),
 )
-_DECLARED_ENCODING = re.compile(r"""<\?xml\s[^>]*?encoding\s*=\s*["']([^"'>]*)""")
+# White space is XML's own four characters (XML 1.0 §2.3). Python's `\s` holds some that XML allows
+# in a name, such as U+1680: what the parser takes for a declaration would not be found here.
+_S = f"[{WHITE_SPACE}]"
+_DECLARED_ENCODING = re.compile(rf"""<\?xml{_S}[^>]*?encoding{_S}*={_S}*["']([^"'>]*)""")
 # A prefix has no colon: with one, "xmlns:xmlns:…" would be read to its end from each beginning.
-_NAMESPACE = re.compile(r"""xmlns(?::([^\s=:]+))?\s*=\s*("[^"]*"|'[^']*')""")
+_NAMESPACE = re.compile(rf"""xmlns(?::([^{WHITE_SPACE}=:]+))?{_S}*={_S}*("[^"]*"|'[^']*')""")
+_SEPARATOR = re.compile(_S)
 _DATE_TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,12}))?(?:Z|([+-])(\d\d):(\d\d))", re.ASCII
 )
@@ -75,8 +84,9 @@ def parse(document: bytes) -> etree._Element:
     text = _decoded(document).strip(WHITE_SPACE)
     if "<!DOCTYPE" in text:
         raise MessageError("doctype_forbidden", expected="no DOCTYPE", received="a DOCTYPE")
-    _bound_namespaces(text)
-    root = _parse(text.encode())
+    encoded = text.encode()
+    _bound_size(encoded, text)
+    root = _parse(encoded)
     if xpath(_IS_FORBIDDEN)(root):
         expected = next(rule for found, rule in _FORBIDDEN.items() if xpath(found)(root))
         raise _malformed(expected, "something else")
@@ -121,25 +131,57 @@ def _decoded(document: bytes) -> str:
     return text
 
 
-def _bound_namespaces(text: str) -> None:
-    """Refuse what would make canonicalisation slow or its result huge.
+def declared_namespaces(text: str) -> dict[str, int]:
+    """The prefixes that are declared, each with the length of its longest namespace name.
 
-    Names of attributes cannot be escaped, so every declaration is found in the text.
+    Names of attributes cannot be escaped, so every declaration is found in the text; the prefix of
+    a default namespace is empty. Raises MessageError for more or longer ones than are bounded.
     """
-    prefixes = set()
+    found: dict[str, int] = {}
     at = text.find("xmlns")
     while at >= 0:
         if declaration := _NAMESPACE.match(text, at):
-            prefix, quoted = declaration.groups()
-            prefixes.add(prefix)
-            if len(quoted) - 2 > MAX_NAMESPACE_LENGTH:
-                raise _malformed(
-                    f"namespace names of at most {MAX_NAMESPACE_LENGTH} characters",
-                    f"one of {len(quoted) - 2}",
-                )
+            prefix, length = declaration[1] or "", len(declaration[2].encode()) - 2
+            found[prefix] = max(found.get(prefix, 0), length)
         at = text.find("xmlns", at + 1)
-    if len(prefixes) > MAX_PREFIXES:
-        raise _malformed(f"at most {MAX_PREFIXES} namespace prefixes", f"{len(prefixes)}")
+    longest = max(found.values(), default=0)
+    if longest > MAX_NAMESPACE_LENGTH:
+        limit = f"namespace names of at most {MAX_NAMESPACE_LENGTH} bytes"
+        raise _malformed(limit, f"one of {longest}")
+    if len(found) > MAX_PREFIXES:
+        raise _malformed(f"at most {MAX_PREFIXES} namespace prefixes", f"{len(found)}")
+    return found
+
+
+def canonical_size_at_most(document: bytes, namespaces: Mapping[str, int]) -> int:
+    """What the canonical form of any part can come to in bytes, by arithmetic on the text.
+
+    A name may come to stand in an end tag as well, and a character reference grows by a quarter:
+    twice the text. Some characters are escaped. And exclusive C14N declares a prefix anew at each
+    element that uses it (§3), which takes a colon; a default namespace, at each element.
+    """
+    opened = document.count(b"<")
+    size = 2 * len(document) + 3 * (opened + document.count(b">"))
+    size += 4 * document.count(b"&") + 5 * document.count(b'"')
+    for prefix, longest in namespaces.items():
+        name = prefix.encode()
+        uses = document.count(name + b":") if prefix else opened
+        size += uses * (len(name) + longest + longest // 4 + len(' xmlns:=""'))
+    return size
+
+
+def _bound_size(document: bytes, text: str) -> None:
+    """Refuse what would take much memory to read, or grow large, before anything is built of it."""
+    marks = max(document.count(b"<"), document.count(b"="))
+    if marks > MAX_MARKS:
+        raise _too_large(f"at most {MAX_MARKS} tags and attributes", marks)
+    size = canonical_size_at_most(document, declared_namespaces(text))
+    if size > MAX_CANONICAL:
+        raise _too_large(f"at most {MAX_CANONICAL} bytes in canonical form", size)
+
+
+def _too_large(expected: str, received: int) -> MessageError:
+    return MessageError("message_too_large", expected=expected, received=f"up to {received}")
 
 
 class _Parsers(threading.local):
@@ -266,6 +308,11 @@ def text_of(element: etree._Element) -> str:
 def all_text_of(element: etree._Element) -> str:
     """The text of an element and of what it holds."""
     return "".join(str(text) for text in element.itertext())
+
+
+def words(text: str | None) -> list[str]:
+    """The items of a list with white space between them, as XML Schema separates them."""
+    return [word for word in _SEPARATOR.split(text or "") if word]
 
 
 def decode_base64(text: str | bytes) -> bytes:

@@ -164,7 +164,7 @@ LIMITS = (
         "one attribute twice under two prefixes, before a warning about another name",
         '<x xmlns:p="urn:x" xmlns:q="urn:x" p:b="1" q:b="2"/><x xmlns="relative"/><samlp:Status>',
     ),
-    inside("a hundred thousand processing instructions", "<?x?>" * 100_000 + "<samlp:Status>"),
+    inside("ninety thousand processing instructions", "<?x?>" * 90_000 + "<samlp:Status>"),
     inside("65 deep", "<x>" * 64 + "</x>" * 64 + "<samlp:Status>"),
     inside("5,000 deep in a message", "<x>" * 5000 + "</x>" * 5000 + "<samlp:Status>"),
     inside("65 attributes on an element", "<x " + wide('a{}="" ', 65) + "/><samlp:Status>"),
@@ -179,6 +179,20 @@ LIMITS = (
     inside("a namespace name of 251 characters", f'<x xmlns:a="urn:{"x" * 247}"/><samlp:Status>'),
     inside(
         "a default namespace of 251 characters", f"<x xmlns = 'urn:{'x' * 247}'/><samlp:Status>"
+    ),
+    inside(
+        "a namespace name of 251 characters, of a prefix that Python would divide",
+        f'<x xmlns:p\u1680q="urn:{"x" * 247}"/><samlp:Status>',
+    ),
+    inside(
+        "65 prefixes that Python would divide",
+        "<x " + wide('xmlns:a\u1680{0}="urn:x" ', 65) + "/><samlp:Status>",
+    ),
+    inside("100,001 elements", "<x/>" * 100_001 + "<samlp:Status>", "message_too_large"),
+    inside(
+        "elements that grow a thousandfold in canonical form",
+        f'<y xmlns:p="urn:{"x" * 240}">' + "<p:x/>" * 40_000 + "</y><samlp:Status>",
+        "message_too_large",
     ),
     inside("a name of 60,000 letters", f"<{'x' * 60000}/><samlp:Status>"),
 )
