@@ -42,3 +42,11 @@ def test_every_cure_is_whole_for_every_console(slug, reason):
     assert "?" not in fix
     assert "%(" not in fix
     assert fix != saml.explain(check)[1]
+
+
+@pytest.mark.parametrize("slug", ["onelogin", "ping", "adfs", "google"])
+def test_a_label_says_its_own_tab_where_a_console_spreads_them_over_several(slug):
+    console = CONSOLES[slug]
+    assert console.page.endswith(")")
+    assert " > " in console.acs_url
+    assert console.acs_url.split(" > ")[0] != console.attributes.split(" > ")[0]

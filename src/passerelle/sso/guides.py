@@ -4,6 +4,7 @@ A console's labels stay as it ships them; the sentences around them are translat
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 
 def gettext_noop(message: str) -> str:
@@ -29,10 +30,19 @@ class Guide:
     fields: tuple[tuple[str, str], ...]
     attributes: tuple[tuple[str, str], ...] = ()
     groups: str = ""
+    group_values: tuple[tuple[str, str], ...] = ()
+    """What is typed there."""
     assign: str
     metadata: str
     has_address: bool = True
     """Whether its metadata can be read at an address."""
+    checked: date | None = None
+    """When all of this was last compared with the product's own documentation, if it was found."""
+    pages: tuple[str, ...] = ()
+    """The titles of what was read then."""
+
+
+_CHECKED = date(2026, 11, 30)
 
 
 GUIDES: dict[str, Guide] = {
@@ -47,7 +57,9 @@ GUIDES: dict[str, Guide] = {
             ("Single sign-on URL", ACS),
             ("Audience URI (SP Entity ID)", ENTITY_ID),
             ("Name ID format", "Persistent"),
-            ("Application username", "Email"),
+            ("Application username > Custom", 'user.getInternalProperty("id")'),
+            ("Single Logout URL", LOGOUT),
+            ("SP Issuer", ENTITY_ID),
         ),
         attributes=(
             ("email", "user.email"),
@@ -55,8 +67,15 @@ GUIDES: dict[str, Guide] = {
             ("lastName", "user.lastName"),
         ),
         groups="Group Attribute Statements",
+        group_values=(("Name", "groups"), ("Filter", "Matches regex .*")),
         assign="Assignments > Assign",
         metadata="Sign On > Metadata URL > Copy",
+        checked=_CHECKED,
+        pages=(
+            "Application Integration Wizard SAML field reference",
+            "Configure Single Logout in app integrations",
+            "Define group attribute statements",
+        ),
     ),
     "entra": Guide(
         name="Microsoft Entra ID",
@@ -68,11 +87,30 @@ GUIDES: dict[str, Guide] = {
         fields=(
             ("Identifier (Entity ID)", ENTITY_ID),
             ("Reply URL (Assertion Consumer Service URL)", ACS),
-            ("Logout Url (Optional)", LOGOUT),
+            ("Logout URL", LOGOUT),
+            (
+                "Attributes & Claims > Unique User Identifier (Name ID) > Source attribute",
+                "user.objectid",
+            ),
+            ("Choose name identifier format", "Persistent"),
         ),
         groups="Attributes & Claims > Add a group claim",
+        group_values=(
+            (
+                "Which groups associated with the user should be returned in the claim?",
+                "Groups assigned to the application",
+            ),
+            ("Source attribute", "Group ID"),
+        ),
         assign="Users and groups > Add user/group",
         metadata="SAML Certificates > App Federation Metadata Url",
+        checked=_CHECKED,
+        pages=(
+            "Enable single sign-on for an enterprise application",
+            "Customize SAML token claims",
+            "Single Sign-Out SAML Protocol",
+            "Configure group claims for applications by using Microsoft Entra ID",
+        ),
     ),
     "google": Guide(
         name="Google Workspace",
@@ -93,9 +131,12 @@ GUIDES: dict[str, Guide] = {
             ("lastName", "Basic Information > Last name"),
         ),
         groups="Group membership (optional)",
+        group_values=(("App attribute", "groups"),),
         assign="User access > ON for everyone",
         metadata="Download metadata",
         has_address=False,
+        checked=_CHECKED,
+        pages=("Set up your own custom SAML app", "About group membership mapping"),
     ),
     "adfs": Guide(
         name="AD FS",
@@ -104,16 +145,29 @@ GUIDES: dict[str, Guide] = {
             "Claims aware > Start",
             "Import data about the relying party published online or on a local network",
         ),
-        fields=(("Federation metadata address (host name or URL)", METADATA),),
+        fields=(
+            ("Federation metadata address (host name or URL)", METADATA),
+            ("Endpoints > Add SAML… > SAML Logout", LOGOUT),
+        ),
         attributes=(
+            ("Name ID", "objectGUID"),
             ("E-Mail Address", "E-Mail-Addresses"),
             ("Given Name", "Given-Name"),
             ("Surname", "Surname"),
-            ("Name ID", "E-Mail-Addresses"),
         ),
-        groups="Edit Claim Issuance Policy… > Send Group Membership as a Claim",
+        groups="Edit Claim Issuance Policy… > Add Rule… > Send LDAP Attributes as Claims",
+        group_values=(
+            ("LDAP Attribute", "Token-Groups - Unqualified Names"),
+            ("Outgoing Claim Type", "Group"),
+        ),
         assign="Edit Access Control Policy…",
         metadata="https://(your server)/FederationMetadata/2007-06/FederationMetadata.xml",
+        checked=_CHECKED,
+        pages=(
+            "Create a Relying Party Trust",
+            "Create a Rule to Send LDAP Attributes as Claims",
+            "New-AdfsSamlEndpoint",
+        ),
     ),
     "keycloak": Guide(
         name="Keycloak",
@@ -146,10 +200,17 @@ GUIDES: dict[str, Guide] = {
             ("Recipient", ACS),
             ("ACS (Consumer) URL Validator", ACS),
             ("ACS (Consumer) URL", ACS),
-            ("SAML nameID format", "Email"),
+            ("Single Logout URL", LOGOUT),
+            ("SAML nameID format", "Persistent"),
         ),
-        attributes=(("email", "Email"), ("firstName", "First Name"), ("lastName", "Last Name")),
-        groups="Parameters",
+        attributes=(
+            ("NameID value", "OneLogin ID"),
+            ("email", "Email"),
+            ("firstName", "First Name"),
+            ("lastName", "Last Name"),
+        ),
+        groups="Parameters > +",
+        group_values=(("Field name", "groups"),),
         assign="Access > Roles",
         metadata="More Actions > SAML Metadata",
     ),
@@ -163,21 +224,31 @@ GUIDES: dict[str, Guide] = {
         fields=(
             ("ACS URLs", ACS),
             ("Entity ID", ENTITY_ID),
+            ("SLO Endpoint", LOGOUT),
+            ("SLO Response Endpoint", LOGOUT),
             ("Subject NameID Format", "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
         ),
         attributes=(
+            ("saml_subject", "User ID"),
             ("email", "Email Address"),
             ("firstName", "Given Name"),
             ("lastName", "Family Name"),
         ),
-        groups="Attribute Mappings > Group Names",
+        groups="Attribute Mappings > Add",
+        group_values=(("groups", "Group Names"),),
         assign="Access",
         metadata="Configuration > IDP Metadata URL",
+        checked=_CHECKED,
+        pages=(
+            "Configuring a SAML application in PingOne",
+            "Editing an application - SAML",
+            "Mapping attributes",
+        ),
     ),
     "jumpcloud": Guide(
         name="JumpCloud",
         create=(
-            "SSO Applications > Add New Application",
+            "User Authentication > SSO Applications > + Add New Application",
             "Custom Application > Manage Single Sign-On (SSO) > Configure SSO with SAML",
             "SSO",
         ),
@@ -193,8 +264,15 @@ GUIDES: dict[str, Guide] = {
         ),
         attributes=(("email", "email"), ("firstName", "firstname"), ("lastName", "lastname")),
         groups="Group Attributes > include group attribute",
+        group_values=(("Groups Attribute Name", "groups"),),
         assign="User Groups",
         metadata="JumpCloud Metadata > Copy Metadata URL",
+        checked=_CHECKED,
+        pages=(
+            "SSO using Custom SAML Application Connectors",
+            "SSO Application Connector Fields",
+            "SAML Attribute Notes",
+        ),
     ),
     "simplesamlphp": Guide(
         name="SimpleSAMLphp",

@@ -1,5 +1,6 @@
 """Settings > Connect your identity provider: the set-up guide, step by step."""
 
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -30,6 +31,7 @@ from passerelle.sso.connections import (
     missing_for_sign_in,
 )
 from passerelle.sso.enforcement import NoWayBack, end_closed_sessions
+from passerelle.sso.guide_sentences import SENTENCES
 from passerelle.sso.guides import ACS, ENTITY_ID, GUIDES, HINTS, LOGOUT, METADATA
 from passerelle.sso.models import SamlConnection, SetupLink
 from passerelle.sso.setup_links import SwitchedOn, end_links, make_link, revoke_link
@@ -172,6 +174,11 @@ def _lacking_in_words(lacking: list[str]) -> list[Promise | str]:
     return [LACKING[one] for one in lacking]
 
 
+def _said(product: str) -> dict[str, str]:
+    sentences = SENTENCES.get(product)
+    return {name: _(text) for name, text in asdict(sentences).items()} if sentences else {}
+
+
 def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
     """What the guide shows to an administrator and to the holder of a set-up link alike."""
     connection = form.connection
@@ -185,6 +192,7 @@ def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
         "certificates": form.certificates,
         "guide": steps,
         "hint": _(HINTS[product]),
+        "said": _said(product),
         "fields": [
             (label, getattr(ours, value) if value in _OURS else value, value in _OURS)
             for label, value in steps.fields
