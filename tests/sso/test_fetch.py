@@ -87,6 +87,26 @@ def test_a_name_is_refused_when_any_of_its_addresses_is_inside(monkeypatch):
     assert problem("https://idp.example/") == "fetch_unreachable: idp.example"
 
 
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("faß.example", "xn--fa-hia.example"),
+        ("σίσυφος.example", "xn--kxa6ajbbmh.example"),
+        ("bücher.example", "xn--bcher-kva.example"),
+    ],
+)
+def test_a_name_is_asked_for_as_browsers_encode_it(monkeypatch, host, asked):
+    names = []
+
+    def nobody(name, *_arguments, **_keywords):
+        names.append(name)
+        raise OSError
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    assert problem(f"https://{host}/") == f"fetch_unreachable: {asked}"
+    assert names == [asked]
+
+
 def test_a_name_is_resolved_once_so_that_it_cannot_change_in_between(web, monkeypatch):
     web.answers["/"] = (200, b"x")
     resolve, times = socket.getaddrinfo, []

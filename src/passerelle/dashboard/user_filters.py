@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from passerelle.dashboard.paging import identifier, typed
 from passerelle.directory.models import Company, Membership, User
+from passerelle.provisioning import normalise_domain
 
 STATUSES: dict[str, Promise] = {
     "invited": gettext_lazy("Invited"),
@@ -76,9 +77,16 @@ def _seen(when: str, now: datetime) -> Q:
     return Q(last_sign_in_at__gte=now - timedelta(days=int(when)))
 
 
+def _as_in_a_key(text: str) -> str:
+    """Part of an address as keys hold it: a domain is encoded."""
+    local, at, domain = text.rpartition("@")
+    encoded = normalise_domain(domain)
+    return f"{local.casefold()}{at}{encoded}" if encoded else text.casefold()
+
+
 def _searched(text: str) -> Q:
     return (
-        Q(email_key__contains=text.casefold())
+        Q(email_key__contains=_as_in_a_key(text))
         | Q(first_name__icontains=text)
         | Q(last_name__icontains=text)
     )

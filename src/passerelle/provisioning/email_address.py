@@ -36,6 +36,14 @@ class EmailAddress:
     def domain(self) -> str:
         return self.key.rpartition("@")[2]
 
+    @property
+    def mailbox(self) -> str:
+        """Where mail goes: with the domain in the encoding that it is compared in.
+
+        Mail programs encode by older rules (IDNA 2003), in which ß and ς lead to another domain.
+        """
+        return f"{self.shown.rpartition('@')[0]}@{self.domain}"
+
 
 def parse_email(text: str) -> EmailAddress | None:
     """Read one address; None when it is not one or could be confused with another."""

@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
 from passerelle.directory.waiting import let_go_of_the_database
+from passerelle.provisioning import normalise_domain
 from passerelle.saml.xml import MAX_BYTES
 
 log = logging.getLogger("passerelle")
@@ -106,7 +107,7 @@ def fetch(
     deadline = time.monotonic() + seconds
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port or 443
+        host, port = _encoded(parts.hostname or ""), parts.port or 443
     except ValueError as error:
         raise FetchError("fetch_not_https", url) from error
     if parts.scheme != "https" or not host or "@" in parts.netloc:
@@ -140,6 +141,11 @@ def fetch(
     finally:
         end.cancel()
         connection.close()
+
+
+def _encoded(host: str) -> str:
+    """A host as browsers ask for it; Python's own encoding takes ß for ss (IDNA 2003)."""
+    return host if host.isascii() else normalise_domain(host) or ""
 
 
 def _trust() -> ssl.SSLContext:

@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.utils import translation
 
 from passerelle.directory.models import Company, User
+from passerelle.provisioning import parse_email
 from passerelle.sso.models import Letter
 from passerelle.sso.password_rules import activation_path, may_activate, reset_path
 
@@ -85,9 +86,9 @@ def _send(letter: Letter, now: datetime) -> bool:
         if written is None:
             Letter.objects.filter(id=letter.id).update(due_at=None)
             return False
-        subject, body = written
+        to, subject, body = written
         if settings.PASSERELLE.email_url:
-            EmailMessage(subject, body, None, [letter.to]).send()
+            EmailMessage(subject, body, None, [to]).send()
     except Exception as error:
         # Whatever it is, it holds up no other letter.
         log.error("a letter (%s) could not be sent by e-mail: %s", letter.kind, error)
@@ -99,10 +100,14 @@ def _send(letter: Letter, now: datetime) -> bool:
     return True
 
 
-def _write(letter: Letter) -> tuple[str, str] | None:
-    """Subject and text, in the reader's language; None where there is nothing to say."""
+def _write(letter: Letter) -> tuple[str, str, str] | None:
+    """Mailbox, subject and text, in the reader's language; None where there is nothing to say."""
     found = _CONTEXTS.get(letter.kind, _plain)(letter)
     if found is None:
+        return None
+    # To the address of the account that was found, never to what somebody typed to find it.
+    address = found["user"].address if "user" in found else parse_email(letter.to)
+    if address is None:
         return None
     context = {
         "company": letter.company,
@@ -114,7 +119,7 @@ def _write(letter: Letter) -> tuple[str, str] | None:
     with translation.override(language):
         text = render_to_string(f"letters/{letter.kind}.txt", context)
     subject, _separator, body = text.strip().partition("\n")
-    return " ".join(subject.split()), body.strip() + "\n"
+    return address.mailbox, " ".join(subject.split()), body.strip() + "\n"
 
 
 def _plain(_letter: Letter) -> Context | None:

@@ -79,9 +79,10 @@ def _announce(connection: SamlConnection, certificate: SigningCertificate, now: 
     )
     administrators = User.objects.filter(
         company=company, is_administrator=True, status=User.Status.ACTIVE
-    ).values_list("email", flat=True)
+    )
     if settings.PASSERELLE.email_url and administrators:
-        _mail(connection, certificate, list(administrators), expired=end <= now)
+        to = [one.address.mailbox for one in administrators]
+        _mail(connection, certificate, to, expired=end <= now)
 
 
 def settings_address(connection: SamlConnection) -> str:
