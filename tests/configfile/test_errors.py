@@ -344,7 +344,7 @@ METADATA = {
         metadata_of("acme", sso_url="https://"),
         "expected something usable (metadata_no_sso_url",
     ),
-    "an entity ID that is too long": (metadata_of("acme", entity_id="x" * 1025), "1024 characters"),
+    "an entity ID that is too long": (metadata_of("acme", entity_id="x" * 1025), "1024 bytes"),
 }
 
 

@@ -541,7 +541,8 @@ def test_a_company_with_the_longest_name_can_have_several_connections():
     browser = Browser().enter(make_administrator(company))
     for number in range(3):
         company.refresh_from_db()
-        fields = fields_of(company, name=f"SSO {number}") | {"version": company.version}
+        provider = f"https://idp.example/{number}"
+        fields = fields_of(company, name=f"SSO {number}", idp_entity_id=provider)
         assert browser.post(PAGE + "?connection=new", fields).status_code == 302
     assert company.connections.count() == 4
 

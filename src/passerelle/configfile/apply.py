@@ -29,7 +29,7 @@ from passerelle.directory.models import (
 )
 from passerelle.identifiers import uuid7
 from passerelle.sso.connection_keys import make_key
-from passerelle.sso.connections import certificate_row
+from passerelle.sso.connections import certificate_row, end_migrations
 from passerelle.sso.enforcement import end_closed_sessions, tell_of_enforcement
 from passerelle.sso.models import TRUST, SamlConnection
 from passerelle.sso.sessions import end_google_sessions, end_sessions_of_another_provider
@@ -137,6 +137,7 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
     )
     desired.refuse_unless_enforcement_possible(after["saml"])
     _refuse_foreign_connections(file, index, company)
+    _refuse_shared_providers(file, index, company, after["saml"])
     changes = changes_between(before, after)
     if changes:
         end_closed_sessions(company)
@@ -199,6 +200,29 @@ def _refuse_foreign_connections(file: ConfigurationFile, index: int, company: Co
             raise file.wrong(place, "expected a slug that no other company's connection has")
 
 
+def _refuse_shared_providers(
+    file: ConfigurationFile, index: int, company: Company, wanted: list[dict[str, Any]]
+) -> None:
+    """One connection holds an identity provider, unless a migration was started on the page."""
+    migrating = company.connections.exclude(migrating_since=None)
+    excused = set(migrating.values_list("slug", "idp_entity_id"))
+    holders: dict[str, str] = {}
+    for one in wanted:
+        entity_id, slug = one["entity_id"], one["slug"]
+        if not entity_id or (slug, entity_id) in excused:
+            continue
+        first = holders.setdefault(entity_id, slug)
+        if first != slug:
+            tables = file.configuration.companies[index].saml
+            position = next(place for place, table in enumerate(tables) if table.slug == slug)
+            raise file.wrong(
+                ("companies", index, "saml", position, "slug"),
+                f"expected an identity provider that no other connection of this company has: "
+                f"{first} trusts {entity_id} already (a migration is started in the security "
+                "settings)",
+            )
+
+
 def _write_company(
     company: Company, before: dict[str, Any], after: dict[str, Any], now: datetime
 ) -> None:
@@ -210,6 +234,9 @@ def _write_company(
         row.permissions.set(one["permissions"])
     for one in after["applications"]:
         _write_application(company, one)
+    # Until all is written, and what goes is gone, entity IDs may move from one to another.
+    excused = list(company.connections.exclude(migrating_since=None))
+    company.connections.update(migrating_since=now)
     for one in after["saml"]:
         _write_connection(company, one, now)
     for one in after["domains"]:
@@ -218,6 +245,10 @@ def _write_company(
     if before["provisioning"]["rules"] != after["provisioning"]["rules"]:
         _write_rules(company, after["provisioning"]["rules"])
     _delete_gone(company, after)
+    company.connections.exclude(id__in=[one.id for one in excused]).update(migrating_since=None)
+    for one in excused:
+        company.connections.filter(id=one.id).update(migrating_since=one.migrating_since)
+    end_migrations(company.id)
 
 
 def _write_application(company: Company, wanted: dict[str, Any]) -> None:
@@ -241,7 +272,9 @@ def _write_domain(company: Company, wanted: dict[str, Any], now: datetime) -> No
 
 def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -> None:
     row, is_new = SamlConnection.objects.get_or_create(
-        company=company, slug=wanted["slug"], defaults={"name": wanted["name"], "created_at": now}
+        company=company,
+        slug=wanted["slug"],
+        defaults={"name": wanted["name"], "created_at": now, "migrating_since": now},
     )
     trusted, provider = [getattr(row, name) for name in TRUST], row.idp_entity_id
     row.name, row.enabled = wanted["name"], wanted["enabled"]

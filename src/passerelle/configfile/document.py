@@ -26,6 +26,7 @@ from passerelle.configfile.values import (
     network,
     permission_key,
     rule_pattern,
+    short_entity_id,
     uri,
     web_address,
 )
@@ -108,9 +109,15 @@ class Saml(Table):
     name: Name
     enabled: bool = True
     metadata_file: str | None = None
-    entity_id: Annotated[str, StringConstraints(min_length=1, max_length=1024), OneLine] | None = (
-        None
-    )
+    entity_id: (
+        Annotated[
+            str,
+            StringConstraints(min_length=1, max_length=1024),
+            OneLine,
+            AfterValidator(short_entity_id),
+        ]
+        | None
+    ) = None
     target_url: Url | None = None
     certificates: list[str] = []
     sp_entity_id: Annotated[str, StringConstraints(max_length=1024), OneLine] = ""

@@ -5,6 +5,7 @@ from ipaddress import ip_network
 
 from passerelle.provisioning.engine import compile_pattern
 from passerelle.sso.connections import is_web_address
+from passerelle.sso.idp_metadata import MAX_ENTITY_ID
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 
@@ -18,6 +19,12 @@ def permission_key(value: str) -> str:
 def web_address(value: str) -> str:
     if not is_web_address(value) or len(value) > 2048:
         raise ValueError("expected an address starting with https://")
+    return value
+
+
+def short_entity_id(value: str) -> str:
+    if len(value.encode()) > MAX_ENTITY_ID:
+        raise ValueError(f"expected at most {MAX_ENTITY_ID} bytes")
     return value
 
 

@@ -20,12 +20,13 @@ from passerelle.sso.connections import (
     MISSING_ENTITY_ID,
     MISSING_NAME,
     MISSING_TARGET_URL,
+    holder_of_provider,
     is_usable,
     is_web_address,
     missing_for_sign_in,
 )
 from passerelle.sso.fetch import FetchError, fetch_for
-from passerelle.sso.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
+from passerelle.sso.idp_metadata import MAX_CERTIFICATES, MAX_ENTITY_ID, read_metadata, settings_of
 from passerelle.sso.metadata_errors import metadata_sentence
 from passerelle.sso.models import Binding, SamlConnection, SigningCertificate
 
@@ -119,6 +120,7 @@ class ConnectionForm(forms.Form):
     metadata = forms.CharField(required=False, widget=forms.Textarea)
     metadata_file = forms.FileField(required=False)
     idp_entity_id = line(1024)
+    migrates = forms.BooleanField(required=False)
     target_url = line(2048)
     new_certificates = forms.CharField(required=False, widget=forms.Textarea)
     removed_certificates = forms.MultipleChoiceField(required=False)
@@ -143,6 +145,8 @@ class ConnectionForm(forms.Form):
     upload_too_large = False
     asked_for = ""
     """The field that a link leads to."""
+    shared_with: SamlConnection | None = None
+    """Another connection of the company with the identity provider that is wanted here."""
 
     def __init__(
         self,
@@ -179,6 +183,7 @@ class ConnectionForm(forms.Form):
             "name": shown.name,
             "metadata_url": shown.metadata_url,
             "idp_entity_id": shown.idp_entity_id,
+            "migrates": shown.migrating_since is not None,
             "target_url": shown.target_url,
             "idp_initiated": shown.idp_initiated,
             "authn_contexts": "\n".join(shown.authn_contexts.split()),
@@ -208,6 +213,14 @@ class ConnectionForm(forms.Form):
         if typed and not typed.startswith("https://"):
             raise forms.ValidationError(_("Enter an address that starts with https://"))
         return self._web_address("metadata_url")
+
+    def clean_idp_entity_id(self) -> str:
+        typed = str(self.cleaned_data["idp_entity_id"])
+        if len(typed.encode()) > MAX_ENTITY_ID:
+            raise forms.ValidationError(
+                _("Enter an entity ID of at most %(limit)s bytes.") % {"limit": MAX_ENTITY_ID}
+            )
+        return typed
 
     def clean_logout_url(self) -> str:
         return self._web_address("logout_url")
@@ -259,6 +272,7 @@ class ConnectionForm(forms.Form):
                     "apart. Choose another name."
                 ),
             )
+        self._share_provider(draft.connection, wanted=bool(values.get("migrates")))
         target = draft.connection.target_url
         if target and not is_web_address(target) and "target_url" not in self.errors:
             self.add_error(
@@ -268,6 +282,25 @@ class ConnectionForm(forms.Form):
                     "https://"
                 ),
             )
+
+    def _share_provider(self, connection: SamlConnection, *, wanted: bool) -> None:
+        """Two connections have one identity provider only while an administrator means it."""
+        was = self.connection
+        moved = was is not None and was.idp_entity_id != connection.idp_entity_id
+        if moved or not wanted:
+            connection.migrating_since = None
+        self.shared_with = holder_of_provider(connection)
+        if self.shared_with is not None and wanted:
+            connection.migrating_since = self.now
+        elif self.shared_with is not None:
+            self.add_error("idp_entity_id", self.provider_held(self.shared_with))
+
+    def provider_held(self, holder: SamlConnection) -> str:
+        return _(
+            "“%(name)s” trusts this identity provider already. Two connections with one entity ID "
+            "can each sign in everybody of the other. Change that connection instead, or start a "
+            "migration below."
+        ) % {"name": holder.name}
 
     def _is_called_like_another(self, connection: SamlConnection) -> bool:
         if not connection.name or (self.connection and self.connection.name == connection.name):

@@ -74,6 +74,7 @@ _DETAIL_LABELS: dict[str, Promise] = {
     "changes": _("Changes"),
     "connection": _("SAML connection"),
     "slug": _("Name in the address"),
+    "migrating_since": _("Migration"),
     "codes": _("Codes"),
     "enabled": _("SAML SSO is on"),
     "email": _("E-mail address"),

@@ -33,6 +33,13 @@ class GuideForm(ConnectionForm):
         self.by_link = by_link
         for name in [name for name in self.fields if name not in GUIDED]:
             del self.fields[name]
+        if by_link:
+            del self.fields["migrates"]
+
+    def provider_held(self, holder: SamlConnection) -> str:
+        if not self.by_link:
+            return super().provider_held(holder)
+        return _("This entity ID cannot be used here. Ask the company that sent you the link.")
 
     def refuse_lock_out(self) -> None:
         self.add_error(
@@ -80,6 +87,7 @@ GUIDED = (
     "metadata",
     "metadata_file",
     "idp_entity_id",
+    "migrates",
     "target_url",
     "new_certificates",
 )

@@ -20,9 +20,21 @@ from passerelle.directory.inserts import insert_or_nothing
 from passerelle.directory.models import Company, Domain
 from passerelle.sso import google
 from passerelle.sso.connection_keys import make_key
-from passerelle.sso.connections import certificate_row, missing_for_sign_in
+from passerelle.sso.connections import (
+    certificate_row,
+    end_migrations,
+    holder_of_provider,
+    missing_for_sign_in,
+)
 from passerelle.sso.enforcement import end_closed_sessions
-from passerelle.sso.models import FOLLOWING, TRUST, SamlConnection, Session, SetupLink
+from passerelle.sso.models import (
+    FOLLOWING,
+    TRUST,
+    SamlConnection,
+    Session,
+    SetupLink,
+    SigningCertificate,
+)
 from passerelle.sso.sessions import (
     end_google_sessions,
     end_sessions_of_another_provider,
@@ -40,6 +52,7 @@ _CONNECTION_FIELDS = (
     "enabled",
     "name",
     "idp_entity_id",
+    "migrating_since",
     "target_url",
     "idp_initiated",
     "metadata_url",
@@ -179,7 +192,7 @@ def _change_connection(form: ConnectionForm, now: datetime) -> dict[str, Any]:
     is_new = connection._state.adding
     before = SamlConnection() if is_new else SamlConnection.objects.get(id=connection.id)
     changes: dict[str, Any] = {
-        f"saml.{name}": [getattr(before, name), getattr(connection, name)]
+        f"saml.{name}": [_plain(getattr(before, name)), _plain(getattr(connection, name))]
         for name in _CONNECTION_FIELDS
         if getattr(before, name) != getattr(connection, name)
     }
@@ -198,7 +211,20 @@ def _change_connection(form: ConnectionForm, now: datetime) -> dict[str, Any]:
         written.append("metadata_replaced")
     if draft.from_metadata or before.metadata_url != connection.metadata_url:
         written += FOLLOWING
+    if holder_of_provider(connection):
+        # Another connection took the provider since the form was read.
+        raise Outdated
     connection.save(force_insert=is_new, update_fields=None if is_new else written)
+    end_migrations(connection.company_id)
+    changes |= _change_certificates(form, connection, gone)
+    changes |= _change_domains(connection, draft.domains)
+    return changes
+
+
+def _change_certificates(
+    form: ConnectionForm, connection: SamlConnection, gone: list[SigningCertificate]
+) -> dict[str, Any]:
+    draft = form.draft
     for row in gone:
         row.delete()
     for certificate in draft.added:
@@ -208,13 +234,11 @@ def _change_connection(form: ConnectionForm, now: datetime) -> dict[str, Any]:
         insert_or_nothing(new)
     vouched = connection.certificates.filter(fingerprint__in=draft.from_metadata)
     vouched.update(from_metadata=True)
-    if gone or draft.added:
-        changes["saml.certificates"] = [
-            [row.fingerprint for row in form.certificates],
-            [row.fingerprint for row in draft.kept] + [one.fingerprint for one in draft.added],
-        ]
-    changes |= _change_domains(connection, draft.domains)
-    return changes
+    if not gone and not draft.added:
+        return {}
+    before = [row.fingerprint for row in form.certificates]
+    after = [row.fingerprint for row in draft.kept] + [one.fingerprint for one in draft.added]
+    return {"saml.certificates": [before, after]}
 
 
 def _change_domains(connection: SamlConnection, wanted: list[Domain] | None) -> dict[str, Any]:

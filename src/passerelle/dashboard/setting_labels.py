@@ -8,6 +8,7 @@ CONNECTION_LABELS: dict[str, Promise] = {
     "name": gettext_lazy("SAML name"),
     "metadata_url": gettext_lazy("Address of the metadata"),
     "idp_entity_id": gettext_lazy("IdP entity ID"),
+    "migrates": gettext_lazy("Migration"),
     "target_url": gettext_lazy("Target URL"),
     "idp_initiated": gettext_lazy("Accept sign-ins that start at the identity provider"),
     "request_binding": gettext_lazy("How requests travel"),

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, F
+from django.db.models import Count, Exists, F, OuterRef
 
 from passerelle import saml
 from passerelle.audit.events import EventName
@@ -77,6 +77,30 @@ def locked(connection: SamlConnection) -> SamlConnection:
     """
     Company.locked(connection.company_id)
     return SamlConnection.objects.select_related("company").get(id=connection.id)
+
+
+class ProviderHeld(Exception):  # noqa: N818 - reads as what is the matter
+    """Another connection of the company trusts this identity provider already."""
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(holder)
+        self.holder = holder
+
+
+def holder_of_provider(connection: SamlConnection) -> SamlConnection | None:
+    """Another connection of the company with the same entity ID, unless a migration is on."""
+    if not connection.idp_entity_id or connection.migrating_since is not None:
+        return None
+    others = SamlConnection.objects.filter(company_id=connection.company_id, migrating_since=None)
+    return others.filter(idp_entity_id=connection.idp_entity_id).exclude(id=connection.id).first()
+
+
+def end_migrations(company_id: UUID) -> None:
+    """A connection that shares its provider with none any more is like any other."""
+    rows = SamlConnection.objects.filter(company_id=company_id)
+    same = rows.filter(idp_entity_id=OuterRef("idp_entity_id")).exclude(id=OuterRef("id"))
+    migrating = rows.exclude(migrating_since=None)
+    migrating.filter(~Exists(same)).update(migrating_since=None)
 
 
 MISSING_NAME = "name"

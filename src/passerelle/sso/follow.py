@@ -8,6 +8,7 @@ a person has set differently from what metadata said stays as they set it.
 import json
 import logging
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +23,12 @@ from passerelle.audit.record import Actor, Entry, record
 from passerelle.clock import Clock
 from passerelle.directory.models import Company
 from passerelle.saml.errors import MetadataError, SAMLError
-from passerelle.sso.connections import certificate_row, locked
+from passerelle.sso.connections import (
+    ProviderHeld,
+    certificate_row,
+    holder_of_provider,
+    locked,
+)
 from passerelle.sso.fetch import FetchError, fetch
 from passerelle.sso.idp_metadata import read_metadata, settings_of
 from passerelle.sso.metadata_errors import noted
@@ -165,6 +171,9 @@ def _take_or_hold(
     if row.metadata_url != connection.metadata_url:
         return
     found = difference(row, metadata)
+    if found.is_first and (holder := _holder(row, found)):
+        _note_problem(connection, f"provider_held {holder}"[:500], now)
+        return
     row.metadata_problem = ""
     row.metadata_read_at, row.metadata_due_at = now, now + _pause(metadata, now)
     if found.needs_a_person:
@@ -181,6 +190,16 @@ def _take_or_hold(
         if not found.is_empty:
             _record(EventName.METADATA_FOLLOWED, row, found, FOLLOWER, now)
     row.save(update_fields=_WRITTEN)
+
+
+def _holder(row: SamlConnection, found: Difference) -> str:
+    """The name of another connection that trusts the identity provider that is to be taken over."""
+    wanted = copy(row)
+    wanted.idp_entity_id = found.settings.get("idp_entity_id", ("", row.idp_entity_id))[1]
+    if wanted.idp_entity_id != row.idp_entity_id:
+        wanted.migrating_since = None
+    holder = holder_of_provider(wanted)
+    return holder.name if holder else ""
 
 
 def _pause(metadata: saml.IdPMetadata, now: datetime) -> timedelta:
@@ -246,13 +265,15 @@ def decide(
     """Take over what was held, or forget it until the metadata changes again.
 
     `shown` is the digest of the difference that the person saw: False, and nothing is done, where
-    another one is held by now.
+    another one is held by now. Raises ProviderHeld.
     """
     row = locked(connection)
     found = held_difference(row, now=now)
     if found is None or found.digest != shown:
         return False
     if accept:
+        if holder := _holder(row, found):
+            raise ProviderHeld(holder)
         _take(row, found, _read(row, row.metadata_held.encode(), now))
         if found.settings.get("idp_entity_id", ("",))[0]:
             end_sessions_of_another_provider(row, but=session)

@@ -9,6 +9,7 @@ from passerelle.sso.connections import is_web_address
 from passerelle.sso.models import Binding
 
 MAX_ENTITY_ID, MAX_URL = 1024, 2048
+"""Bytes: an index of the database holds them. Core §8.3.6 allows 1,024 characters of a URI."""
 MAX_CERTIFICATES = 20
 """Of one connection: each may be tried on each message that somebody sends."""
 
@@ -34,11 +35,11 @@ def read_metadata(
             expected=f"at most {MAX_CERTIFICATES} certificates",
             received=str(len(found.certificates)),
         )
-    if not found.entity_id.isprintable() or len(found.entity_id) > MAX_ENTITY_ID:
+    if not found.entity_id.isprintable() or len(found.entity_id.encode()) > MAX_ENTITY_ID:
         raise MetadataError(
             "metadata_too_long",
-            expected=f"an entity ID of at most {MAX_ENTITY_ID} characters",
-            received=f"{len(found.entity_id)} characters",
+            expected=f"an entity ID of at most {MAX_ENTITY_ID} bytes",
+            received=f"{len(found.entity_id.encode())} bytes",
         )
     for url in (found.sign_in_url, *_logout(found).values()):
         if len(url) > MAX_URL or (url and url not in Binding.values and not is_web_address(url)):

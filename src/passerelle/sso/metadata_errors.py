@@ -33,6 +33,10 @@ _SENTENCES = {
     "metadata_too_long": gettext_lazy(
         "The entity ID in this metadata is too long. Received: %(received)s."
     ),
+    "provider_held": gettext_lazy(
+        "“%(received)s” trusts this identity provider already. Delete one of the two connections, "
+        "or enter the values by hand and start a migration."
+    ),
     "certificates_many": gettext_lazy(
         "A connection has at most 20 certificates. Received: %(received)s. Remove those that are "
         "not needed any more."

@@ -28,6 +28,7 @@ from passerelle.sso.connections import (
     MISSING_ENTITY_ID,
     MISSING_TARGET_URL,
     addresses_of,
+    end_migrations,
     missing_for_sign_in,
 )
 from passerelle.sso.enforcement import NoWayBack, end_closed_sessions
@@ -161,6 +162,10 @@ def shown_digest(connection: SamlConnection) -> str:
     parts = (
         connection.idp_entity_id,
         connection.target_url,
+        connection.request_binding,
+        connection.logout_url,
+        connection.logout_binding,
+        connection.logout_answer_url,
         connection.metadata_url,
         *fingerprints,
     )
@@ -313,4 +318,5 @@ def delete(request: PageRequest, slug: str) -> HttpResponse:
     connection.company.version += 1
     connection.company.save(update_fields=["version"])
     connection.delete()
+    end_migrations(connection.company_id)
     return redirect("/settings/connect/?done=deleted")

@@ -41,6 +41,7 @@ from passerelle.directory.snapshot import known_domains
 from passerelle.sso.addresses import client_address
 from passerelle.sso.connection_keys import own_keys, rotate_key
 from passerelle.sso.connections import (
+    ProviderHeld,
     addresses_for_slug,
     addresses_of,
     missing_for_sign_in,
@@ -211,6 +212,8 @@ def decide_metadata(request: PageRequest) -> HttpResponse:
             )
     except NoWayBack:
         return _back(connection, "way-back")
+    except ProviderHeld:
+        return _back(connection, "provider-held")
     return _back(connection, "metadata" if decided else "changed-again")
 
 

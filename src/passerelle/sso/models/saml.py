@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.db import models
+from django.db.models import Q
 
 from passerelle.directory.models import Company, User
 from passerelle.identifiers import uuid7
@@ -33,6 +34,9 @@ class SamlConnection(models.Model):
     created_at = models.DateTimeField()
     # Since when what is trusted here is as it is now: who came before came another way.
     trusted_since = models.DateTimeField(null=True, blank=True)
+    # Since when it shares its identity provider with another connection of the company: a
+    # migration, which an administrator began. Each of the two can sign in the other's people.
+    migrating_since = models.DateTimeField(null=True, blank=True)
     # The product behind it, where somebody said so: the set-up guide speaks that console's words.
     product = models.CharField(max_length=20, blank=True)
 
@@ -77,7 +81,14 @@ class SamlConnection(models.Model):
     class Meta:
         ordering = ["name"]
         constraints = [
-            models.UniqueConstraint(fields=["company", "id"], name="connection_of_company")
+            models.UniqueConstraint(fields=["company", "id"], name="connection_of_company"),
+            # A person is known by provider and subject: another key for the same provider could
+            # speak for everybody.
+            models.UniqueConstraint(
+                fields=["company", "idp_entity_id"],
+                condition=Q(migrating_since=None) & ~Q(idp_entity_id=""),
+                name="provider_held_by_one_connection",
+            ),
         ]
 
     def __str__(self) -> str:

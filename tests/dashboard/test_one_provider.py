@@ -1,0 +1,166 @@
+"""One connection holds an identity provider; a second one only while an administrator migrates."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+from passerelle.audit.events import EventName
+from passerelle.audit.models import AuditEvent
+from passerelle.audit.record import Actor
+from passerelle.directory.models import User
+from passerelle.practice_idp.issue import write_idp_metadata
+from passerelle.sso.follow import follow
+from passerelle.sso.models import SamlConnection
+from passerelle.sso.setup_links import make_link
+from tests.browsing import Browser
+from tests.world import (
+    GRACE,
+    NOW,
+    idp_of,
+    load_certificate_of,
+    make_company,
+    make_connection,
+)
+
+from .test_security_settings import PAGE, fields_of
+
+pytestmark = pytest.mark.django_db
+OTHERS_KEY = load_certificate_of("somebody else")
+
+
+@pytest.fixture
+def second(acme):
+    """A draft beside Acme's connection, with another provider's key."""
+    row = make_connection(acme, slug="acme-2", idp_entity_id=idp_of("two"), enabled=False)
+    SamlConnection.objects.filter(id=row.id).update(name="Second")
+    return SamlConnection.objects.get(id=row.id)
+
+
+def claim(browser: Browser, acme, second, **fields):
+    """Save the second connection with the first one's identity provider."""
+    acme.refresh_from_db()
+    values = fields_of(acme, connection=second, idp_entity_id=idp_of("acme"), **fields)
+    return browser.post(f"{PAGE}?connection={second.slug}", values)
+
+
+def test_a_second_connection_cannot_claim_the_first_ones_provider(acme, alice, second):
+    page = claim(alice, acme, second)
+    assert page.status_code == 422
+    text = page.content.decode()
+    assert "“Acme SSO” trusts this identity provider already" in text
+    assert 'name="migrates"' in text
+    second.refresh_from_db()
+    assert second.idp_entity_id == idp_of("two")
+
+
+def test_an_administrator_who_is_told_what_it_means_can_start_a_migration(acme, alice, second):
+    assert claim(alice, acme, second, migrates="on").status_code == 302
+    second.refresh_from_db()
+    assert second.idp_entity_id == idp_of("acme")
+    assert second.migrating_since is not None
+    changes = AuditEvent.objects.filter(event=EventName.SETTINGS_CHANGED).latest("id").details
+    assert changes["saml.migrating_since"][0] is None
+    page = alice.get(f"{PAGE}?connection={second.slug}").content.decode()
+    assert 'id="migrates" name="migrates" checked' in page
+
+
+def test_a_migration_is_ended_by_deleting_either_of_the_two(acme, alice, second):
+    claim(alice, acme, second, migrates="on")
+    first = acme.connections.get(slug="acme")
+    SamlConnection.objects.filter(id=first.id).update(enabled=False)
+    assert alice.post(f"/settings/connect/{first.slug}/delete/").status_code == 302
+    second.refresh_from_db()
+    assert second.migrating_since is None
+
+
+def test_during_a_migration_the_same_person_comes_by_either(acme, alice, second):
+    claim(alice, acme, second, migrates="on", saml_enabled="on")
+    assert Browser().sign_in(acme.connections.get(slug="acme")).status_code == 302
+    second.refresh_from_db()
+    assert Browser().sign_in(second).status_code == 302
+    assert User.objects.filter(email=GRACE.email).count() == 1
+
+
+def test_taking_the_tick_away_while_both_are_there_is_refused(acme, alice, second):
+    claim(alice, acme, second, migrates="on")
+    second.refresh_from_db()
+    page = claim(alice, acme, second)
+    assert page.status_code == 422
+
+
+def test_a_set_up_link_cannot_claim_it_nor_learn_whose_it_is(acme, second):
+    token = make_link(second, actor=Actor("user", "alice"), now=timezone.now())
+    stranger = Browser()
+    stranger.post(f"/setup/{token}/")
+    sent = {
+        "name": "Second",
+        "idp_entity_id": idp_of("acme"),
+        "target_url": "https://evil.example/sso",
+        "new_certificates": OTHERS_KEY.pem,
+        "migrates": "on",
+    }
+    page = stranger.post("/setup/", sent)
+    assert page.status_code == 422
+    text = page.content.decode()
+    assert "This entity ID cannot be used here" in text
+    assert "“Acme SSO” trusts" not in text and 'name="migrates"' not in text
+    second.refresh_from_db()
+    assert second.idp_entity_id == idp_of("two")
+
+
+def test_metadata_that_is_followed_cannot_claim_it(acme, web, second):
+    metadata = write_idp_metadata(
+        entity_id=idp_of("acme"),
+        sso_url="https://idp.acme.example/sso",
+        certificate_der=OTHERS_KEY.der,
+    )
+    web.answers["/metadata"] = (200, metadata)
+    second.certificates.all().delete()
+    SamlConnection.objects.filter(id=second.id).update(
+        idp_entity_id="", target_url="", metadata_url=web.url("/metadata")
+    )
+    second.refresh_from_db()
+    follow(second, now=NOW)
+    second.refresh_from_db()
+    assert second.idp_entity_id == ""
+    assert second.metadata_problem == "provider_held Acme SSO"
+
+
+def test_the_database_refuses_it_whatever_asks(acme, second):
+    rows = SamlConnection.objects.filter(id=second.id)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        rows.update(idp_entity_id=idp_of("acme"))
+    rows.update(idp_entity_id=idp_of("acme"), migrating_since=NOW)
+
+
+def test_two_companies_may_have_one_provider(acme):
+    globex = make_company("globex")
+    row = globex.connections.get()
+    row.idp_entity_id = idp_of("acme")
+    row.save()
+    assert SamlConnection.objects.filter(idp_entity_id=idp_of("acme")).count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_connections_that_shared_one_before_go_on_as_a_migration():
+    executor = MigrationExecutor(connection)
+    executor.migrate([("sso", "0006_trials_links_and_local_sign_in")])
+    apps = executor.loader.project_state([("sso", "0006_trials_links_and_local_sign_in")]).apps
+    company = apps.get_model("directory", "Company").objects.create(
+        slug="acme", name="Acme", created_at=NOW
+    )
+    for number in range(2):
+        apps.get_model("sso", "SamlConnection").objects.create(
+            company_id=company.id,
+            slug=f"acme-{number}",
+            name=f"Acme {number}",
+            idp_entity_id=idp_of("acme"),
+            created_at=NOW + timedelta(days=number),
+        )
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    first, later = SamlConnection.objects.order_by("created_at")
+    assert (first.migrating_since, later.migrating_since) == (None, later.created_at)
