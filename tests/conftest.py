@@ -4,10 +4,17 @@ from collections.abc import Iterator
 
 import pytest
 
+from passerelle.sso.limits import begun
 from tests.servers.chromium import Chromium
 from tests.servers.https import LOOPBACK, HttpsServer, https_server
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.simplesamlphp import SimpleSAMLphp
+
+
+@pytest.fixture(autouse=True)
+def _nothing_begun():
+    """What a process counts of one test is nothing to the next."""
+    begun.clear()
 
 
 @pytest.fixture(scope="session")

@@ -7,9 +7,10 @@ import logging
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import close_old_connections
-from django.db.models import Model
+from django.db.models import Count, Model, QuerySet
 from django.utils import timezone
 
 from passerelle.audit.chain import seal
@@ -18,6 +19,7 @@ from passerelle.sso.follow import follow_all
 from passerelle.sso.letters import KEPT as LETTERS_KEPT
 from passerelle.sso.letters import send_letters
 from passerelle.sso.models import (
+    BY_STRANGERS,
     AuthnRequest,
     ConsumedAssertion,
     FailedAttempts,
@@ -43,6 +45,10 @@ BATCH = 500
 BATCHES = 100
 """At most so many in one go: what is left waits for the next minute."""
 CLAIMS_KEPT = timedelta(days=30)
+STRANGERS_KEPT = timedelta(days=30)
+"""What was sent by who proved nothing is told for so long."""
+MOST_BEGUN = 20_000
+"""Sign-ins of one company that wait to be finished: of more, the oldest are forgotten."""
 _NONE = timedelta()
 # What ends, and how long it is kept after that: whoever comes too late hears so, not "unknown".
 _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
@@ -64,7 +70,11 @@ _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
 def purge(now: datetime) -> int:
     """Delete what has ended, in small batches; return how many rows went."""
     _forget_claims(now)
-    return sum(_purge(model, field, now - kept) for model, field, kept in _EXPIRING)
+    _forget_begun()
+    strangers = SignIn.objects.filter(BY_STRANGERS)
+    ended = [(model._default_manager.all(), field, kept) for model, field, kept in _EXPIRING]
+    ended.append((strangers, "time", STRANGERS_KEPT))
+    return sum(_purge(rows, field, now - kept) for rows, field, kept in ended)
 
 
 def _forget_claims(now: datetime) -> None:
@@ -75,12 +85,29 @@ def _forget_claims(now: datetime) -> None:
         SignIn.objects.filter(pk__in=keys[start : start + BATCH]).update(claims=None)
 
 
-def _purge(model: type[Model], field: str, now: datetime) -> int:
+def _forget_begun() -> None:
+    """Strangers can begin sign-ins as often as they like: the rows they make are bounded."""
+    begun: tuple[tuple[type[Model], dict[str, None]], ...] = (
+        (AuthnRequest, {"answered_at": None}),
+        (GoogleRequest, {}),
+        (PasskeyChallenge, {}),
+    )
+    for model, waiting in begun:
+        rows = model._default_manager.filter(**waiting)
+        counts = rows.values_list("company_id").annotate(count=Count("pk"))
+        for company_id, count in counts.filter(count__gt=MOST_BEGUN):
+            oldest = rows.filter(company_id=company_id).order_by("expires_at")
+            keys = list(oldest.values_list("pk", flat=True)[: count - MOST_BEGUN])
+            for start in range(0, len(keys), BATCH):
+                model._default_manager.filter(pk__in=keys[start : start + BATCH]).delete()
+
+
+def _purge(rows: "QuerySet[Any]", field: str, now: datetime) -> int:
     gone = 0
     for _ in range(BATCHES):
-        ended = model._default_manager.filter(**{f"{field}__lt": now})
+        ended = rows.filter(**{f"{field}__lt": now})
         keys = list(ended.values_list("pk", flat=True)[:BATCH])
-        gone += model._default_manager.filter(pk__in=keys).delete()[0] if keys else 0
+        gone += rows.filter(pk__in=keys).delete()[0] if keys else 0
         if len(keys) < BATCH:
             break
     return gone

@@ -5,10 +5,12 @@ import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection
 
 from passerelle.audit.models import AuditEvent
 from passerelle.csv_lines import harmless
 from passerelle.dashboard.browsers import described
+from passerelle.dashboard.people_file import carry_out
 from passerelle.directory.models import Membership, Tombstone, User
 from passerelle.sso.models import Session
 from tests.browsing import Browser
@@ -353,3 +355,20 @@ def test_an_address_that_has_an_account_leads_to_it(acme, alice, crowd):
     answer = alice.post("/settings/users/invite/", {"email": crowd[0].email.upper()})
     assert answer.status_code == 422
     assert f'href="/settings/users/{crowd[0].id}/"' in answer.content.decode()
+
+
+def test_others_write_between_the_lines_of_a_long_file(acme, alice, monkeypatch):
+    """One transaction for a few lines; between two of them the lock of the company is free."""
+    monkeypatch.setattr("passerelle.dashboard.views.user_import.AT_ONCE", 2)
+    written = []
+
+    def counted(company, lines, who):
+        written.append([line.email for line in lines])
+        assert connection.in_atomic_block
+        return carry_out(company, lines, who)
+
+    monkeypatch.setattr("passerelle.dashboard.views.user_import.carry_out", counted)
+    content = "email\n" + "\n".join(f"n{number}@acme.example" for number in range(5))
+    done = alice.post(IMPORT, {"content": content, "confirmed": "1"}).content.decode()
+    assert "5 people invited," in done
+    assert [len(lines) for lines in written] == [2, 2, 1]

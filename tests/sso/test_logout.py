@@ -220,7 +220,7 @@ def test_a_relay_state_that_nobody_signed_is_not_answered(acme):
 
 
 def test_a_message_that_is_too_large_or_comes_too_often_is_told_so(acme, monkeypatch):
-    monkeypatch.setattr("passerelle.dashboard.views.saml.MAX_FAILURES", 1)
+    monkeypatch.setattr("passerelle.dashboard.views.saml.MAX_REFUSED", 1)
     huge = Browser().post(PATH, {"SAMLRequest": "x" * 3_000_000})
     assert huge.status_code == 413
     assert Browser().post(PATH, {"SAMLRequest": "x"}).status_code == 429

@@ -13,6 +13,7 @@ from passerelle.dashboard.content_security import content_security_policy
 from passerelle.dashboard.views.errors import overloaded
 from passerelle.sso.addresses import is_within
 from passerelle.sso.hashing import TooBusy
+from passerelle.sso.turns import Busy
 
 MAX_DRAINED = 64 * 1024 * 1024
 CHUNK = 64 * 1024
@@ -83,7 +84,7 @@ class OverloadMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, OperationalError | InterfaceError | TooBusy):
+        if not isinstance(error, OperationalError | InterfaceError | TooBusy | Busy):
             return None
         return overloaded(error)
 

@@ -17,6 +17,7 @@ from passerelle.directory.inserts import insert_or_nothing
 from passerelle.directory.models import Company, Domain
 from passerelle.directory.public_domains import PUBLIC_DOMAINS
 from passerelle.directory.waiting import let_go_of_the_database
+from passerelle.sso.turns import Busy, turn_of
 
 LABEL = "_passerelle"
 SECONDS = 5.0
@@ -67,7 +68,11 @@ def remove_domain(domain: Domain, *, actor: Actor, now: datetime) -> None:
 
 def look_record_up(domain: Domain, *, resolver: dns.resolver.Resolver | None = None) -> None:
     """Ask the DNS for the record of a domain. Raises Unproved where it is not there."""
-    found = _texts(record_name(domain), resolver or dns.resolver.get_default_resolver())
+    try:
+        with turn_of(domain.company_id):
+            found = _texts(record_name(domain), resolver or dns.resolver.get_default_resolver())
+    except Busy:
+        raise Unproved("busy") from None
     wanted = record_value(domain)
     if not any(hmac.compare_digest(one.encode(), wanted.encode()) for one in found):
         raise Unproved("other", ", ".join(found)[:300])

@@ -12,7 +12,6 @@ import socket
 import ssl
 import threading
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
@@ -23,6 +22,7 @@ from uuid import UUID
 from passerelle.directory.waiting import let_go_of_the_database
 from passerelle.provisioning import normalise_domain
 from passerelle.saml.xml import MAX_BYTES
+from passerelle.sso.turns import Busy, turn_of
 
 log = logging.getLogger("passerelle")
 
@@ -69,29 +69,14 @@ class Sent:
     headers: Mapping[str, str]
 
 
-WAITING_FOR_ONE_COMPANY = 3
-"""Requests of one company that wait for other servers at once, in one process."""
-_waiting: Counter[UUID] = Counter()
-_lock = threading.Lock()
-
-
 def fetch_for(company_id: UUID, url: str, **keywords: Any) -> bytes:
-    """The same while somebody waits for it: a few at once for a company. Raises FetchError.
-
-    Whoever waits keeps a thread; no company takes all of them, and nobody a connection.
-    """
-    with _lock:
-        if _waiting[company_id] >= WAITING_FOR_ONE_COMPANY:
-            raise FetchError("fetch_busy")
-        _waiting[company_id] += 1
+    """The same while somebody waits for it: a few at once for a company. Raises FetchError."""
     try:
-        let_go_of_the_database()
-        return fetch(url, **keywords)
-    finally:
-        with _lock:
-            _waiting[company_id] -= 1
-            if not _waiting[company_id]:
-                del _waiting[company_id]
+        with turn_of(company_id):
+            let_go_of_the_database()
+            return fetch(url, **keywords)
+    except Busy:
+        raise FetchError("fetch_busy") from None
 
 
 def fetch(

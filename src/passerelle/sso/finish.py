@@ -113,17 +113,19 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
     """Spend the code, if this is the browser that may; return a reason otherwise."""
     if pending is None:
         return trace.failed(_used_up())
-    trace.verified = True
     trace.checks = pending.checks
     profile = profile_of_pending(pending, trace.connection)
-    trace.claims = kept_claims(pending.claims, profile)
     trace.email = profile.email.shown if profile.email else profile.email_received
     bound = not pending.binding_digest or matches(visit.binding, pending.binding_digest)
-    # Checked before the code is spent: another browser cannot use a code up.
+    # Checked before the code is spent: another browser cannot use a code up. Nor does it make us
+    # keep anything but that it came.
     if not bound or not matches(visit.cookie, pending.cookie_digest):
+        trace.about = pending.code_digest
         return trace.failed(
             Check("browser", False, "the same browser", "another browser", "browser_mismatch")
         )
+    trace.verified = True
+    trace.claims = kept_claims(pending.claims, profile)
     spent, _ = PendingSignIn.objects.filter(code_digest=pending.code_digest).delete()
     if not spent:
         return trace.failed(_used_up())

@@ -18,6 +18,7 @@ from passerelle import saml
 from passerelle.directory.inserts import insert_or_nothing
 from passerelle.saml.checks import Check
 from passerelle.saml.errors import MessageError
+from passerelle.sso.addresses import network_of
 from passerelle.sso.connection_keys import OwnKey, own_keys, signing_key
 from passerelle.sso.connections import (
     addresses_of,
@@ -27,6 +28,7 @@ from passerelle.sso.connections import (
     trusted_certificates,
 )
 from passerelle.sso.explain import stored
+from passerelle.sso.limits import MAX_REFUSED, TooManyRefused, failures
 from passerelle.sso.models import (
     AuthnRequest,
     Binding,
@@ -39,6 +41,7 @@ from passerelle.sso.profiles import profile_of
 from passerelle.sso.redirects import safe_next
 from passerelle.sso.tokens import digest, is_of_trial, new_message_id, new_token
 from passerelle.sso.traces import Trace, keep
+from passerelle.sso.turns import reading
 
 REQUEST_LIFETIME = timedelta(minutes=15)
 CODE_LIFETIME = timedelta(seconds=60)
@@ -142,12 +145,23 @@ def outgoing_request(
 def accept_response(
     slug: str, field: str, *, relay_state: str, address: str | None, now: datetime
 ) -> Parked:
-    """Verify a response and park its claims. Raises Refused, UnknownConnection, AnswersTrial."""
+    """Verify a response and park its claims.
+
+    Raises Refused, UnknownConnection, AnswersTrial, TooManyRefused, Busy.
+    """
+    with reading(field):
+        return _accept(slug, field, relay_state, address, now)
+
+
+def _accept(slug: str, field: str, relay_state: str, address: str | None, now: datetime) -> Parked:
     message, request_id, unreadable = _open_message(field)
     if request_id and is_of_trial(request_id):
         raise AnswersTrial(request_id, message)
     connection, request = _who_is_asked(slug, request_id)
     _refuse_if_unusable(connection, address, now)
+    if request is None and failures("callback", network_of(address), now=now) > MAX_REFUSED:
+        # Before it costs anything more; an answer to a request of ours is always looked at.
+        raise TooManyRefused
     trace = Trace(connection=connection, now=now, address=address)
     if unreadable:
         judgement = saml.Judgement(checks=[unreadable])
@@ -163,6 +177,8 @@ def accept_response(
     if judgement.verified and (name_id := judgement.verified.name_id):
         profile = profile_of(judgement.verified, name_id, connection)
         trace.email = profile.email.shown if profile.email else profile.email_received
+        # A message that was signed once can be sent again as often as somebody likes.
+        trace.about = digest(f"{judgement.verified.issuer}\0{judgement.verified.id}")
     if not judgement.accepted:
         reason = judgement.reason or "malformed_message"
         raise Refused(keep(trace, outcome="refused", reason=reason))

@@ -84,7 +84,7 @@ def _send(letter: Letter, now: datetime) -> bool:
     try:
         written = _write(letter)
         if written is None:
-            Letter.objects.filter(id=letter.id).update(due_at=None)
+            _forget(letter)
             return False
         to, subject, body = written
         if settings.PASSERELLE.email_url:
@@ -98,6 +98,15 @@ def _send(letter: Letter, now: datetime) -> bool:
     if settings.PASSERELLE.demo:
         sent.update(subject=subject[:300], body=body)
     return True
+
+
+def _forget(letter: Letter) -> None:
+    """Asked for by somebody who has no account: nothing of it is kept, but where that is shown."""
+    row = Letter.objects.filter(id=letter.id)
+    if settings.PASSERELLE.demo:
+        row.update(due_at=None)
+    else:
+        row.delete()
 
 
 def _write(letter: Letter) -> tuple[str, str, str] | None:

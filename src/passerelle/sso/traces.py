@@ -13,7 +13,7 @@ from passerelle.directory.models import Company, User
 from passerelle.identifiers import uuid7
 from passerelle.saml.checks import Check
 from passerelle.sso.explain import stored
-from passerelle.sso.models import SamlConnection, SignIn
+from passerelle.sso.models import BY_STRANGERS, SIGNED, SamlConnection, SignIn
 from passerelle.sso.tokens import digest, new_reference
 
 # What is wrong with a message before anything in it can be believed.
@@ -37,6 +37,8 @@ UNVERIFIABLE = frozenset(
 
 MAX_COUNTED = 50
 """So many different failures of strangers are told apart in an hour."""
+MAX_OFFERED, MAX_CERTIFICATE = 10, 8000
+"""Of them, so many keep the certificate they came with, of so many characters at most."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class Trace:
     steps: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     claims: dict[str, Any] | None = None
+    about: str = ""
+    """What was sent, where the same can be sent again and again: that is counted, too."""
 
     def failed(self, check: Check) -> str:
         """Add the check that refused, and return its reason."""
@@ -80,8 +84,9 @@ def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None =
         address=trace.address,
         claims=trace.claims,
     )
-    if not trace.verified:
-        return _count(row, trace.connection.slug)
+    if not trace.verified or trace.about:
+        slug = trace.connection.slug
+        return _count(row, slug, whose=trace.about, by_stranger=not trace.verified)
     row.save(force_insert=True)
     return row
 
@@ -154,21 +159,24 @@ def keep_google_attempt(
     return row
 
 
-def _count(row: SignIn, way: str, *, whose: str = "") -> SignIn:
+def _count(row: SignIn, way: str, *, whose: str = "", by_stranger: bool = True) -> SignIn:
     """One more of the same: anybody can send junk, and it must not fill the list."""
     hour = row.time.replace(minute=0, second=0, microsecond=0)
-    counted = SignIn.objects.filter(
-        company_id=row.company_id, time__gte=hour, same_as__isnull=False
-    )
+    counted = SignIn.objects.filter(BY_STRANGERS, company_id=row.company_id, time__gte=hour)
     # Who tries passwords uses up no room of those who send messages, nor the other way round.
     passwords = Q(reason="password_wrong")
     counted = counted.filter(passwords if row.reason == "password_wrong" else ~passwords)
     # What was received tells one fault from another, as long as nobody plays with it.
     received = row.checks[-1]["received"]
-    if counted.count() >= MAX_COUNTED:
-        # From here on one row stands for many: what one of them brought is not offered for trust.
-        received, row.offered_certificate, whose, row.user = "", "", "", None
+    known = counted.count() if by_stranger else 0
+    if known >= MAX_OFFERED or len(row.offered_certificate) > MAX_CERTIFICATE:
+        row.offered_certificate = ""
+    if known >= MAX_COUNTED:
+        # From here on one row stands for many: nothing of what one of them brought is kept.
+        received, row.offered_certificate, whose, row.user, row.email = "", "", "", None, None
     row.same_as = digest(f"{way}\0{row.reason}\0{received}\0{whose}\0{hour}")
+    if not by_stranger:
+        row.same_as = f"{SIGNED}{row.same_as}"[:64]
     try:
         is_first = insert_or_nothing(row)
     except IntegrityError:

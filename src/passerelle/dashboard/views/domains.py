@@ -38,6 +38,9 @@ UNPROVED: dict[str, Promise] = {
     ),
     "other": gettext_lazy("The record says something else: %(found)s"),
     "unreachable": gettext_lazy("The name servers could not be asked: %(found)s"),
+    "busy": gettext_lazy(
+        "Other records of your company are being looked up. Try again in a few seconds."
+    ),
     "taken": gettext_lazy(
         "Another company of this service has verified this domain. Ask whoever runs the service."
     ),

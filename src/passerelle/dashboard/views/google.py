@@ -11,14 +11,13 @@ from django.views.decorators.http import require_GET
 
 from passerelle.dashboard.cookies import YEAR, replace_session, set_cookie
 from passerelle.dashboard.views.errors import too_many_attempts
-from passerelle.dashboard.views.saml import MAX_FAILURES
 from passerelle.directory.models import Company
 from passerelle.saml.explain import filled
 from passerelle.sso import google
 from passerelle.sso.addresses import client_address, network_of
 from passerelle.sso.explain import person_sentence
 from passerelle.sso.fetch import FetchError
-from passerelle.sso.limits import BEGUN, count_failure, forgive, has_begun_too_many
+from passerelle.sso.limits import MAX_REFUSED, count_failure, has_begun_too_many, has_finished
 from passerelle.sso.models import SignIn
 from passerelle.sso.sessions import Browser
 from passerelle.sso.tokens import new_token
@@ -70,14 +69,14 @@ def callback(request: HttpRequest) -> HttpResponse:
         )
     except google.Refused as refused:
         return _refused(request, refused.sign_in, address)
-    forgive(BEGUN, network_of(address))
+    has_finished(network_of(address), now=timezone.now())
     response = redirect(signed_in.next or "/")
     replace_session(request, response, signed_in.session_key, language=signed_in.user.language)
     return response
 
 
 def _refused(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
-    if count_failure("google", network_of(address), now=timezone.now()) > MAX_FAILURES:
+    if count_failure("google", network_of(address), now=timezone.now()) > MAX_REFUSED:
         return too_many_attempts(request)
     failed: dict[str, Any] = next((check for check in sign_in.checks if not check["passed"]), {})
     values = {"received": failed.get("received") or "?"}

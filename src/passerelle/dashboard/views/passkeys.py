@@ -22,7 +22,7 @@ from passerelle.directory.models import Company
 from passerelle.sso import passkeys
 from passerelle.sso.addresses import client_address, network_of
 from passerelle.sso.confirmation import may_confirm_by_password
-from passerelle.sso.limits import BEGUN, count_failure, forgive, has_begun_too_many
+from passerelle.sso.limits import count_failure, forgive, has_begun_too_many, has_finished
 from passerelle.sso.redirects import safe_next
 from passerelle.sso.traces import keep_password_attempt
 
@@ -126,7 +126,7 @@ def _finish(request: PageRequest, company: Company, next_path: str) -> HttpRespo
         problem = _("This passkey belongs to no account that can sign in here.")
         return _ask(request, company, next_path, problem)
     forgive("passkey", network_of(address))
-    forgive(BEGUN, network_of(address))
+    has_finished(network_of(address), now=now)
     response = go_in(request, user, next_path, way="passkey")
     delete_cookie(response, settings.PASSKEY_COOKIE)
     return response

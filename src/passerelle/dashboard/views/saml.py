@@ -41,7 +41,13 @@ from passerelle.sso.flows import (
     refuse_message,
     start_sign_in,
 )
-from passerelle.sso.limits import count_failure
+from passerelle.sso.limits import (
+    MAX_REFUSED,
+    TooManyRefused,
+    count_failure,
+    has_begun_too_many,
+    has_finished,
+)
 from passerelle.sso.logout import accept_logout
 from passerelle.sso.models import SignIn
 from passerelle.sso.own_metadata import own_metadata
@@ -49,11 +55,9 @@ from passerelle.sso.sessions import find_session
 from passerelle.sso.tokens import digest, new_token
 from passerelle.sso.traces import UNVERIFIABLE
 from passerelle.sso.trials import answer_trial
+from passerelle.sso.turns import reading
 
 log = logging.getLogger("passerelle")
-
-MAX_FAILURES = 1000
-"""Refused messages from one address within ten minutes; a whole company may share one."""
 
 
 def known_connections_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -73,15 +77,18 @@ def known_connections_only(view: Callable[..., HttpResponse]) -> Callable[..., H
 @known_connections_only
 def login(request: HttpRequest, slug: str) -> HttpResponse:
     """Lead to the identity provider. The browser keeps one binding for all its tabs."""
+    connection, address, now = find_connection(slug), client_address(request), timezone.now()
+    if has_begun_too_many(network_of(address), now=now):
+        return too_many_attempts(request)
     binding = request.COOKIES.get(settings.BINDING_COOKIE) or new_token()
     try:
         outgoing = start_sign_in(
-            find_connection(slug),
+            connection,
             next_path=request.GET.get("next", ""),
             binding=binding,
             forced="confirm" in request.GET,
-            address=client_address(request),
-            now=timezone.now(),
+            address=address,
+            now=now,
         )
     except Refused as refused:
         return _refused_page(request, refused.sign_in)
@@ -104,11 +111,14 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
         parked = accept_response(slug, field, relay_state=relay_state, address=address, now=now)
     except AnswersTrial as answer:
         return _after_trial(request, slug, answer)
+    except TooManyRefused:
+        return too_many_attempts(request)
     except MessageError as error:
         refused = refuse_message(find_connection(slug), error, address=address, now=now)
         return _after_failure(request, refused, address)
     except Refused as refused:
         return _after_failure(request, refused.sign_in, address)
+    has_finished(network_of(address), now=now)
     response = HttpResponse(status=303)
     response.headers["Location"] = f"/auth/saml/{slug}/finish?code={parked.code}"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -123,7 +133,7 @@ def _after_trial(request: HttpRequest, slug: str, answer: AnswersTrial) -> HttpR
     if trial is None:
         # An address where nothing is stays one.
         find_connection(slug)
-        if count_failure("callback", network_of(address), now=now) > MAX_FAILURES:
+        if count_failure("callback", network_of(address), now=now) > MAX_REFUSED:
             return too_many_attempts(request)
         context = {
             "title": _("This test is over"),
@@ -221,7 +231,8 @@ def logout(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         certificates = trusted_certificates(connection)
         if request.method == "POST":
-            verified = saml.read_post(sent["SAMLRequest"], certificates)
+            with reading(sent["SAMLRequest"]):
+                verified = saml.read_post(sent["SAMLRequest"], certificates)
         else:
             query = request.META.get("QUERY_STRING", "")
             verified = saml.read_redirect(query, "SAMLRequest", certificates)
@@ -233,7 +244,7 @@ def logout(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _refused_logout(request: HttpRequest, error: MessageError) -> HttpResponse:
     network = network_of(client_address(request))
-    if count_failure("logout", network, now=timezone.now()) > MAX_FAILURES:
+    if count_failure("logout", network, now=timezone.now()) > MAX_REFUSED:
         return too_many_attempts(request)
     log.warning("a logout request was refused: %s", error)
     context = {
@@ -251,7 +262,7 @@ def _finish_cookie(code: str) -> str:
 
 def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
     failures = count_failure("callback", network_of(address), now=timezone.now())
-    if failures > MAX_FAILURES:
+    if failures > MAX_REFUSED:
         return too_many_attempts(request)
     return _refused_page(request, sign_in)
 

@@ -51,7 +51,7 @@ from passerelle.sso.enforcement import NoWayBack
 from passerelle.sso.follow import decide, held_difference
 from passerelle.sso.google import redirect_address
 from passerelle.sso.metadata_errors import noted_sentence
-from passerelle.sso.models import SamlConnection, SignIn
+from passerelle.sso.models import BY_STRANGERS, SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
 from passerelle.sso.sessions import end_sessions_through, open_sessions
 from passerelle.sso.ways_in import keeping_a_way_back
@@ -308,7 +308,7 @@ def _last_refused(connection: SamlConnection | None) -> SignIn | None:
     """
     if connection is None:
         return None
-    attempts = SignIn.objects.filter(connection=connection, same_as=None)
+    attempts = SignIn.objects.filter(connection=connection).exclude(BY_STRANGERS)
     newest = attempts.order_by("-time", "-id").first()
     if newest is None or newest.outcome != SignIn.Outcome.REFUSED:
         return None

@@ -14,8 +14,10 @@ from passerelle.sso.models.local import (
     TrustedDevice,
 )
 from passerelle.sso.models.saml import (
+    BY_STRANGERS,
     FOLLOWING,
     REFUSED,
+    SIGNED,
     TRUST,
     AuthnRequest,
     Binding,
@@ -33,8 +35,10 @@ from passerelle.sso.models.saml import (
 )
 
 __all__ = [
+    "BY_STRANGERS",
     "FOLLOWING",
     "REFUSED",
+    "SIGNED",
     "TRUST",
     "AuthnRequest",
     "Binding",

@@ -309,6 +309,7 @@ class SignIn(models.Model):
     claims = models.JSONField(null=True)
     # Identical failures of unverifiable messages are counted in one row, not listed one by one.
     count = models.PositiveIntegerField(default=1)
+    # So are those of one message that was signed once and is sent again.
     same_as = models.CharField(max_length=64, null=True)  # noqa: DJ001 - null: never counted
 
     class Meta:
@@ -320,6 +321,11 @@ class SignIn(models.Model):
             models.Index(fields=["company", "reference"], name="sign_in_by_reference"),
             models.Index(fields=["connection", "-time"], name="sign_in_newest_of_connection"),
         ]
+
+
+SIGNED = "signed "
+"""How `same_as` begins where an identity provider of the company stands behind it."""
+BY_STRANGERS = Q(same_as__isnull=False) & ~Q(same_as__startswith=SIGNED)
 
 
 class Session(models.Model):

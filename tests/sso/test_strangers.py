@@ -1,0 +1,170 @@
+"""What strangers can make us keep is bounded, whichever way they come."""
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.hashers import make_password
+from django.utils import timezone
+
+from passerelle.housekeeping import purge
+from passerelle.practice_idp.issue import SigningKey, make_signing_key
+from passerelle.sso.letters import send_letters
+from passerelle.sso.models import AuthnRequest, Letter, PendingSignIn, SignIn
+from tests.browsing import Browser
+from tests.world import GRACE, NOW, make_company, make_user, respond_to
+
+pytestmark = pytest.mark.django_db
+MANY = 120
+
+
+@pytest.fixture
+def acme():
+    company = make_company(google_sso_enabled=False)
+    make_user(company, "bob@acme.example", password=make_password("a long enough password"))
+    return company
+
+
+@pytest.fixture
+def connection(acme):
+    return acme.connections.get()
+
+
+def kept() -> tuple[int, int]:
+    """How many rows there are, and how many characters they hold."""
+    rows = [row for model in apps.get_models() for row in model._default_manager.values()]
+    return len(rows), sum(len(str(value)) for row in rows for value in row.values())
+
+
+def from_network(number: int) -> Browser:
+    return Browser(REMOTE_ADDR=f"2001:db8:{number:x}::1")
+
+
+def test_sign_ins_that_one_network_begins_and_does_not_finish_are_limited(connection, monkeypatch):
+    monkeypatch.setattr("passerelle.sso.limits.MAX_BEGUN", 20)
+    statuses = [Browser().get("/auth/saml/acme/login").status_code for _ in range(30)]
+    assert statuses == [302] * 20 + [429] * 10
+    assert AuthnRequest.objects.count() == 20
+    assert from_network(1).get("/auth/saml/acme/login").status_code == 302
+
+
+def test_those_that_are_finished_do_not_count(connection, monkeypatch):
+    monkeypatch.setattr("passerelle.sso.limits.MAX_BEGUN", 3)
+    assert {Browser().sign_in(connection).status_code for _ in range(8)} == {302}
+
+
+def test_a_company_keeps_so_many_begun_sign_ins_and_forgets_the_oldest(connection, monkeypatch):
+    monkeypatch.setattr("passerelle.housekeeping.MOST_BEGUN", 10)
+    browsers = [from_network(number) for number in range(15)]
+    asked = [browser.start(connection) for browser in browsers]
+    answered = respond_to(connection, request_id=asked[0], now=datetime.now(UTC))
+    browsers[0].post_response(connection, answered)
+    purge(timezone.now())
+    left = set(AuthnRequest.objects.filter(answered_at=None).values_list("id", flat=True))
+    assert left == set(asked[-10:])
+    assert AuthnRequest.objects.filter(id=asked[0]).exists()
+
+
+def stranger_key(number: int, *, name: str = "") -> SigningKey:
+    return make_signing_key(name=name or f"stranger {number}", now=NOW)
+
+
+def test_of_strangers_certificates_few_are_kept_and_none_that_is_huge(connection, monkeypatch):
+    keys = iter([stranger_key(number) for number in range(15)])
+    monkeypatch.setattr("tests.world.signing_key", lambda _slug: next(keys))
+    for _ in range(15):
+        Browser().sign_in(connection)
+    offered = SignIn.objects.exclude(offered_certificate="")
+    assert SignIn.objects.filter(reason="certificate_unknown").count() == 15
+    assert offered.count() == 10
+    huge = stranger_key(0, name="x" * 64)
+    monkeypatch.setattr("passerelle.sso.traces.MAX_CERTIFICATE", 100)
+    monkeypatch.setattr("tests.world.signing_key", lambda _slug: huge)
+    SignIn.objects.all().delete()
+    Browser().sign_in(connection)
+    assert SignIn.objects.get().offered_certificate == ""
+
+
+def test_a_finish_address_in_other_browsers_keeps_one_row_and_no_claims(connection):
+    browser = Browser()
+    field = respond_to(connection, request_id=browser.start(connection), now=datetime.now(UTC))
+    link = browser.post_response(connection, field)["Location"]
+    for _ in range(MANY):
+        assert Browser().get(link).status_code == 403
+    row = SignIn.objects.get()
+    assert (row.reason, row.count, row.claims) == ("browser_mismatch", MANY, None)
+    assert row.email == GRACE.email
+    assert browser.get(link).status_code == 302
+
+
+def test_a_response_that_is_sent_again_and_again_keeps_one_row(connection):
+    browser = Browser()
+    field = respond_to(connection, request_id=browser.start(connection), now=datetime.now(UTC))
+    browser.post_response(connection, field)
+    for _ in range(MANY):
+        Browser().post_response(connection, field)
+    row = SignIn.objects.get(reason="assertion_replayed")
+    assert (row.count, row.email) == (MANY, GRACE.email)
+    assert PendingSignIn.objects.count() == 1
+
+
+def test_letters_that_nobody_gets_are_not_kept(acme, settings):
+    settings.PASSERELLE = settings.PASSERELLE.model_copy(
+        update={"email_url": "smtp://127.0.0.1:25", "demo": False}
+    )
+    for number in range(MANY):
+        typed = {"email": f"nobody-{number}@acme.example"}
+        from_network(number).post("/login/acme/forgot/", typed)
+    assert Letter.objects.count() == MANY
+    for _ in range(3):
+        send_letters(datetime.now(UTC))
+    assert Letter.objects.count() == 0
+
+
+def flood_messages(connection, number: int, browser: Browser) -> None:
+    fields = ("", "%%%", "PHgvPg==", "PCFET0NUWVBFIGE+PGEvPg==", f"junk {number}" * 1000)
+    for field in fields:
+        browser.post("/auth/saml/acme/callback", {"SAMLResponse": field})
+    browser.post("/auth/saml/acme/logout", {"SAMLRequest": f"junk {number}" * 1000})
+    browser.get("/auth/saml/acme/logout", {"SAMLRequest": f"junk {number}"})
+    browser.get("/auth/saml/acme/finish", {"code": f"junk {number}" * 100})
+    monster = respond_to(connection, request_id=f"_{number}" * 100, now=datetime.now(UTC))
+    browser.post("/auth/saml/acme/callback", {"SAMLResponse": monster, "RelayState": "x" * 5000})
+
+
+def flood_passwords(_connection, number: int, browser: Browser) -> None:
+    email = f"{number}@{'x' * 60}.example"
+    browser.post("/login/acme/", {"email": email, "password": "x", "next": "/" * 3000})
+    browser.post("/login/acme/emergency/", {"code": f"{number}" * 500})
+    browser.post("/login/acme/passkey/", {"response": json.dumps({"id": "x" * 3000})})
+    browser.get(f"/setup/{number}-{'x' * 100}/")
+    browser.get("/auth/google/callback", {"state": f"{number}" * 500, "code": "x"})
+
+
+@pytest.mark.parametrize("flood", [flood_messages, flood_passwords])
+def test_whatever_a_thousand_strangers_send_within_an_hour_stays_small(
+    connection, monkeypatch, flood
+):
+    """A hundred and twenty of them, and then as many more: the second time nothing is added."""
+    stranger = stranger_key(0)
+    monkeypatch.setattr("tests.world.signing_key", lambda _slug: stranger)
+    monkeypatch.setattr("passerelle.sso.passwords.hash_of", lambda password: password)
+    grown = []
+    for start in (0, MANY):
+        rows, size = kept()
+        for number in range(start, start + MANY):
+            flood(connection, number, from_network(number))
+        # What is counted for a network is forgotten ten minutes later.
+        purge(timezone.now() + timedelta(minutes=20))
+        grown.append((kept()[0] - rows, kept()[1] - size))
+    assert grown[0][0] <= 110 and grown[0][1] <= 200_000, grown
+    assert grown[1][0] <= 5 and grown[1][1] <= 10_000, grown
+
+
+def test_what_strangers_left_is_forgotten_after_a_month(connection):
+    Browser().post("/auth/saml/acme/callback", {"SAMLResponse": "junk"})
+    Browser().sign_in(connection)
+    assert SignIn.objects.count() == 2
+    purge(timezone.now() + timedelta(days=31))
+    assert [row.outcome for row in SignIn.objects.all()] == ["created"]

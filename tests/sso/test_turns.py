@@ -1,0 +1,83 @@
+"""Slow and large things give way: no company, and no stranger, takes all threads or all memory."""
+
+import threading
+from datetime import UTC, datetime
+
+import pytest
+
+from passerelle.directory.models import Domain
+from passerelle.sso import turns
+from passerelle.sso.domains import Unproved, look_record_up
+from passerelle.sso.models import FailedAttempts
+from tests.browsing import Browser
+from tests.world import make_company, respond_to
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def connection():
+    return make_company().connections.get()
+
+
+def test_of_large_messages_two_are_read_at_once_and_the_next_is_told_to_try_again(
+    connection, monkeypatch
+):
+    monkeypatch.setattr(turns, "PATIENCE", 0.01)
+    large = "x" * (turns.LARGE + 1)
+    with turns.reading(large), turns.reading(large):
+        answer = Browser().post("/auth/saml/acme/callback", {"SAMLResponse": large})
+        assert (answer.status_code, answer["Retry-After"] != "") == (503, True)
+        assert Browser().sign_in(connection).status_code == 302
+    answer = Browser().post("/auth/saml/acme/callback", {"SAMLResponse": large})
+    assert answer.status_code == 400
+
+
+def test_a_large_message_that_waits_gets_its_turn(connection):
+    large, order = "x" * (turns.LARGE + 1), []
+    holding, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with turns.reading(large), turns.reading(large):
+            holding.set()
+            done.wait(10)
+            order.append("first")
+
+    def ask() -> None:
+        with turns.reading(large):
+            order.append("second")
+
+    threads = [threading.Thread(target=hold), threading.Thread(target=ask)]
+    threads[0].start()
+    assert holding.wait(10)
+    threads[1].start()
+    done.set()
+    for one in threads:
+        one.join(10)
+    assert order == ["first", "second"]
+
+
+def test_after_too_many_refusals_an_address_is_not_looked_at_but_answers_still_are(
+    connection, monkeypatch
+):
+    monkeypatch.setattr("passerelle.sso.flows.MAX_REFUSED", 3)
+    monkeypatch.setattr("passerelle.dashboard.views.saml.MAX_REFUSED", 3)
+    browser = Browser()
+    request_id = browser.start(connection)
+    for _ in range(4):
+        Browser().post("/auth/saml/acme/callback", {"SAMLResponse": "PHgvPg=="})
+    before = FailedAttempts.objects.get().count
+    monkeypatch.setattr("passerelle.saml.judge", lambda *_arguments: pytest.fail("it was judged"))
+    unsolicited = respond_to(connection, request_id=None, now=datetime.now(UTC))
+    assert browser.post_response(connection, unsolicited).status_code == 429
+    assert FailedAttempts.objects.get().count == before
+    monkeypatch.undo()
+    field = respond_to(connection, request_id=request_id, now=datetime.now(UTC))
+    assert browser.post_response(connection, field).status_code == 303
+
+
+def test_a_company_has_few_records_looked_up_at_once(connection, monkeypatch):
+    monkeypatch.setattr(turns, "OF_ONE_COMPANY", 1)
+    ours = Domain.objects.create(company=connection.company, name="more.acme.example")
+    with turns.turn_of(ours.company_id), pytest.raises(Unproved, match="busy"):
+        look_record_up(ours)
