@@ -19,7 +19,7 @@ from passerelle.audit.models import AuditEvent
 from passerelle.config.env import PREFIX, Environment
 from passerelle.directory.models import Company
 from passerelle.directory.walls import missing_walls
-from passerelle.faults import CURES, Fault, fault_of, standing_fault
+from passerelle.faults import CURES, Fault, fault_of, standing_fault, try_to_write
 from passerelle.sso.connection_keys import lost_keys
 from passerelle.sso.connections import missing_for_sign_in
 from passerelle.sso.enforcement import ADMINISTRATOR_WITH_PASSWORD, has_way_back
@@ -166,6 +166,8 @@ def _database() -> Finding:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
         fault = standing_fault()
+        if not fault:
+            try_to_write()
     except Error as error:
         fault, text = fault_of(error) or Fault.AWAY, " ".join(str(error).split())
         return Finding("database", False, f"{fault}: {text}", CURES[fault])

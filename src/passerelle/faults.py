@@ -3,14 +3,19 @@
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
 MIN_FREE = 1024 * 1024
 """Bytes; a disk with less is full: the next sign-ins may find no place."""
+REMEMBERED = 60.0
+"""Seconds."""
+PATIENCE = 3
+"""Seconds for a connection that is only to tell what is the matter."""
 
 
 class Fault(StrEnum):
@@ -99,25 +104,65 @@ def _known(error: BaseException) -> Fault | None:
             return Fault.REPLACED
         return _OF_SQLITE.get(code & 0xFF)
     if type(error).__name__ == "PoolTimeout":
-        return Fault.BUSY
+        return _why_no_connection()
+    if "session is read-only" in str(error):
+        # What libpq says when a server that writes is asked for, and there is none.
+        return Fault.READS_ONLY
     return _OF_POSTGRESQL.get(getattr(error, "sqlstate", None) or "")
+
+
+def _why_no_connection() -> Fault:
+    """Too many wait for one, or the pool gets none: it does not say which, so one is asked for."""
+    wanted = {**connection.get_connection_params(), "connect_timeout": PATIENCE}
+    try:
+        connection.Database.connect(**wanted).close()
+    except connection.Database.Error as error:
+        return _known(error) or Fault.AWAY
+    return Fault.BUSY
 
 
 def standing_fault() -> Fault | None:
     """What keeps the database from taking writes just now, without writing. Raises its errors."""
     if fault := fault_of_file():
         return fault
+    if connection.vendor != "postgresql":
+        return None
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW transaction_read_only")
+        if cursor.fetchone()[0] == "on":
+            _turn_to_another_server()
+            return Fault.READS_ONLY
+    # How full the disk of another machine is, only its refusals say.
+    return Fault.DISK_FULL if time.monotonic() < _full_until else None
+
+
+def try_to_write() -> None:
+    """Write a little that is undone at once, where only that tells. Raises its errors."""
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SHOW transaction_read_only")
-            return Fault.READS_ONLY if cursor.fetchone()[0] == "on" else None
-    return None
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("CREATE TEMPORARY TABLE passerelle_check AS SELECT repeat('x', 65536)")
+            transaction.set_rollback(True)
 
 
-def turn_to_another_server() -> None:
+_full_until = 0.0
+
+
+def note(fault: Fault) -> None:
+    """It kept somebody from writing: probes say so for a while, and what only reads is left."""
+    global _full_until
+    if fault is Fault.DISK_FULL:
+        _full_until = time.monotonic() + REMEMBERED
+    if fault is Fault.READS_ONLY and connection.vendor == "postgresql":
+        _turn_to_another_server()
+    elif fault is Fault.READS_ONLY and file_of_database():
+        # SQLite goes on reading only with what it opened so.
+        connection.close()
+
+
+def _turn_to_another_server() -> None:
     """After a change of roles, connections to the old primary only read: make new ones."""
-    if connection.vendor == "postgresql" and connection.settings_dict["OPTIONS"].get("pool"):
-        connection.pool.drain()  # type: ignore[attr-defined]
+    if pool := connection.pool:  # type: ignore[attr-defined]
+        pool.drain()
 
 
 _opened: dict[str, tuple[int, int]] = {}

@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
-from passerelle.faults import CURES, Fault, fault_of, turn_to_another_server
+from passerelle.faults import CURES, Fault, fault_of, note
 from passerelle.sso.hashing import TooBusy
 
 log = logging.getLogger("passerelle")
@@ -91,8 +91,7 @@ def unavailable(error: BaseException) -> HttpResponse | None:
     else:
         log.error("%s, somebody was sent away: %s (%s)", fault, CURES[fault], detail)
         page = "unavailable.html"
-    if fault is Fault.READS_ONLY:
-        turn_to_another_server()
+    note(fault)
     return HttpResponse(render_to_string(page), status=503, headers={"Retry-After": "5"})
 
 
