@@ -19,8 +19,8 @@ def add_parser(commands: Any) -> None:
         "serve",
         help="run the production server",
         description="SIGTERM stops it; SIGHUP puts new workers in the place of the old. A worker "
-        "that dies, or\ngives no sign of life for 15 seconds, is replaced. One server for each data "
-        "folder.",
+        "that dies, or\ngives no sign of life for 15 seconds, is replaced. One server for each "
+        "data folder.",
         epilog="example: PASSERELLE_BASE_URL=https://sso.example passerelle serve --workers 2",
     )
     parser.add_argument("--bind", metavar="HOST:PORT", default=DEFAULT_BIND)

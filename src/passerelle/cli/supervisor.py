@@ -78,17 +78,19 @@ class Supervisor:
         signal.signal(signal.SIGINT, self._stop)
         signal.signal(signal.SIGHUP, self._renew)
         before = time.monotonic()
-        while not self._stopping:
-            now = time.monotonic()
-            # Asleep oneself, one has heard nobody.
-            if now - before > HANGS_AFTER / 2:
-                for worker in self._workers:
-                    worker.seen = worker.seen and now
-            self._look_after(now)
-            before = now
-            self._wait()
-        both = [(worker.process, worker.old) for worker in self._workers]
-        self._end([process for pair in both for process in pair if process])
+        try:
+            while not self._stopping:
+                now = time.monotonic()
+                # Asleep oneself, one has heard nobody.
+                if now - before > HANGS_AFTER / 2:
+                    for worker in self._workers:
+                        worker.seen = worker.seen and now
+                self._look_after(now)
+                before = now
+                self._wait()
+        finally:
+            both = [(worker.process, worker.old) for worker in self._workers]
+            self._end([process for pair in both for process in pair if process])
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
@@ -121,13 +123,20 @@ class Supervisor:
             elif worker.hangs(now):
                 log.error("worker %d hangs: it is ended", worker.number + 1)
                 worker.process.kill()
-                worker.process.join()
+                worker.process.join(STOPS_WITHIN)
                 self._bury(worker, now)
 
     def _start(self, worker: Worker) -> None:
-        worker.process = self._processes.Process(target=self._be, args=(worker.number,))
+        process = self._processes.Process(target=self._be, args=(worker.number,))
         worker.started, worker.seen = time.monotonic(), 0.0
-        worker.process.start()
+        try:
+            process.start()
+        except OSError as error:
+            # No memory or no number for another process: for now.
+            log.error("worker %d cannot be started: %s", worker.number + 1, error.strerror)
+            worker.starts_at = worker.started + LONGEST_PAUSE
+            return
+        worker.process = process
 
     def _be(self, number: int) -> None:
         """In the new process."""
@@ -138,6 +147,9 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         for end in (self._beats, self._wake, self._woken):
             os.close(end)
+        # Asked to stop before it could hear it.
+        if self._stopping:
+            return
         self._work(Beat(self._pipe, number))
 
     def _bury(self, worker: Worker, now: float) -> None:
