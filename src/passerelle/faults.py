@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 
@@ -113,10 +114,11 @@ def _known(error: BaseException) -> Fault | None:
 
 def _why_no_connection() -> Fault:
     """Too many wait for one, or the pool gets none: it does not say which, so one is asked for."""
+    driver: Any = connection.Database  # type: ignore[attr-defined]
     wanted = {**connection.get_connection_params(), "connect_timeout": PATIENCE}
     try:
-        connection.Database.connect(**wanted).close()
-    except connection.Database.Error as error:
+        driver.connect(**wanted).close()
+    except driver.Error as error:
         return _known(error) or Fault.AWAY
     return Fault.BUSY
 

@@ -140,3 +140,19 @@ def test_of_several_hosts_the_one_that_writes_is_used(tmp_path, postgresql):
         service.serve(workers=1)
         assert sign_in(service) == 302
         assert ready(service) == (200, "ok")
+
+
+def test_a_server_that_is_away_is_not_taken_for_a_crowd(tmp_path):
+    with PostgreSQL.start(tmp_path / "postgresql") as server:
+        url = server.create_database("away")
+        with Passerelle.set_up(tmp_path / "installation", database_url=url) as service:
+            service.apply(toml_for("acme"))
+            service.serve(workers=1)
+            server.stop()
+            # Connections that broke are noticed by those who have them; then there is none.
+            for _ in range(3):
+                assert ready(service) == (503, "database not ready")
+                answer = Visitor(service.base_url).get("/auth/saml/acme/login")
+                assert answer.status == 503
+                assert "not available right now" in answer.body
+            assert "database not ready" in service.log()
