@@ -7,7 +7,7 @@ The server's own WSGI drops a whole header for one byte that is not ASCII, and l
 import asyncio
 import io
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -33,27 +33,25 @@ class Application:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
 
-        def wait_for(what: Awaitable[Any]) -> Any:
-            return asyncio.run_coroutine_threadsafe(_awaited(what), loop).result()
+        def ask(call: Callable[..., Awaitable[Any]], *given: Message) -> Any:
+            return asyncio.run_coroutine_threadsafe(_called(call, *given), loop).result()
 
         def in_a_thread() -> list[Message]:
-            body = io.BufferedReader(_Body(lambda: wait_for(receive())))
-            return _respond(
-                self._answer, environ_of(scope, body), lambda message: wait_for(send(message))
-            )
+            body = io.BufferedReader(_Body(lambda: ask(receive)))
+            return _respond(self._answer, environ_of(scope, body), lambda one: ask(send, one))
 
         for message in await loop.run_in_executor(self._threads, in_a_thread):
             await send(message)
 
 
-async def _awaited(what: Awaitable[Any]) -> Any:
-    return await what
+async def _called(call: Callable[..., Awaitable[Any]], *given: Message) -> Any:
+    return await call(*given)
 
 
 def _respond(
     answer: Answer, environ: dict[str, Any], send: Callable[[Message], None]
 ) -> list[Message]:
-    """Have it answered; send what comes in pieces, and return what is left to be sent."""
+    """Have it answered; send what is long in pieces, and return what is left to be sent."""
     start: list[Message] = []
 
     def begin(status: str, headers: Iterable[tuple[str, str]], *_: object) -> None:
@@ -62,29 +60,18 @@ def _respond(
 
     response = answer(environ, begin)
     try:
-        for piece in _pieces(response):
-            if len(piece) < PIECE:
-                return [*start, {"type": "http.response.body", "body": piece}]
-            for message in (
-                *start,
-                {"type": "http.response.body", "body": piece, "more_body": True},
-            ):
-                send(message)
-            start.clear()
-        return [*start, {"type": "http.response.body", "body": b""}]
+        rest = bytearray()
+        for part in response:
+            rest += part
+            if len(rest) >= PIECE:
+                piece = {"type": "http.response.body", "body": bytes(rest), "more_body": True}
+                for message in (*start, piece):
+                    send(message)
+                start.clear()
+                rest.clear()
+        return [*start, {"type": "http.response.body", "body": bytes(rest)}]
     finally:
         response.close()
-
-
-def _pieces(response: Iterable[bytes]) -> Iterator[bytes]:
-    """What is answered, in pieces worth sending; the first that is shorter is the last."""
-    gathered = bytearray()
-    for part in response:
-        gathered += part
-        if len(gathered) >= PIECE:
-            yield bytes(gathered)
-            gathered.clear()
-    yield bytes(gathered)
 
 
 class _Body(io.RawIOBase):
