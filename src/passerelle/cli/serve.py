@@ -8,7 +8,7 @@ from typing import Any
 
 from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, require_base_url, start_django
-from passerelle.cli.supervisor import Beat, Supervisor
+from passerelle.cli.supervisor import MOST_WORKERS, Beat, Supervisor
 from passerelle.cli.worker import work
 
 DEFAULT_BIND = "127.0.0.1:8000"
@@ -34,8 +34,8 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     require_base_url()
-    if arguments.workers < 1:
-        raise UsageError(f"--workers: expected at least 1, received {arguments.workers}")
+    if not 1 <= arguments.workers <= MOST_WORKERS:
+        raise UsageError(f"--workers: expected 1 to {MOST_WORKERS}, received {arguments.workers}")
     host, port = read_bind(arguments.bind)
     serve(host, port, workers=arguments.workers)
     return 0

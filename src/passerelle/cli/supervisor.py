@@ -27,6 +27,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 10.0
 LIVED_WELL = 60.0
 """After a worker that lived so long, there is no reason to pause."""
 
+MOST_WORKERS = 256
+"""Each has a byte for a number."""
+
 Work = Callable[["Beat"], None]
 
 
