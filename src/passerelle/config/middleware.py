@@ -24,7 +24,7 @@ from passerelle.sso.addresses import came_by, is_within
 MAX_DRAINED = 64 * 1024 * 1024
 CHUNK = 64 * 1024
 LED_COOKIE = "passerelle_led"
-"""Somebody was just led to TLS. Whoever brings it back without TLS is led in a circle."""
+"""Says that a browser was just led to TLS: one that brings it back without TLS goes in a circle."""
 LED_FOR = 10
 """Seconds."""
 
