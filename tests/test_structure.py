@@ -76,6 +76,17 @@ def test_no_file_is_longer_than_four_hundred_lines():
     assert long == {}
 
 
+def test_no_address_is_built_from_what_a_request_says():
+    """Host and scheme are the client's word; the public address is ours."""
+    asking = ("build_absolute_uri", "get_host", "is_secure", "HTTP_X_FORWARDED_HOST")
+    found = {
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if any(word in path.read_text() for word in asking)
+    }
+    assert found == set()
+
+
 def test_the_list_of_settings_pages_is_complete():
     patterns = [
         str(pattern.pattern)

@@ -1,9 +1,15 @@
 """What is wrong with an installation, and what to do about it."""
 
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from html import unescape
+from http import HTTPStatus
+from http.client import HTTPException
+from urllib.error import HTTPError
+from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 
 from django.conf import settings
 from django.db import Error, connection
@@ -13,6 +19,7 @@ from passerelle.audit.models import AuditEvent
 from passerelle.config.env import PREFIX, Environment
 from passerelle.directory.models import Company
 from passerelle.directory.walls import missing_walls
+from passerelle.faults import CURES, Fault, fault_of, standing_fault, try_to_write
 from passerelle.sso.connection_keys import lost_keys
 from passerelle.sso.connections import missing_for_sign_in
 from passerelle.sso.enforcement import ADMINISTRATOR_WITH_PASSWORD, has_way_back
@@ -21,6 +28,9 @@ from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
+MAX_ANSWER = 64 * 1024
+"""Bytes of a page that are looked at."""
+_REDIRECTS = (301, 302, 303, 307, 308)
 MAX_SEALING_LAG = timedelta(minutes=10)
 
 
@@ -43,6 +53,8 @@ class Finding:
 def diagnose(*, now: datetime, deploy: bool) -> list[Finding]:
     """Every finding, good and bad; without a database only what needs none."""
     findings = [*_environment(), *_base_url(deploy)]
+    if deploy and settings.PASSERELLE.has_tls:
+        findings.append(ask_itself(settings.PASSERELLE.base_url))
     database = _database()
     findings.append(database)
     if not database.passed:
@@ -102,20 +114,70 @@ def _base_url(deploy: bool) -> Iterator[Finding]:
         )
 
 
+class _Follow(HTTPRedirectHandler):
+    """Nowhere: where it leads is what we want to see."""
+
+    def redirect_request(self, *_arguments: object) -> None:
+        return None
+
+
+def ask_itself(base_url: str) -> Finding:
+    """Ask the service over its public address, as a browser would, and say what was seen."""
+    fix = (
+        "Have the proxy send `X-Forwarded-Proto: https`, and name it in PASSERELLE_TRUSTED_PROXIES."
+    )
+    try:
+        # Nothing in between: what the environment calls a proxy is for going out.
+        with build_opener(ProxyHandler({}), _Follow()).open(f"{base_url}/", timeout=10) as answer:
+            return Finding("public_address", True, f"{base_url}/ answers {answer.status}")
+    except HTTPError as error:
+        with error:
+            text = error.read(MAX_ANSWER).decode("utf-8", "replace")
+        leads_to = error.headers.get("Location", "")
+        if error.code in _REDIRECTS and leads_to.rstrip("/") == base_url:
+            return Finding("public_address", False, f"{base_url}/ leads to itself", fix)
+        if "X-Forwarded-Proto" in text:
+            received = text.partition("received ")[2].partition(". ")[0]
+            said = f"{base_url}/ answers {error.code}; the proxy sends {_plain(received)}"
+            return Finding("public_address", False, said, fix)
+        if error.code < HTTPStatus.BAD_REQUEST:
+            return Finding("public_address", True, f"{base_url}/ answers {error.code}")
+        return Finding(
+            "public_address",
+            False,
+            f"{base_url}/ answers {error.code}",
+            "See whether `passerelle serve` runs, and whether the proxy leads to it.",
+        )
+    except (OSError, HTTPException, ValueError) as error:
+        why = getattr(error, "reason", error)
+        return Finding(
+            "public_address",
+            True,
+            f"{base_url} cannot be asked from here ({why}): nothing is known of the proxy",
+        )
+
+
+def _plain(html: str) -> str:
+    return unescape(re.sub("<[^>]*>", "", html))
+
+
 def _database() -> Finding:
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        fault = standing_fault()
+        if not fault:
+            try_to_write()
     except Error as error:
-        text = " ".join(str(error).split())
-        return Finding(
-            "database", False, f"cannot be reached: {text}", "Start it, or correct its address."
-        )
+        fault, text = fault_of(error) or Fault.AWAY, " ".join(str(error).split())
+        return Finding("database", False, f"{fault}: {text}", CURES[fault])
     if waiting:
         count = len(waiting)
         return Finding(
             "database", False, f"{count} migrations are missing", "Run `passerelle migrate`."
         )
+    if fault:
+        return Finding("database", False, fault, CURES[fault])
     return Finding("database", True, f"{connection.vendor}, up to date")
 
 

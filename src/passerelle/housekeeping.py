@@ -14,6 +14,7 @@ from django.db.models import Count, Model, QuerySet
 from django.utils import timezone
 
 from passerelle.audit.chain import seal
+from passerelle.faults import fault_of
 from passerelle.sso.delivery import deliver_all
 from passerelle.sso.follow import follow_all
 from passerelle.sso.letters import KEPT as LETTERS_KEPT
@@ -137,6 +138,9 @@ def _keep(name: str, every: float, job: Callable[[datetime], object]) -> None:
         try:
             close_old_connections()
             job(timezone.now())
-        except Exception:
+        except Exception as error:
             # The next round tries again: a database that is away for a while is no reason to stop.
-            log.exception("%s failed; it goes on", name)
+            if fault := fault_of(error):
+                log.error("%s waits: %s", name, fault)
+            else:
+                log.exception("%s failed; it goes on", name)

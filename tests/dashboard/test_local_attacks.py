@@ -47,6 +47,30 @@ def test_the_networks_of_one_site_count_as_one(acme, bob, monkeypatch):
     assert last.status_code == 429
 
 
+def test_those_whose_address_cannot_be_read_share_one_limit(acme, bob, monkeypatch, settings):
+    proxied = {"trusted_proxies": ("127.0.0.1",)}
+    settings.PASSERELLE = settings.PASSERELLE.model_copy(update=proxied)
+    monkeypatch.setattr(passwords, "MAX_FAILURES_OF_A_NETWORK", 3)
+    for number, hop in enumerate(["", "\xff", "nonsense", "203.0.113.9:443"]):
+        thief = Browser(HTTP_X_FORWARDED_FOR=hop)
+        last = enter(thief, f"p{number}@acme.example", "stolen")
+    assert last.status_code == 429
+    assert set(SignIn.objects.values_list("address", flat=True)) == {None}
+    assert enter(Browser(HTTP_X_FORWARDED_FOR="198.51.100.7")).status_code == 302
+
+
+def test_a_network_that_holds_the_proxy_lets_nobody_in_whose_address_cannot_be_read(
+    acme, bob, settings
+):
+    proxied = {"trusted_proxies": ("127.0.0.1",)}
+    settings.PASSERELLE = settings.PASSERELLE.model_copy(update=proxied)
+    acme.ip_allowlist = ["127.0.0.0/8"]
+    acme.save()
+    assert enter(Browser(HTTP_X_FORWARDED_FOR="")).status_code == 403
+    assert enter(Browser(HTTP_X_FORWARDED_FOR="127.0.0.1\xff")).status_code == 403
+    assert enter(Browser()).status_code == 302
+
+
 def test_right_passwords_of_many_people_are_not_taken_for_it(acme, monkeypatch):
     monkeypatch.setattr(passwords, "MAX_FAILURES_OF_A_NETWORK", 2)
     for number in range(4):

@@ -117,6 +117,19 @@ def test_a_wrong_entry_stands_beside_its_field_and_nothing_is_lost(acme, alice):
 # The link.
 
 
+def test_links_to_hand_on_begin_with_the_public_address(acme, alice, settings):
+    """Behind a proxy that ends TLS, the request itself looks like plain http."""
+    choose(alice)
+    public = {"base_url": "https://sso.example", "trusted_proxies": ("127.0.0.1",), "demo": False}
+    settings.PASSERELLE = settings.PASSERELLE.model_copy(update=public)
+    by_tls = {"X-Forwarded-Proto": "https"}
+    page = alice.post(f"{GUIDE}link/", headers=by_tls).content.decode()
+    assert "https://sso.example/setup/" in page
+    invited = alice.post("/settings/users/invite/", {"email": "carol@acme.example"}, headers=by_tls)
+    page = alice.get(invited["Location"], headers=by_tls).content.decode()
+    assert "https://sso.example/activate/" in page
+
+
 def make_link(alice: Browser) -> str:
     page = alice.post(f"{GUIDE}link/").content.decode()
     return re.search(r"/setup/[\w-]+/", page)[0]

@@ -45,13 +45,17 @@ class Passerelle:
 
     def serve(self, *, workers: int = 2) -> None:
         """Start the server and wait until it is ready."""
-        bind = f"127.0.0.1:{self.port}"
         self.server = processes.start(
-            [*COMMAND, "serve", "--bind", bind, "--workers", str(workers)],
+            self.serving(workers=workers),
             log=self.state / "server.log",
             env=self.environment,
         )
         processes.wait_for_url(self.server, f"{self.base_url}/health/ready")
+
+    def serving(self, *, workers: int) -> list[str]:
+        """The command that serves."""
+        bind = f"127.0.0.1:{self.port}"
+        return [*COMMAND, "serve", "--bind", bind, "--workers", str(workers)]
 
     def stop(self) -> None:
         if self.server:

@@ -45,11 +45,14 @@ def _require_schema() -> None:
     from django.db import Error, connection
     from django.db.migrations.executor import MigrationExecutor
 
+    from passerelle.faults import CURES, Fault, fault_of
+
     try:
         executor = MigrationExecutor(connection)
         waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
     except Error as error:
-        raise UsageError(f"the database cannot be reached: {error}") from error
+        fault = fault_of(error) or Fault.AWAY
+        raise UsageError(f"{fault}: {error}. {CURES[fault]}") from error
     if waiting and connection.vendor == "sqlite" and not executor.loader.applied_migrations:
         folder = settings.PASSERELLE.data_dir
         raise UsageError(

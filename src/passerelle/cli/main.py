@@ -47,9 +47,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not _is_of_the_database(error):
             raise
-        sys.stderr.write(
-            f"passerelle: the database did not answer: {' '.join(str(error).split())}\n"
-        )
+        from passerelle.faults import Fault, fault_of
+
+        text = " ".join(str(error).split())
+        sys.stderr.write(f"passerelle: {fault_of(error) or Fault.AWAY}: {text}\n")
         return 2
 
 

@@ -1,12 +1,15 @@
 """`passerelle serve`: the production server."""
 
 import argparse
+import fcntl
 import os
 import socket
 from typing import Any
 
 from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, require_base_url, start_django
+from passerelle.cli.supervisor import MOST_WORKERS, Beat, Supervisor
+from passerelle.cli.worker import work
 
 DEFAULT_BIND = "127.0.0.1:8000"
 
@@ -15,6 +18,9 @@ def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
         "serve",
         help="run the production server",
+        description="SIGTERM stops it; SIGHUP puts new workers in the place of the old. A worker "
+        "that dies, or\ngives no sign of life for 15 seconds, is replaced. One server for each "
+        "data folder.",
         epilog="example: PASSERELLE_BASE_URL=https://sso.example passerelle serve --workers 2",
     )
     parser.add_argument("--bind", metavar="HOST:PORT", default=DEFAULT_BIND)
@@ -28,8 +34,8 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     require_base_url()
-    if arguments.workers < 1:
-        raise UsageError(f"--workers: expected at least 1, received {arguments.workers}")
+    if not 1 <= arguments.workers <= MOST_WORKERS:
+        raise UsageError(f"--workers: expected 1 to {MOST_WORKERS}, received {arguments.workers}")
     host, port = read_bind(arguments.bind)
     serve(host, port, workers=arguments.workers)
     return 0
@@ -53,30 +59,40 @@ def read_bind(bind: str) -> tuple[str, int]:
 
 def serve(host: str, port: int, *, workers: int) -> None:
     """Serve until stopped."""
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.http import HTTP1Settings
-    from granian.log import LogLevels
-
-    server = Granian(
-        "passerelle.config.wsgi:application",
-        # The server takes numbers only.
-        address=_number_of(host),
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=workers,
-        # A thread waits while a body arrives: enough of them that a few slow senders stop nobody.
-        blocking_threads=32,
-        # Waiting in line beats being turned away: fifty people at once are no overload.
-        backlog=1024,
-        backpressure=1024,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000),
-        log_access=False,
-        log_level=LogLevels.error,
-        respawn_failed_workers=True,
-    )
+    # The server takes numbers only.
+    address = _number_of(host)
+    lock = _hold_data_folder()
     _let_go_of_the_database()
-    server.serve()
+
+    def be_worker(beat: Beat) -> None:
+        if lock is not None:
+            # Held by the one that keeps the workers, and free when it ends.
+            os.close(lock)
+        work(address, port, beat)
+
+    Supervisor(be_worker, workers).run()
+
+
+def _hold_data_folder() -> int | None:
+    """SQLite's file is for one service: the lock ends with this process. Raises UsageError."""
+    from passerelle.faults import file_of_database
+
+    database = file_of_database()
+    if database is None:
+        return None
+    path = database.parent / "serve.lock"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise UsageError(f"data folder {path.parent}: {error.strerror}") from error
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"another `passerelle serve` uses the data folder {path.parent}: stop it first, or "
+            "name another folder with --data"
+        ) from None
+    return lock
 
 
 def _number_of(host: str) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-import dj_database_url
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+
+from passerelle.config.database_url import read_database_url
 
 MIN_LENGTH = 32
 """Of the secret key."""
@@ -63,11 +64,8 @@ def _is_loopback(host: str) -> bool:
 def _database_url(value: str) -> str:
     expected = "an address such as postgresql://user:password@host:5432/passerelle"
     try:
-        parts = urlsplit(value)
-        if parts.scheme not in ("postgres", "postgresql") or parts.port == 0:
-            raise ValueError(expected)
-        dj_database_url.parse(value)
-    except (ValueError, KeyError, dj_database_url.ParseError):
+        read_database_url(value)
+    except (ValueError, KeyError):
         raise ValueError(f"{expected}, with special characters percent-encoded") from None
     return value
 
@@ -107,7 +105,7 @@ class Environment(BaseModel):
     base_url: Annotated[str, AfterValidator(_base_url)] = ""
     """The public address of this service."""
     database_url: Annotated[str, AfterValidator(_database_url)] | None = None
-    """PostgreSQL instead of the embedded SQLite."""
+    """PostgreSQL instead of the embedded SQLite; several hosts with commas between them."""
     data_dir: Path = Path("passerelle-data")
     """The data folder of the embedded mode."""
     secret_key: Annotated[str, AfterValidator(_secret_key)] | None = None

@@ -1,22 +1,34 @@
 """What holds for every request, whatever page it asks for."""
 
 from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connection
-from django.http import HttpRequest, HttpResponse, HttpResponsePermanentRedirect, JsonResponse
+from django.db import Error, connection
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponsePermanentRedirect,
+    HttpResponseRedirect,
+    JsonResponse,
+    UnreadablePostError,
+)
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
 from passerelle.dashboard.content_security import content_security_policy
-from passerelle.dashboard.views.errors import overloaded
-from passerelle.sso.addresses import is_within
-from passerelle.sso.hashing import TooBusy
-from passerelle.sso.turns import Busy
+from passerelle.dashboard.views.errors import scheme_unknown, unavailable
+from passerelle.faults import Fault, fault_of, standing_fault
+from passerelle.sso.addresses import came_by, is_within
 
 MAX_DRAINED = 64 * 1024 * 1024
 CHUNK = 64 * 1024
+LED_COOKIE = "passerelle_led"
+"""Says that a browser was just led to TLS: one that brings it back without TLS goes in a circle."""
+LED_FOR = 10
+"""Seconds."""
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -38,9 +50,11 @@ class HealthMiddleware:
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT 1 FROM directory_company LIMIT 1")
-        except Exception:
-            return JsonResponse({"status": "database not ready"}, status=503)
-        return JsonResponse({"status": "ok"})
+            fault = standing_fault()
+        except Error as error:
+            # Without our tables, too, it is not ready.
+            fault = fault_of(error) or Fault.AWAY
+        return JsonResponse({"status": fault or "ok"}, status=503 if fault else 200)
 
 
 class CanonicalAddressMiddleware:
@@ -57,21 +71,42 @@ class CanonicalAddressMiddleware:
         if request.path == "/metrics":
             # Asked for by address and from nearby; who may read it is decided there.
             return self.get_response(request)
-        if ours.has_tls and not _came_by_tls(request):
-            return HttpResponsePermanentRedirect(ours.base_url + request.get_full_path())
+        if ours.has_tls and came_by(request) != "https":
+            return _to_tls(request)
         asked = request.META.get("HTTP_HOST", "")
         if ours.demo and request.method == "GET" and asked != urlsplit(ours.base_url).netloc:
             return HttpResponsePermanentRedirect(ours.base_url + request.get_full_path())
         return self.get_response(request)
 
 
-def _came_by_tls(request: HttpRequest) -> bool:
-    if request.scheme == "https":
-        return True
-    if not is_within(request.META.get("REMOTE_ADDR"), settings.PASSERELLE.trusted_proxies):
-        return False
-    forwarded = request.META.get("HTTP_X_FORWARDED_PROTO", "")
-    return bool(forwarded.rpartition(",")[2].strip() == "https")
+def _to_tls(request: HttpRequest) -> HttpResponse:
+    """Lead to the public address, unless that is where the browser comes from.
+
+    Never for good: a browser would keep to it after the proxy has been corrected.
+    """
+    received = request.META.get("HTTP_X_FORWARDED_PROTO")
+    if why := _why_not_led(request, received):
+        return scheme_unknown(received, why)
+    response = HttpResponseRedirect(settings.PASSERELLE.base_url + request.get_full_path())
+    response.set_cookie(LED_COOKIE, "1", max_age=LED_FOR, httponly=True, samesite="Lax")
+    return response
+
+
+def _why_not_led(request: HttpRequest, received: str | None) -> str | None:
+    peer = request.META.get("REMOTE_ADDR")
+    was_led = LED_COOKIE in request.COOKIES
+    if not is_within(peer, settings.PASSERELLE.trusted_proxies):
+        if received is None and not was_led:
+            return None
+        return f"PASSERELLE_TRUSTED_PROXIES does not name {peer}, from where it comes"
+    if received is None:
+        return f"the proxy {peer} sends no X-Forwarded-Proto; expected https"
+    if came_by(request) != "http" or "https" in received.lower() or was_led:
+        return (
+            f"the proxy {peer} sends X-Forwarded-Proto: {received!r}; expected https alone, or one "
+            "value for each proxy that PASSERELLE_TRUSTED_PROXIES names"
+        )
+    return None
 
 
 class OverloadMiddleware:
@@ -84,9 +119,7 @@ class OverloadMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, OperationalError | InterfaceError | TooBusy | Busy):
-            return None
-        return overloaded(error)
+        return unavailable(error)
 
 
 class BodyMiddleware:
@@ -111,8 +144,10 @@ class BodyMiddleware:
 def _drain(request: HttpRequest) -> None:
     """Read and forget, up to a bound; whoever sends more than that is cut off."""
     taken = 0
-    while taken < MAX_DRAINED and (chunk := request.read(CHUNK)):
-        taken += len(chunk)
+    # Who is gone by then hears no answer.
+    with suppress(UnreadablePostError):
+        while taken < MAX_DRAINED and (chunk := request.read(CHUNK)):
+            taken += len(chunk)
 
 
 class SecurityHeadersMiddleware:
@@ -131,7 +166,8 @@ class SecurityHeadersMiddleware:
         }
         if settings.PASSERELLE.has_tls:
             headers["Strict-Transport-Security"] = "max-age=31536000"
-        if not request.path.startswith(settings.STATIC_URL):
+        is_file = request.path.startswith(settings.STATIC_URL)
+        if not is_file or response.status_code >= HTTPStatus.BAD_REQUEST:
             headers["Cache-Control"] = "no-store"
         for name, value in headers.items():
             response.headers.setdefault(name, value)

@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import dj_database_url
-
+from passerelle.config.database_url import read_database_url
 from passerelle.config.env import read_environment
 from passerelle.config.secret_key import kept_secret_key
 
@@ -17,7 +16,6 @@ DEBUG = False
 ALLOWED_HOSTS = [urlsplit(PASSERELLE.base_url).hostname or "127.0.0.1"]
 CSRF_TRUSTED_ORIGINS = [PASSERELLE.base_url] if PASSERELLE.base_url else []
 ROOT_URLCONF = "passerelle.config.urls"
-WSGI_APPLICATION = "passerelle.config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 INSTALLED_APPS = [
@@ -56,13 +54,15 @@ TEMPLATES = [
 ]
 
 if PASSERELLE.database_url:
+    _POSTGRESQL = read_database_url(PASSERELLE.database_url)
+    # A pool for each process: connecting at each request halves throughput, and there are more
+    # threads than the database needs connections.
+    _POOL = {"min_size": 1, "max_size": 8, "timeout": 10}
     DATABASES = {
         "default": {
-            **dj_database_url.parse(PASSERELLE.database_url),
-            # A pool for each process: connecting at each request halves throughput, and there are
-            # more threads than the database needs connections.
+            **_POSTGRESQL,
             "CONN_MAX_AGE": 0,
-            "OPTIONS": {"pool": {"min_size": 1, "max_size": 8, "timeout": 10}},
+            "OPTIONS": {**_POSTGRESQL.get("OPTIONS", {}), "pool": _POOL},
         }
     }
 else:

@@ -5,12 +5,12 @@ from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import is_valid_path
 from django.utils import timezone
 
-from passerelle.dashboard.views.errors import overloaded
+from passerelle.dashboard.views.errors import unavailable
 from passerelle.directory.models import Company, User
 from passerelle.sso.addresses import client_address, is_within
 from passerelle.sso.models import Session
@@ -57,8 +57,10 @@ class SessionMiddleware:
                 is_used=request.path != WATCHING,
                 now=timezone.now(),
             )
-        except (OperationalError, InterfaceError) as error:
-            return overloaded(error)
+        except Error as error:
+            if answer := unavailable(error):
+                return answer
+            raise
         if session and may_come_from_here(request, session.user.company):
             request.person, request.session_row = session.user, session
         return None

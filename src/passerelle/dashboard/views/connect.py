@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -301,7 +302,7 @@ def link(request: PageRequest, slug: str) -> HttpResponse:
         token = make_link(connection, **by(request))
     except SwitchedOn:
         return redirect(f"/settings/connect/{slug}/")
-    address = request.build_absolute_uri(f"/setup/{token}/")
+    address = f"{settings.PASSERELLE.base_url}/setup/{token}/"
     return render(request, "connect.html", {**_context(form, request), "made": address})
 
 

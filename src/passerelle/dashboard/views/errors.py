@@ -1,11 +1,17 @@
 """Pages for what is not there, not allowed, or went wrong."""
 
 import logging
+import sys
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
 from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
+
+from passerelle.faults import CURES, Fault, fault_of, note
+from passerelle.sso.hashing import TooBusy
+from passerelle.sso.turns import Busy
 
 log = logging.getLogger("passerelle")
 
@@ -34,6 +40,9 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith(settings.STATIC_URL):
+        # Nobody reads a page there, and a page brings a token and a cookie.
+        return HttpResponseNotFound("There is nothing at this address.\n", "text/plain")
     return _page(
         request,
         404,
@@ -62,13 +71,32 @@ def too_many_attempts(request: HttpRequest) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Rendered without anything that could fail again."""
+    error = sys.exception()
+    if error and (answer := unavailable(error)):
+        return answer
     return HttpResponse(render_to_string("server_error.html"), status=500)
 
 
-def overloaded(error: Exception) -> HttpResponse:
-    """The database or a hash took too long: come again, nothing is wrong with the request."""
-    kind = type(error).__name__
-    log.error("overloaded, somebody was sent away: %s %s", kind, " ".join(str(error).split()))
-    return HttpResponse(
-        render_to_string("overloaded.html"), status=503, headers={"Retry-After": "5"}
-    )
+def unavailable(error: BaseException) -> HttpResponse | None:
+    """What the database or a hash cannot do now: come again, nothing is wrong with the request.
+
+    None for an error of another kind.
+    """
+    fault = Fault.BUSY if isinstance(error, TooBusy | Busy) else fault_of(error)
+    if fault is None:
+        return None
+    detail = f"{type(error).__name__} {' '.join(str(error).split())}"
+    if fault is Fault.BUSY:
+        log.error("overloaded, somebody was sent away: %s", detail)
+        page = "overloaded.html"
+    else:
+        log.error("%s, somebody was sent away: %s (%s)", fault, CURES[fault], detail)
+        page = "unavailable.html"
+    note(fault)
+    return HttpResponse(render_to_string(page), status=503, headers={"Retry-After": "5"})
+
+
+def scheme_unknown(received: str | None, why: str) -> HttpResponse:
+    """Leading to the public address would lead here again. The log says it to the operator."""
+    log.error("a request cannot be led to %s: %s", settings.PASSERELLE.base_url, why)
+    return HttpResponse(render_to_string("scheme_unknown.html", {"received": received}), status=503)

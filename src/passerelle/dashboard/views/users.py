@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -128,7 +129,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "mailed": can_send(),
         "waits": waits,
         # Whoever has the link becomes the user: it is shown to who has shown who they are.
-        "link": request.build_absolute_uri(link) if link else "",
+        "link": settings.PASSERELLE.base_url + link if link else "",
         "is_self": request.person == user,
         "done": DONE["no-password"] if done == "break-glass" and waits else DONE.get(done, ""),
         "problem": problem,

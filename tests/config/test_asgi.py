@@ -1,0 +1,106 @@
+"""Requests and answers on their way between the server and Django."""
+
+import asyncio
+
+import pytest
+
+from passerelle.config.asgi import PIECE, Application
+
+SCOPE = {
+    "type": "http",
+    "method": "POST",
+    "raw_path": b"/caf%C3%A9/%ff",
+    "query_string": b"a=%20b",
+    "http_version": "1.1",
+    "server": ("127.0.0.1", "8000"),
+    "client": ("203.0.113.9", "40000"),
+    "headers": [],
+}
+
+
+class Response(list):
+    """What Django gives back, as far as the server asks."""
+
+    is_closed = False
+
+    def close(self):
+        self.is_closed = True
+
+
+def run(answer, *, headers=(), body=(b"",), sent=None):
+    """Have a request answered; return all that was sent."""
+    coming, sent = list(body), [] if sent is None else sent
+
+    async def receive():
+        piece = coming.pop(0)
+        if piece is None:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": piece, "more_body": bool(coming)}
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(Application(answer)({**SCOPE, "headers": list(headers)}, receive, send))
+    return sent
+
+
+def echo(seen, response):
+    def answer(environ, begin):
+        seen.update(environ)
+        seen["body"] = environ["wsgi.input"].read()
+        begin("200 OK", [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+        return response
+
+    return answer
+
+
+def test_a_request_arrives_as_it_was_sent():
+    seen, response = {}, Response([b"done"])
+    headers = [
+        (b"cookie", b"a=1"),
+        (b"cookie", b"b=\xe9"),
+        (b"content-type", b"text/plain"),
+        (b"content-length", b"6"),
+        (b"x-forwarded-for", b"198.51.100.7"),
+        (b"x_forwarded_for", b"127.0.0.1"),
+        (b"x-forwarded-for", b"203.0.113.5"),
+    ]
+    sent = run(echo(seen, response), headers=headers, body=[b"abc", b"", b"def"])
+    assert (seen["PATH_INFO"], seen["QUERY_STRING"]) == ("/caf\xc3\xa9/\xff", "a=%20b")
+    assert seen["HTTP_COOKIE"] == "a=1; b=\xe9"
+    assert (seen["CONTENT_TYPE"], seen["CONTENT_LENGTH"]) == ("text/plain", "6")
+    assert seen["HTTP_X_FORWARDED_FOR"] == "198.51.100.7,203.0.113.5"
+    assert seen["REMOTE_ADDR"] == "203.0.113.9"
+    assert seen["body"] == b"abcdef"
+    start, body = sent
+    assert start["headers"] == [(b"set-cookie", b"a=1"), (b"set-cookie", b"b=2")]
+    assert body["body"] == b"done"
+    assert response.is_closed
+
+
+def test_half_a_form_does_not_pass_for_all_of_it():
+    with pytest.raises(ConnectionAbortedError):
+        run(echo({}, Response([b""])), body=[b"abc", None])
+
+
+@pytest.mark.parametrize("size", [0, 1, PIECE - 1, PIECE, PIECE + 1, 3 * PIECE])
+def test_a_long_answer_is_sent_in_pieces_and_whole(size):
+    sent = run(echo({}, Response([b"x" * 1000] * (size // 1000) + [b"y" * (size % 1000)])))
+    assert [one["type"] for one in sent].count("http.response.start") == 1
+    assert sent[0]["type"] == "http.response.start"
+    assert sum(len(one.get("body", b"")) for one in sent) == size
+    assert [one.get("more_body", False) for one in sent[1:]] == [True] * (len(sent) - 2) + [False]
+    assert (len(sent) > 2) == (size >= PIECE)
+
+
+def test_an_answer_that_breaks_off_is_closed_and_never_looks_whole():
+    class Broken(Response):
+        def __iter__(self):
+            yield b"x" * PIECE
+            raise RuntimeError
+
+    response, sent = Broken(), []
+    with pytest.raises(RuntimeError):
+        run(echo({}, response), sent=sent)
+    assert [one.get("more_body") for one in sent] == [None, True]
+    assert response.is_closed
