@@ -26,9 +26,15 @@ from passerelle.sso.connections import (
     missing_for_sign_in,
 )
 from passerelle.sso.fetch import FetchError, fetch_for
-from passerelle.sso.idp_metadata import MAX_CERTIFICATES, MAX_ENTITY_ID, read_metadata, settings_of
-from passerelle.sso.metadata_errors import metadata_sentence
+from passerelle.sso.idp_metadata import (
+    MAX_CERTIFICATES,
+    MAX_ENTITY_ID,
+    read_metadata_of,
+    settings_of,
+)
+from passerelle.sso.metadata_errors import metadata_sentence, noted_together
 from passerelle.sso.models import Binding, SamlConnection, SigningCertificate
+from passerelle.sso.notices import signing_certificate
 
 
 @dataclass(slots=True)
@@ -46,6 +52,14 @@ class Draft:
     @property
     def ends(self) -> list[datetime]:
         return [row.not_after for row in self.kept] + [one.not_after for one in self.added]
+
+    @property
+    def end(self) -> datetime | None:
+        """The end of the certificate that people depend on."""
+        seen = signing_certificate(self.kept)
+        if seen is not None and seen.last_seen_at is not None:
+            return seen.not_after
+        return max(self.ends, default=None)
 
     @property
     def is_usable(self) -> bool:
@@ -201,9 +215,8 @@ class ConnectionForm(forms.Form):
 
     def clean_metadata_file(self) -> bytes:
         if self.upload_too_large:
-            limit = settings.FILE_UPLOAD_MAX_MEMORY_SIZE // (1024 * 1024)
             raise forms.ValidationError(
-                _("This file is too large: metadata has at most %(limit)s MB.") % {"limit": limit}
+                metadata_sentence(MetadataError("metadata_too_large", received=_("a larger file")))
             )
         file = cast("UploadedFile[bytes] | None", self.cleaned_data.get("metadata_file"))
         return file.read() if file else b""
@@ -361,7 +374,8 @@ class ConnectionForm(forms.Form):
         connection = self.draft.connection
         assert connection is not None
         try:
-            read = read_metadata(document, now=self.now)
+            typed = connection.idp_entity_id
+            read = read_metadata_of(document, entity_id=typed, now=self.now)
         except saml.SAMLError as error:
             ours = f"{settings.PASSERELLE.base_url}/auth/saml/".encode() in document
             self.add_error(field_name, OUR_METADATA if ours else metadata_sentence(error))
@@ -371,6 +385,7 @@ class ConnectionForm(forms.Form):
             setattr(connection, name, value)
         if connection.metadata_url:
             connection.metadata_said = said
+        connection.certificates_left_out = noted_together(read.left_out)
         given = {one.fingerprint: one for one in read.certificates}
         self.draft.from_metadata = frozenset(given)
         self.draft.kept = [row for row in self.draft.kept if row.fingerprint in given]
@@ -378,16 +393,21 @@ class ConnectionForm(forms.Form):
         self.draft.added = [one for key, one in given.items() if key not in known]
 
     def _add_certificates(self, text: str) -> None:
-        if not text.strip():
+        connection = self.draft.connection
+        if connection is None or not text.strip():
             return
         known = {row.fingerprint for row in self.draft.kept}
         known |= {one.fingerprint for one in self.draft.added}
         try:
-            found = saml.load_certificates(text)
+            found = saml.load_bundle(text)
         except saml.SAMLError as error:
             self.add_error("new_certificates", metadata_sentence(error))
             return
-        self.draft.added += [one for one in found if one.fingerprint not in known]
+        self.draft.added += [one for one in found.usable if one.fingerprint not in known]
+        if found.left_out:
+            before = connection.certificates_left_out if self.draft.from_metadata else ""
+            noted = [before, noted_together(found.left_out)]
+            connection.certificates_left_out = "\n".join(filter(None, noted))
         if len(self.draft.ends) > MAX_CERTIFICATES:
             many = MetadataError("certificates_many", received=str(len(self.draft.ends)))
             self.add_error("new_certificates", metadata_sentence(many))

@@ -123,7 +123,8 @@ def _choose(root: etree._Element, entity_id: str | None) -> etree._Element:
         raise MetadataError(
             "metadata_ambiguous",
             expected="the entity ID of one of them",
-            received=", ".join(_entity_id(entity) for entity in entities[:5]),
+            received=", ".join(_entity_id(entity) for entity in entities[:5])
+            + ", …" * (len(entities) > 5),
         )
     return entities[0]
 
