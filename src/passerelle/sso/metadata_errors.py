@@ -4,13 +4,18 @@ from collections.abc import Iterable
 from itertools import islice
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, gettext_noop
 
 from passerelle.saml import SAMLError
 from passerelle.sso.explain import PHRASES
 from passerelle.sso.fetch import FetchError
 
 NOT_XML = "not_xml"
+# What `saml` calls things that it cannot show.
+_PHRASES = (
+    gettext_noop("bytes that are not UTF-8"),
+    gettext_noop("a document that is not an X.509 certificate"),
+)
 MAX_NOTED = 20
 """Problems of one document that are kept."""
 _SENTENCES = {
@@ -226,5 +231,11 @@ def _sentence(reason: str, received: str) -> str:
     template = _SENTENCES.get(reason)
     if template is None:
         return _("This cannot be used: %(reason)s.") % {"reason": reason}
-    shown = _(received) if received in PHRASES else received
-    return str(template) % {"received": shown or "–"}
+    return str(template) % {"received": _shown(received) or "–"}
+
+
+def _shown(received: str) -> str:
+    """Our own words in the language of the page, and which of several they are about."""
+    words, bracket, which = received.partition(" (")
+    known = words in PHRASES or words in _PHRASES
+    return _(words) + bracket + which if known else received

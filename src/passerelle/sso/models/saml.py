@@ -152,7 +152,7 @@ class SigningCertificate(models.Model):
 
 
 class ExpiryNotice(models.Model):
-    """An announcement that a connection's last certificate is about to expire: made once."""
+    """An announcement that a connection's certificate is about to expire: made once."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
