@@ -42,9 +42,8 @@ def notice_days(not_after: datetime, *, now: datetime) -> int | None:
 def send_notices(now: datetime) -> int:
     """Announce each step once, by log and by e-mail; return how many were announced."""
     sent = 0
-    near = SamlConnection.objects.filter(
-        enabled=True, certificates__not_after__lte=now + EXPIRY_NOTICE
-    ).distinct()
+    ending = SigningCertificate.objects.filter(not_after__lte=now + EXPIRY_NOTICE)
+    near = SamlConnection.objects.filter(enabled=True, id__in=ending.values("connection_id"))
     connections = near.select_related("company").defer("metadata_held")
     made = set(
         ExpiryNotice.objects.filter(connection__in=near.values("id")).values_list(
