@@ -141,7 +141,9 @@ def _read(entity: etree._Element) -> IdPMetadata:
     every = entity.findall(md("IDPSSODescriptor"))
     protocols = [role.get("protocolSupportEnumeration") or "none" for role in every]
     roles = [
-        role for role, spoken in zip(every, protocols, strict=True) if PROTOCOL_NS in xml.words(spoken)
+        role
+        for role, spoken in zip(every, protocols, strict=True)
+        if PROTOCOL_NS in xml.words(spoken)
     ]
     if len(roles) != 1:
         raise MetadataError(
