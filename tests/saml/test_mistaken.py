@@ -1,14 +1,17 @@
 """What people give in place of metadata, or broken by one of their tools: each is named."""
 
 import base64
+import time
 
 import pytest
 
 from passerelle import saml
-from passerelle.saml.errors import MetadataError
+from passerelle.saml.errors import CertificateError, MetadataError
+from passerelle.saml.xml import MAX_BYTES
 
 from .keys import key_pair
-from .test_metadata import MD, SP_ONLY, entity, role
+from .test_cost import SECONDS
+from .test_metadata import MD, SERVICES, SP_ONLY, entity, key, role
 
 
 def pem_of(kind: str = "rsa") -> bytes:
@@ -123,3 +126,34 @@ def test_what_is_given_in_place_of_metadata_is_recognised(document, reason, rece
     with pytest.raises(MetadataError) as raised:
         saml.read_idp_metadata(document)
     assert (raised.value.reason, raised.value.received) == (reason, received)
+
+
+LISTED = "</ds:X509Certificate><ds:X509Certificate>"
+WEAK = base64.b64encode(key_pair("weak").der).decode()
+LARGE = {
+    "many certificates that cannot be read": (
+        entity(role(key(content=LISTED.join(["x"] * 38_000)) + SERVICES)).encode(),
+        "metadata_no_certificate",
+    ),
+    "many weak certificates": (
+        entity(role(key(content=LISTED.join([WEAK] * 2_500)) + SERVICES)).encode(),
+        "metadata_no_certificate",
+    ),
+    "many instructions": (b"<?x " * 500_000, "metadata_instruction"),
+    "a long declaration": (b"<?xml " + b" " * 1_900_000, "metadata_instruction"),
+    "many beginnings": (b"<EntityDescriptor " * 100_000, "metadata_cut_off"),
+    "a long address": (b"https://" + b"a" * 1_900_000, "metadata_is_address"),
+    "many digits": (b"AA:" * 600_000, "metadata_malformed"),
+}
+
+
+@pytest.mark.parametrize(("document", "reason"), LARGE.values(), ids=LARGE)
+def test_two_mebibytes_are_recognised_in_linear_time(document, reason):
+    assert 1_500_000 < len(document) <= MAX_BYTES
+    before = time.process_time()
+    with pytest.raises(MetadataError) as raised:
+        saml.read_idp_metadata(document)
+    assert raised.value.reason == reason
+    with pytest.raises(CertificateError):
+        saml.load_certificates(document)
+    assert time.process_time() - before < SECONDS
