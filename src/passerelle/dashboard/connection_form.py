@@ -1,7 +1,6 @@
 """The part of the Security settings form that is about one SAML connection."""
 
 from copy import copy
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from passerelle import saml
+from passerelle.dashboard.connection_draft import Draft
 from passerelle.dashboard.setting_labels import CONNECTION_LABELS
 from passerelle.directory.models import Company, Domain
 from passerelle.saml.errors import MetadataError
@@ -33,42 +33,7 @@ from passerelle.sso.idp_metadata import (
     settings_of,
 )
 from passerelle.sso.metadata_errors import metadata_sentence, noted_together
-from passerelle.sso.models import Binding, SamlConnection, SigningCertificate
-from passerelle.sso.notices import signing_certificate
-
-
-@dataclass(slots=True)
-class Draft:
-    """The connection as it would be after saving."""
-
-    connection: SamlConnection | None
-    kept: list[SigningCertificate] = field(default_factory=list)
-    added: list[saml.Certificate] = field(default_factory=list)
-    from_metadata: frozenset[str] = frozenset()
-    """The fingerprints that metadata vouches for, where some was read."""
-    domains: list[Domain] | None = None
-    """Whose people come straight here; None leaves that as it is."""
-
-    @property
-    def ends(self) -> list[datetime]:
-        return [row.not_after for row in self.kept] + [one.not_after for one in self.added]
-
-    @property
-    def end(self) -> datetime | None:
-        """The end of the certificate that people depend on."""
-        seen = signing_certificate(self.kept)
-        if seen is not None and seen.last_seen_at is not None:
-            return seen.not_after
-        return max(self.ends, default=None)
-
-    @property
-    def is_usable(self) -> bool:
-        connection = self.connection
-        return (
-            connection is not None
-            and connection.enabled
-            and not missing_for_sign_in(connection, len(self.ends))
-        )
+from passerelle.sso.models import Binding, SamlConnection
 
 
 class LineField(forms.CharField):
