@@ -25,7 +25,7 @@ from passerelle.sso.connections import missing_for_sign_in
 from passerelle.sso.enforcement import ADMINISTRATOR_WITH_PASSWORD, has_way_back
 from passerelle.sso.metadata_errors import noted_sentence
 from passerelle.sso.models import SamlConnection, SignIn
-from passerelle.sso.notices import EXPIRY_NOTICE
+from passerelle.sso.notices import EXPIRY_NOTICE, signing_certificate
 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
 MAX_ANSWER = 64 * 1024
@@ -241,14 +241,16 @@ def _connections(now: datetime) -> Iterator[Finding]:
                 f"{name}: changed metadata waits for an administrator",
                 "Accept or dismiss it on the company's Security settings page.",
             )
-        last = max(certificate.not_after for certificate in certificates)
+        certificate = signing_certificate(certificates)
+        assert certificate is not None
+        last = certificate.not_after
         if last - now <= EXPIRY_NOTICE:
             state = "expired" if last <= now else "expires"
             yield Finding(
                 "certificate",
                 False,
-                f"the last certificate of {name} {state} on {last:%Y-%m-%d}",
-                "Add the identity provider's new certificate before it changes over.",
+                f"the certificate of {name} {state} on {last:%Y-%m-%d}",
+                "Renew it at the identity provider, and add its new certificate here first.",
             )
         else:
             yield Finding("certificate", True, f"{name}: valid until {last:%Y-%m-%d}")

@@ -330,8 +330,9 @@ def test_automatic_provisioning_is_not_switched_on_without_a_connection(operator
 
 
 METADATA = {
-    "no XML": (b"<html>", "metadata_malformed"),
-    "empty": (b"", "metadata_malformed"),
+    "no XML": (b"hello", "expected something usable (metadata_malformed): This is not SAML"),
+    "a web page": (b"<html>", "metadata_web_page"),
+    "empty": (b"", "metadata_empty"),
     "a service provider": (
         b'<EntityDescriptor xmlns="urn:oasis:names:tc:SAML:2.0:metadata" entityID="x"/>',
         "metadata_no_idp",
@@ -344,7 +345,10 @@ METADATA = {
         metadata_of("acme", sso_url="https://"),
         "expected something usable (metadata_no_sso_url",
     ),
-    "an entity ID that is too long": (metadata_of("acme", entity_id="x" * 1025), "1024 bytes"),
+    "an entity ID that is too long": (
+        metadata_of("acme", entity_id="x" * 1025),
+        "at most 1024 bytes. Received: 1025 bytes",
+    ),
 }
 
 

@@ -247,7 +247,7 @@ def test_the_metadata_file_can_be_uploaded(alice, acme, tmp_path):
     ("field", "value", "sentence"),
     [
         ("metadata", "hello", "This is not SAML metadata, or not all of it"),
-        ("metadata", "<html/>", "This is not SAML metadata. Received: html."),
+        ("metadata", "<html/>", "This is a web page (“<html>”), not metadata."),
         ("new_certificates", "not a certificate", "This is not a certificate in PEM form"),
         ("target_url", "javascript:alert(1)", "Enter the address of the identity provider"),
         ("google_hosted_domain", "no domain", "Enter one such as acme.example"),

@@ -264,6 +264,17 @@ def test_what_is_typed_is_looked_at_and_not_saved(acme, alice):
     assert acme.connections.get(slug="acme-2").idp_entity_id == ""
 
 
+def test_a_holder_is_not_told_what_else_stands_at_an_address(acme, alice, path, monkeypatch):
+    page = b"<html><head><title>Inner wiki</title></head></html>"
+    monkeypatch.setattr("passerelle.dashboard.guide_form.fetch_for", lambda *_, **__: page)
+    monkeypatch.setattr("passerelle.dashboard.connection_form.fetch_for", lambda *_, **__: page)
+    fields = {"metadata_url": "https://wiki.acme.example/"}
+    told = open_link(path).post("/setup/check/", fields).content.decode()
+    assert "This is not SAML metadata, or not all of it" in told
+    assert "Inner wiki" not in told
+    assert "Inner wiki" in alice.post(f"{GUIDE}check/", fields).content.decode()
+
+
 def test_a_holder_has_entries_looked_at_too(alice, path):
     ivan = open_link(path)
     page = ivan.post("/setup/check/", {"metadata": idp_metadata().decode()}).content.decode()

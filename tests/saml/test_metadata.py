@@ -5,6 +5,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from passerelle import saml
@@ -111,21 +114,13 @@ def test_one_of_several_is_chosen():
 @pytest.mark.parametrize(
     ("document", "reason"),
     [
-        (b"", "metadata_malformed"),
-        (b"\xff\xfe\x00", "metadata_malformed"),
-        (b"<html><br></html>", "metadata_malformed"),
-        (b"<html/>", "metadata_malformed"),
-        (f"<!DOCTYPE x>{entity()}".encode(), "metadata_malformed"),
-        (b"x" * 3_000_000, "metadata_malformed"),
-        (entity(entity_id="").encode(), "metadata_malformed"),
-        (entity(more='validUntil="soon"').encode(), "metadata_malformed"),
+        (b"hello", "metadata_malformed"),
+        (b"<md:EntityDescriptor>", "metadata_cut_off"),
+        (b"<rss/>", "metadata_malformed"),
+        (entity(entity_id="").encode(), "metadata_no_entity_id"),
+        (entity(entity_id='entityID=" "').encode(), "metadata_no_entity_id"),
         (several(), "metadata_no_idp"),
-        (SP_ONLY.encode(), "metadata_no_idp"),
         (entity("<md:IDPSSODescriptor/>").encode(), "metadata_no_idp"),
-        (
-            entity(role(protocols="urn:oasis:names:tc:SAML:1.1:protocol")).encode(),
-            "metadata_no_idp",
-        ),
         (entity(role() * 2).encode(), "metadata_no_idp"),
         (several(entity(), OTHER), "metadata_ambiguous"),
         (several(entity(), entity()), "metadata_ambiguous"),
@@ -154,6 +149,101 @@ def test_metadata_that_cannot_be_used_is_named(document, reason):
     assert raised.value.reason == reason
     assert "\n" not in str(raised.value)
     assert len(raised.value.received or "") <= 300
+
+
+def test_white_space_around_an_entity_id_does_not_count():
+    spaced = entity(entity_id=f'entityID=" {IDP}\n"')
+    assert saml.read_idp_metadata(spaced.encode()).entity_id == IDP
+    chosen = saml.read_idp_metadata(several(spaced, OTHER), entity_id=IDP)
+    assert chosen.entity_id == IDP
+
+
+def named(name: str, issuer: str, kind: str, by: str) -> str:
+    """A certificate for a key under another's name, in base64."""
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, issuer)]
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(names[0])
+        .issuer_name(names[1])
+        .public_key(key_pair(kind).private.public_key())
+        .serial_number(7)
+        .not_valid_before(datetime(2029, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2046, 1, 1, tzinfo=UTC))
+        .sign(key_pair(by).private, hashes.SHA256())
+    )
+    return base64.b64encode(made.public_bytes(serialization.Encoding.DER)).decode()
+
+
+def key_data(*certificates: str) -> str:
+    listed = "</ds:X509Certificate><ds:X509Certificate>".join(certificates)
+    return key(content=listed)
+
+
+LEAF = named("idp.example", "Acme Root", "next", "stranger")
+ROOT = named("Acme Root", "Acme Root", "stranger", "stranger")
+
+
+@pytest.mark.parametrize("chain", [(LEAF, ROOT), (ROOT, LEAF)])
+def test_the_authority_of_one_x509data_does_not_sign(chain):
+    read = saml.read_idp_metadata(entity(role(key_data(*chain) + SERVICES)).encode())
+    assert [one.subject for one in read.certificates] == ["CN=idp.example"]
+    assert read.left_out == ()
+
+
+def test_several_x509data_and_several_descriptors_are_several_keys():
+    apart = key_data(LEAF).replace(
+        "</ds:X509Data>",
+        f"</ds:X509Data>{key_data(ROOT)[key_data(ROOT).index('<ds:X509Data') :]}",
+        1,
+    )
+    apart = apart.replace("</ds:KeyInfo></md:KeyDescriptor></ds:KeyInfo>", "</ds:KeyInfo>")
+    for keys in (key_data(LEAF) + key_data(ROOT), apart):
+        read = saml.read_idp_metadata(entity(role(keys + SERVICES)).encode())
+        assert [one.subject for one in read.certificates] == ["CN=idp.example", "CN=Acme Root"]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        key("weak") + key(content="rubbish") + key(),
+        key_data(
+            base64.b64encode(key_pair("weak").der).decode(),
+            "rubbish",
+            base64.b64encode(key_pair().der).decode(),
+        ),
+    ],
+    ids=["descriptors", "one list"],
+)
+def test_a_certificate_that_cannot_be_used_is_left_out_as_long_as_one_remains(keys):
+    read = saml.read_idp_metadata(entity(role(keys + SERVICES)).encode())
+    assert read.certificates == (key_pair().certificate,)
+    assert {one.reason for one in read.left_out} == {
+        "certificate_key_weak",
+        "certificate_malformed",
+    }
+    assert "RSA, 1024 bits (CN=weak of idp.example)" in {one.received for one in read.left_out}
+
+
+def test_metadata_of_a_federation_server_with_everything_else_in_it_is_read():
+    """Such a server describes the same entity for WS-Federation, at length, before SAML."""
+    claims = "".join(
+        f'<auth:ClaimType xmlns:auth="http://docs.oasis-open.org/wsfed/authorization/200706" '
+        f'Uri="http://schemas.acme.example/claims/{number}" Optional="true">'
+        f"<auth:DisplayName>{number}</auth:DisplayName></auth:ClaimType>"
+        for number in range(200)
+    )
+    federation = (
+        '<md:RoleDescriptor xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        'xmlns:fed="http://docs.oasis-open.org/wsfed/federation/200706" '
+        'xsi:type="fed:ApplicationServiceType" protocolSupportEnumeration="'
+        'http://docs.oasis-open.org/wsfed/federation/200706">'
+        f"{key('stranger')}<fed:ClaimTypesRequested>{claims}</fed:ClaimTypesRequested>"
+        "</md:RoleDescriptor>"
+    )
+    service = f'<md:SPSSODescriptor protocolSupportEnumeration="{SAMLP_NS}"/>'
+    document = entity(federation * 2 + service + role())
+    read = saml.read_idp_metadata(document.encode())
+    assert read.certificates == (key_pair().certificate,)
 
 
 def test_an_entity_that_is_not_there_is_named_with_those_that_are():

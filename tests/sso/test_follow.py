@@ -4,11 +4,17 @@ import base64
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
-from passerelle.sso.connections import trusted_certificates
+from passerelle.saml import load_certificate
+from passerelle.sso.connections import certificate_row, trusted_certificates
 from passerelle.sso.follow import decide, follow_all, held_difference
+from passerelle.sso.metadata_errors import noted_sentences
 from passerelle.sso.models import SamlConnection
 from tests.configfile.files import metadata_of
 from tests.world import NOW, idp_of, load_certificate_of, make_company, signing_key
@@ -81,6 +87,61 @@ def test_a_rollover_goes_by_itself_and_costs_nobody_a_sign_in(acme, web):
     assert follow_all(NOW + timedelta(days=1)) == 1
     assert now_trusted() == {fingerprint(NEXT)}
     assert events() == ["connection:metadata_followed"] * 2
+
+
+def test_a_certificate_that_cannot_be_used_is_left_out_and_named_until_it_is_gone(acme, web):
+    good = base64.b64encode(signing_key(OLD).certificate_der)
+    published(web, key_of(OLD, NEXT).replace(good, b"rubbish", 1))
+    acme.certificates.all().delete()
+    follow_all(NOW)
+    assert now_trusted() == {fingerprint(NEXT)}
+    [sentence] = noted_sentences(again().certificates_left_out)
+    assert "Received: text that is not base64 (certificate 1)." in sentence
+    published(web, key_of(NEXT))
+    follow_all(NOW + timedelta(days=1))
+    assert again().certificates_left_out == ""
+
+
+def test_an_authority_that_was_trusted_leaves_when_metadata_is_read_again(acme, web):
+    """It came along in one X509Data, and was taken for one more key that signs."""
+    leaf, authority = issued_by_an_authority()
+    for one in (leaf, authority):
+        row = certificate_row(acme, load_certificate(one))
+        row.from_metadata = True
+        row.save()
+    trusted = base64.b64encode(signing_key(OLD).certificate_der)
+    listed = b"</ds:X509Certificate><ds:X509Certificate>".join(
+        base64.b64encode(one) for one in (leaf, authority)
+    )
+    published(web, key_of(OLD, NEXT).replace(trusted, listed, 1))
+    follow_all(NOW)
+    assert now_trusted() == {
+        fingerprint(OLD),
+        fingerprint(NEXT),
+        load_certificate(leaf).fingerprint,
+    }
+    assert AuditEvent.objects.get().details["certificates_removed"] == [
+        load_certificate(authority).fingerprint
+    ]
+
+
+def issued_by_an_authority() -> tuple[bytes, bytes]:
+    """A certificate and that of the authority which issued it, in DER."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in ("idp", "Root")]
+    made = [
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(names[1])
+        .public_key(one.public_key())
+        .serial_number(7)
+        .not_valid_before(NOW)
+        .not_valid_after(NOW + timedelta(days=5))
+        .sign(key, hashes.SHA256())
+        .public_bytes(serialization.Encoding.DER)
+        for name, one in zip(names, (ec.generate_private_key(ec.SECP256R1()), key), strict=True)
+    ]
+    return made[0], made[1]
 
 
 def test_metadata_that_says_the_same_changes_nothing(acme, web):
@@ -165,7 +226,8 @@ def test_what_was_dismissed_is_not_asked_again_until_it_changes(acme, web):
 
 PROBLEMS = {
     "nothing there": (404, b"", "fetch_status 404"),
-    "no metadata": (200, b"<html/>", "metadata_malformed"),
+    "a web page": (200, b"<html/>", "metadata_web_page"),
+    "nothing": (200, b"", "metadata_empty"),
     "metadata that ended": (
         200,
         b'<md:EntityDescriptor xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"/>',

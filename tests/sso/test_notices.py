@@ -1,10 +1,13 @@
 """Certificates that are about to expire are announced before anybody is locked out."""
 
-from datetime import timedelta
+import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.mail.backends.smtp import EmailBackend
 
+from passerelle.diagnosis import diagnose
+from passerelle.sso.connections import certificate_row
 from passerelle.sso.models import ExpiryNotice, SamlConnection, SigningCertificate
 from passerelle.sso.notices import notice_days, send_notices
 from tests.browsing import Browser
@@ -69,7 +72,8 @@ def test_each_step_is_announced_once_to_every_administrator_in_both_languages(ac
     message = mail[0][1]
     assert message["Subject"] == "The certificate of Acme SSO at Acme expires on 14 February 2030"
     text = message.get_content()
-    assert "Le dernier certificat approuvé" in text
+    assert "Le certificat de la connexion SAML" in text
+    assert "Get the identity provider’s next certificate" in text
     assert "/settings/security/?connection=acme" in text
     assert SigningCertificate.objects.get().fingerprint in text
     assert send_notices(NOW + timedelta(days=10)) == 1
@@ -89,6 +93,46 @@ def test_a_certificate_beside_it_that_lasts_makes_a_notice_needless(acme, mail):
         not_after=NOW + timedelta(days=300),
     )
     assert send_notices(NOW) == 0
+
+
+def lasting_beside(connection: SamlConnection) -> None:
+    """A certificate that ends in 2046, as an authority's does, beside the one there is."""
+    other = certificate_row(connection, load_certificate_of("next"))
+    other.not_after = NOW + timedelta(days=16 * 365)
+    other.save()
+
+
+def test_what_was_last_seen_signing_is_announced_whatever_lasts_beside_it(acme, mail):
+    make_administrator(acme)
+    connection = acme.connections.get()
+    ends_in(days=5)
+    SigningCertificate.objects.update(last_seen_at=NOW - timedelta(hours=1))
+    seen = SigningCertificate.objects.get().fingerprint
+    lasting_beside(connection)
+    assert send_notices(NOW) == 1
+    text = mail[0][1].get_content()
+    assert seen in text
+    assert "A later certificate is trusted here already." in text
+    assert "Un certificat plus récent est déjà approuvé ici." in text
+    shown = re.search(r'certificate_days_left\{connection="acme"\} (\S+)', metrics()[1])
+    left = NOW + timedelta(days=5) - datetime.now(UTC)
+    assert float(shown[1]) == pytest.approx(left.total_seconds() / 86400, abs=0.1)
+    [finding] = [one for one in diagnose(now=NOW, deploy=False) if one.check == "certificate"]
+    assert (finding.passed, finding.detail) == (
+        False,
+        "the certificate of acme/acme expires on 2030-02-05",
+    )
+
+
+def test_the_newer_of_two_that_were_seen_decides(acme):
+    connection = acme.connections.get()
+    ends_in(days=5)
+    SigningCertificate.objects.update(last_seen_at=NOW - timedelta(days=2))
+    lasting_beside(connection)
+    connection.certificates.filter(not_after__gt=NOW + timedelta(days=5)).update(last_seen_at=NOW)
+    assert send_notices(NOW) == 0
+    [finding] = [one for one in diagnose(now=NOW, deploy=False) if one.check == "certificate"]
+    assert finding.passed
 
 
 def test_a_connection_that_is_off_is_not_announced(acme, mail):

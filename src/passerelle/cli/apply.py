@@ -32,5 +32,6 @@ def run(arguments: argparse.Namespace) -> int:
         changes = apply_file(file, dry_run=arguments.dry_run, now=datetime.now(UTC))
     except WrongConfiguration as error:
         raise UsageError(str(error)) from error
+    sys.stderr.write("".join(f"passerelle: {line}\n" for line in file.notes))
     sys.stdout.write("".join(f"{line}\n" for line in [*changes, f"{len(changes)} changes"]))
     return 0

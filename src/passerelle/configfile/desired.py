@@ -11,6 +11,7 @@ from passerelle.configfile.positions import Place
 from passerelle.configfile.settings import CONNECTION_CHOICES, CONNECTION_TEXTS
 from passerelle.sso.connections import EXPIRED_CERTIFICATE, company_lacks_for_provisioning
 from passerelle.sso.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
+from passerelle.sso.metadata_errors import metadata_sentence
 from passerelle.sso.models import SamlConnection
 
 T = TypeVar("T")
@@ -196,13 +197,21 @@ class Desired:
 
     def _metadata(self, table: Saml, place: Place) -> saml.IdPMetadata:
         content = self._read(table.metadata_file or "", place)
-        return self._usable(
+        metadata = self._usable(
             place, lambda: read_metadata(content, entity_id=table.entity_id, now=self.now)
         )
+        self._name_left_out(place, metadata.left_out)
+        return metadata
 
     def _certificates(self, source: str, place: Place) -> tuple[saml.Certificate, ...]:
         content = source.encode() if "-----BEGIN" in source else self._read(source, place)
-        return self._usable(place, lambda: saml.load_certificates(content))
+        found = self._usable(place, lambda: saml.load_bundle(content))
+        self._name_left_out(place, found.left_out)
+        return found.usable
+
+    def _name_left_out(self, place: Place, errors: Iterable[saml.SAMLError]) -> None:
+        for error in errors:
+            self.file.note(place, f"a certificate was left out: {metadata_sentence(error)}")
 
     def _read(self, name: str, place: Place) -> bytes:
         path = self.file.path.parent / name
@@ -216,7 +225,8 @@ class Desired:
         try:
             return read()
         except saml.SAMLError as error:
-            raise self.file.wrong(place, f"expected something usable ({error})") from error
+            why = f"({error.reason}): {metadata_sentence(error).rstrip('.')}"
+            raise self.file.wrong(place, f"expected something usable {why}") from error
 
     def _provisioning(self) -> dict[str, Any]:
         table = self.company.provisioning

@@ -99,6 +99,8 @@ class Domain(Table):
     connection: Slug | None = None
 
 
+# White space around an identifier counts nowhere.
+EntityId = Annotated[str, StringConstraints(max_length=1024, strip_whitespace=True), OneLine]
 AttributeName = Annotated[str, StringConstraints(max_length=300), OneLine]
 Uri = Annotated[str, AfterValidator(uri), StringConstraints(max_length=90)]
 Url = Annotated[str, AfterValidator(web_address)]
@@ -110,17 +112,11 @@ class Saml(Table):
     enabled: bool = True
     metadata_file: str | None = None
     entity_id: (
-        Annotated[
-            str,
-            StringConstraints(min_length=1, max_length=1024),
-            OneLine,
-            AfterValidator(short_entity_id),
-        ]
-        | None
+        Annotated[EntityId, StringConstraints(min_length=1), AfterValidator(short_entity_id)] | None
     ) = None
     target_url: Url | None = None
     certificates: list[str] = []
-    sp_entity_id: Annotated[str, StringConstraints(max_length=1024), OneLine] = ""
+    sp_entity_id: EntityId = ""
     subject_attribute: AttributeName = ""
     email_attribute: AttributeName = ""
     first_name_attribute: AttributeName = ""
@@ -249,6 +245,8 @@ class ConfigurationFile:
             line = error.object.count(b"\n", 0, error.start) + 1
             raise WrongConfiguration(f"{path}, line {line}: expected UTF-8 text") from None
         self.values = self._parse()
+        self.notes: list[str] = []
+        """What its author should know although the file is right."""
         try:
             self.configuration = Configuration.model_validate(self.values)
         except ValidationError as error:
@@ -289,13 +287,17 @@ class ConfigurationFile:
 
     def wrong(self, place: Place, expected: str, *, parent: bool = False) -> WrongConfiguration:
         """The error for one place: its line, its key, and the value that stands there."""
-        line = self.line_of(place[:-1] if parent else place)
-        key = "".join(f"[{one}]" if isinstance(one, int) else f".{_key(one)}" for one in place)
         value = value_at(self.values, place)
         received = "nothing" if value is None or parent else _shown(value)
-        return WrongConfiguration(
-            f"{self.path}, line {line}: {key.lstrip('.')}: {expected}; received {received}"
-        )
+        at = self._named(place, place[:-1] if parent else place)
+        return WrongConfiguration(f"{at}: {expected}; received {received}")
+
+    def note(self, place: Place, sentence: str) -> None:
+        self.notes.append(f"{self._named(place, place)}: {sentence}")
+
+    def _named(self, place: Place, shown: Place) -> str:
+        key = "".join(f"[{one}]" if isinstance(one, int) else f".{_key(one)}" for one in place)
+        return f"{self.path}, line {self.line_of(shown)}: {key.lstrip('.')}"
 
     def line_of(self, place: Place) -> int:
         """The line where a value begins, or the table that it is missing from."""

@@ -1,7 +1,6 @@
 """The part of the Security settings form that is about one SAML connection."""
 
 from copy import copy
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from passerelle import saml
+from passerelle.dashboard.connection_draft import Draft
 from passerelle.dashboard.setting_labels import CONNECTION_LABELS
 from passerelle.directory.models import Company, Domain
 from passerelle.saml.errors import MetadataError
@@ -26,35 +26,14 @@ from passerelle.sso.connections import (
     missing_for_sign_in,
 )
 from passerelle.sso.fetch import FetchError, fetch_for
-from passerelle.sso.idp_metadata import MAX_CERTIFICATES, MAX_ENTITY_ID, read_metadata, settings_of
-from passerelle.sso.metadata_errors import metadata_sentence
-from passerelle.sso.models import Binding, SamlConnection, SigningCertificate
-
-
-@dataclass(slots=True)
-class Draft:
-    """The connection as it would be after saving."""
-
-    connection: SamlConnection | None
-    kept: list[SigningCertificate] = field(default_factory=list)
-    added: list[saml.Certificate] = field(default_factory=list)
-    from_metadata: frozenset[str] = frozenset()
-    """The fingerprints that metadata vouches for, where some was read."""
-    domains: list[Domain] | None = None
-    """Whose people come straight here; None leaves that as it is."""
-
-    @property
-    def ends(self) -> list[datetime]:
-        return [row.not_after for row in self.kept] + [one.not_after for one in self.added]
-
-    @property
-    def is_usable(self) -> bool:
-        connection = self.connection
-        return (
-            connection is not None
-            and connection.enabled
-            and not missing_for_sign_in(connection, len(self.ends))
-        )
+from passerelle.sso.idp_metadata import (
+    MAX_CERTIFICATES,
+    MAX_ENTITY_ID,
+    read_metadata_of,
+    settings_of,
+)
+from passerelle.sso.metadata_errors import metadata_sentence, noted_together
+from passerelle.sso.models import Binding, SamlConnection
 
 
 class LineField(forms.CharField):
@@ -201,9 +180,8 @@ class ConnectionForm(forms.Form):
 
     def clean_metadata_file(self) -> bytes:
         if self.upload_too_large:
-            limit = settings.FILE_UPLOAD_MAX_MEMORY_SIZE // (1024 * 1024)
             raise forms.ValidationError(
-                _("This file is too large: metadata has at most %(limit)s MB.") % {"limit": limit}
+                metadata_sentence(MetadataError("metadata_too_large", received=_("a larger file")))
             )
         file = cast("UploadedFile[bytes] | None", self.cleaned_data.get("metadata_file"))
         return file.read() if file else b""
@@ -361,7 +339,8 @@ class ConnectionForm(forms.Form):
         connection = self.draft.connection
         assert connection is not None
         try:
-            read = read_metadata(document, now=self.now)
+            typed = connection.idp_entity_id
+            read = read_metadata_of(document, entity_id=typed, now=self.now)
         except saml.SAMLError as error:
             ours = f"{settings.PASSERELLE.base_url}/auth/saml/".encode() in document
             self.add_error(field_name, OUR_METADATA if ours else metadata_sentence(error))
@@ -371,6 +350,7 @@ class ConnectionForm(forms.Form):
             setattr(connection, name, value)
         if connection.metadata_url:
             connection.metadata_said = said
+        connection.certificates_left_out = noted_together(read.left_out)
         given = {one.fingerprint: one for one in read.certificates}
         self.draft.from_metadata = frozenset(given)
         self.draft.kept = [row for row in self.draft.kept if row.fingerprint in given]
@@ -378,16 +358,21 @@ class ConnectionForm(forms.Form):
         self.draft.added = [one for key, one in given.items() if key not in known]
 
     def _add_certificates(self, text: str) -> None:
-        if not text.strip():
+        connection = self.draft.connection
+        if connection is None or not text.strip():
             return
         known = {row.fingerprint for row in self.draft.kept}
         known |= {one.fingerprint for one in self.draft.added}
         try:
-            found = saml.load_certificates(text)
+            found = saml.load_bundle(text)
         except saml.SAMLError as error:
             self.add_error("new_certificates", metadata_sentence(error))
             return
-        self.draft.added += [one for one in found if one.fingerprint not in known]
+        self.draft.added += [one for one in found.usable if one.fingerprint not in known]
+        if found.left_out:
+            before = connection.certificates_left_out if self.draft.from_metadata else ""
+            noted = [before, noted_together(found.left_out)]
+            connection.certificates_left_out = "\n".join(filter(None, noted))
         if len(self.draft.ends) > MAX_CERTIFICATES:
             many = MetadataError("certificates_many", received=str(len(self.draft.ends)))
             self.add_error("new_certificates", metadata_sentence(many))

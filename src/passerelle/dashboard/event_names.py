@@ -68,6 +68,7 @@ EVENT_LABELS: dict[EventName, Promise] = {
     EventName.CONFIGURATION_APPLIED: _("Configuration file applied"),
 }
 _DETAIL_LABELS: dict[str, Promise] = {
+    "certificates_left_out": _("Certificates left out"),
     "address": _("Network address"),
     "breaks_glass": _("Emergency access"),
     "certificates": _("Certificates"),

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
+from passerelle import saml
 from passerelle.dashboard.connection_form import ConnectionForm
 from passerelle.directory.models import Company
 from passerelle.sso.fetch import FetchError, fetch_for
@@ -76,11 +77,32 @@ class GuideForm(ConnectionForm):
         if tried > MAX_FETCHES or urlsplit(url).port not in (None, 443):
             raise FetchError("fetch_not_from_here")
         try:
-            return fetch_for(self.company.id, url)
+            document = fetch_for(self.company.id, url)
         except FetchError:
             raise FetchError("fetch_not_from_here") from None
+        if not _is_metadata(document):
+            raise FetchError("metadata_malformed", "something else")
+        return document
 
 
+def _is_metadata(document: bytes) -> bool:
+    try:
+        saml.read_idp_metadata(document)
+    except saml.SAMLError as error:
+        return error.reason in _OF_METADATA
+    return True
+
+
+# What can be wrong with metadata itself.
+_OF_METADATA = (
+    "metadata_ambiguous",
+    "metadata_no_certificate",
+    "metadata_no_entity_id",
+    "metadata_no_idp",
+    "metadata_no_sso_url",
+    "metadata_service_provider",
+    "metadata_time",
+)
 GUIDED = (
     "name",
     "metadata_url",

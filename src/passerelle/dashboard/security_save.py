@@ -56,6 +56,7 @@ _CONNECTION_FIELDS = (
     "target_url",
     "idp_initiated",
     "metadata_url",
+    "certificates_left_out",
     "authn_contexts",
     *ADVANCED_TEXTS,
     *ADVANCED_SWITCHES,

@@ -19,7 +19,13 @@ from passerelle.saml.bindings import (
     read_redirect,
     redirect_url,
 )
-from passerelle.saml.certificate import Certificate, load_certificate, load_certificates
+from passerelle.saml.certificate import (
+    Certificate,
+    Certificates,
+    load_bundle,
+    load_certificate,
+    load_certificates,
+)
 from passerelle.saml.checks import Check, Expected
 from passerelle.saml.errors import SAMLError
 from passerelle.saml.explain import explain
@@ -35,6 +41,7 @@ from passerelle.saml.response import Judgement, decode_response, judge, peek
 __all__ = [
     "Assertion",
     "Certificate",
+    "Certificates",
     "Check",
     "Expected",
     "Field",
@@ -50,6 +57,7 @@ __all__ = [
     "decode_response",
     "explain",
     "judge",
+    "load_bundle",
     "load_certificate",
     "load_certificates",
     "peek",

@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 
 from lxml import etree
 
-from passerelle.saml import xml, xmldsig
+from passerelle.saml import mistaken, xml, xmldsig
 from passerelle.saml.bindings import Signer
-from passerelle.saml.certificate import Certificate, load_certificate
+from passerelle.saml.certificate import Certificate, Certificates, load_chain
 from passerelle.saml.errors import CertificateError, MessageError, MetadataError
 from passerelle.saml.names import (
     BINDING_POST,
@@ -48,6 +48,8 @@ class IdPMetadata:
     logout_post_url: str | None = None
     logout_answer_url: str | None = None
     """Where answers about logout go, if elsewhere than requests."""
+    left_out: tuple[CertificateError, ...] = ()
+    """Why certificates beside those that sign cannot be used."""
 
     @property
     def sign_in_url(self) -> str:
@@ -58,35 +60,62 @@ class IdPMetadata:
 def read_idp_metadata(document: bytes, *, entity_id: str | None = None) -> IdPMetadata:
     """Read one identity provider's metadata, chosen by ID where the document holds several.
 
-    Raises MetadataError: metadata_malformed, metadata_no_idp, metadata_ambiguous,
-    metadata_no_certificate, metadata_no_sso_url.
+    Raises MetadataError: metadata_malformed, metadata_namespace, metadata_time, metadata_no_idp,
+    metadata_service_provider, metadata_ambiguous, metadata_no_entity_id, metadata_no_certificate,
+    metadata_no_sso_url, or for what is something else, the reason that `mistaken` has for it.
     """
     try:
-        return _read(_choose(xml.parse(document), entity_id))
+        root = xml.parse(document)
     except MessageError as error:
-        raise MetadataError(
-            "metadata_malformed",
-            expected="SAML metadata: an EntityDescriptor in XML",
-            received=error.received or error.reason,
-        ) from error
+        mistake = mistaken.instead_of_metadata(document)
+        raise _not_metadata(mistake, error.received or error.reason) from error
+    if root.tag not in (md("EntityDescriptor"), md("EntitiesDescriptor")):
+        raise _other_root(root)
+    try:
+        return _read(_choose(root, entity_id))
+    except MessageError as error:
+        raise _not_metadata(None, error.received or error.reason) from error
+
+
+def _not_metadata(mistake: mistaken.Mistake | None, received: str) -> MetadataError:
+    return MetadataError(
+        mistake.reason if mistake else "metadata_malformed",
+        expected="SAML metadata: an EntityDescriptor in XML",
+        received=mistake.received if mistake else received,
+    )
+
+
+def _other_root(root: etree._Element) -> MetadataError:
+    """Well-formed XML, but of something else."""
+    name = xml.local_name(root.tag)
+    if name in ("EntityDescriptor", "EntitiesDescriptor"):
+        namespace = etree.QName(root).namespace
+        return MetadataError(
+            "metadata_namespace", expected=METADATA_NS, received=namespace or "none"
+        )
+    if name.lower() == "html":
+        titles = root.iter("{*}title", "{*}TITLE")
+        title = next((xml.all_text_of(one).strip() for one in titles), "")
+        return _not_metadata(mistaken.Mistake("metadata_web_page", title or "<html>"), "")
+    return _not_metadata(None, name)
+
+
+def _entity_id(entity: etree._Element) -> str:
+    """White space around it does not count: neither does it in an Issuer."""
+    return (entity.get("entityID") or "").strip(xml.WHITE_SPACE)
 
 
 def _choose(root: etree._Element, entity_id: str | None) -> etree._Element:
-    if root.tag not in (md("EntityDescriptor"), md("EntitiesDescriptor")):
-        raise MetadataError(
-            "metadata_malformed",
-            expected="SAML metadata: an EntityDescriptor",
-            received=xml.local_name(root.tag),
-        )
     entities = [
         entity
         for entity in root.iter(md("EntityDescriptor"))
         if entity.find(md("IDPSSODescriptor")) is not None
-        and entity_id in (None, entity.get("entityID"))
+        and entity_id in (None, _entity_id(entity))
     ]
     if not entities:
+        is_of_service = entity_id is None and any(True for _ in root.iter(md("SPSSODescriptor")))
         raise MetadataError(
-            "metadata_no_idp",
+            "metadata_service_provider" if is_of_service else "metadata_no_idp",
             expected=entity_id or "an identity provider (IDPSSODescriptor)",
             received=_entities_of(root),
         )
@@ -94,27 +123,33 @@ def _choose(root: etree._Element, entity_id: str | None) -> etree._Element:
         raise MetadataError(
             "metadata_ambiguous",
             expected="the entity ID of one of them",
-            received=", ".join(entity.get("entityID") or "" for entity in entities[:5]),
+            received=", ".join(_entity_id(entity) for entity in entities[:5])
+            + ", …" * (len(entities) > 5),
         )
     return entities[0]
 
 
 def _entities_of(root: etree._Element) -> str:
-    found = [entity.get("entityID") or "none" for entity in root.iter(md("EntityDescriptor"))]
+    found = [_entity_id(entity) or "none" for entity in root.iter(md("EntityDescriptor"))]
     return ", ".join(found[:5]) or "no entity"
 
 
 def _read(entity: etree._Element) -> IdPMetadata:
+    entity_id = _entity_id(entity)
+    if not entity_id:
+        raise MetadataError("metadata_no_entity_id", expected="an entityID", received="none")
+    every = entity.findall(md("IDPSSODescriptor"))
+    protocols = [role.get("protocolSupportEnumeration") or "none" for role in every]
     roles = [
         role
-        for role in entity.iterfind(md("IDPSSODescriptor"))
-        if PROTOCOL_NS in xml.words(role.get("protocolSupportEnumeration"))
+        for role, spoken in zip(every, protocols, strict=True)
+        if PROTOCOL_NS in xml.words(spoken)
     ]
     if len(roles) != 1:
         raise MetadataError(
             "metadata_no_idp",
             expected="one identity provider for SAML 2.0",
-            received=f"{len(roles)} of them",
+            received=f"{len(roles)} of them" if roles else f"protocols: {', '.join(protocols)}",
         )
     redirect, post = (
         _location(roles[0], "SingleSignOnService", binding)
@@ -127,11 +162,13 @@ def _read(entity: etree._Element) -> IdPMetadata:
             received="none",
         )
     by_redirect = _location(roles[0], "SingleLogoutService", BINDING_REDIRECT)
+    certificates = _certificates(roles[0])
     return IdPMetadata(
-        entity_id=xml.required_attribute(entity, "entityID"),
+        entity_id=entity_id,
         redirect_url=redirect,
         post_url=post,
-        certificates=_certificates(roles[0]),
+        certificates=certificates.usable,
+        left_out=certificates.left_out,
         valid_until=_earliest_end(entity),
         cache_duration=_cache_duration(entity),
         wants_signed_requests=roles[0].get("WantAuthnRequestsSigned") in ("true", "1"),
@@ -149,7 +186,12 @@ def _read(entity: etree._Element) -> IdPMetadata:
 def _earliest_end(entity: etree._Element) -> datetime | None:
     """Until when this may be used: neither the entity nor what holds it may have ended."""
     holders = [entity, *entity.iterancestors()]
-    ends = [end for one in holders if (end := xml.instant(one, "validUntil"))]
+    try:
+        ends = [end for one in holders if (end := xml.instant(one, "validUntil"))]
+    except MessageError as error:
+        raise MetadataError(
+            "metadata_time", expected=error.expected, received=error.received
+        ) from error
     return min(ends, default=None)
 
 
@@ -174,30 +216,29 @@ def _location(
     return None
 
 
-def _certificates(role: etree._Element) -> tuple[Certificate, ...]:
-    """The signing certificates; a key without `use` signs too (Metadata §2.4.1.1)."""
+def _certificates(role: etree._Element) -> Certificates:
+    """The signing certificates; a key without `use` signs too (Metadata §2.4.1.1).
+
+    Each X509Data is about one key, with the chain that vouches for it (XML Signature §4.5.4).
+    """
     found: dict[str, Certificate] = {}
+    left_out: list[CertificateError] = []
     for descriptor in role.iterfind(md("KeyDescriptor")):
         if descriptor.get("use") in (None, "signing"):
-            for element in descriptor.iter(ds("X509Certificate")):
-                certificate = _certificate(element)
-                found.setdefault(certificate.fingerprint, certificate)
+            for data in descriptor.iter(ds("X509Data")):
+                texts = (one.text or "" for one in data.iterfind(ds("X509Certificate")))
+                chain = load_chain(texts)
+                found.update((one.fingerprint, one) for one in chain.usable)
+                left_out += chain.left_out
     if not found:
         raise MetadataError(
             "metadata_no_certificate",
-            expected="a KeyDescriptor for signing with an X509Certificate",
-            received="none",
+            expected=left_out[0].expected
+            if left_out
+            else "a KeyDescriptor for signing with an X509Certificate",
+            received=left_out[0].received if left_out else "none",
         )
-    return tuple(found.values())
-
-
-def _certificate(element: etree._Element) -> Certificate:
-    try:
-        return load_certificate(element.text or "")
-    except CertificateError as error:
-        raise MetadataError(
-            "metadata_no_certificate", expected=error.expected, received=error.received
-        ) from error
+    return Certificates(tuple(found.values()), tuple(left_out))
 
 
 def write_sp_metadata(

@@ -8,7 +8,9 @@ that were hashed, so nothing that was not signed can be read afterwards.
 import base64
 import hashlib
 import hmac
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
 from typing import Literal, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
@@ -41,6 +43,8 @@ MAX_INCLUSIVE_PREFIXES = 16
 """In one PrefixList: each of them is looked up again at every element."""
 MAX_SIGNED_INFO = 20_000
 """Bytes in canonical form: four hundred of them say everything, and prefixes add at most 4,000."""
+MAX_EMBEDDED = 5
+"""Certificates of one KeyInfo that may be a stranger's: a verification each."""
 
 DIGESTS: dict[str, type[hashes.HashAlgorithm]] = {
     SHA1_DIGEST: hashes.SHA1,
@@ -250,8 +254,9 @@ def _signer(
             return certificate
     trusted = ", ".join(certificate.fingerprint for certificate in certificates) or "none"
     # KeyInfo is never trusted: it only tells a wrong certificate from a changed message.
-    stranger = _embedded(key_info)
-    if stranger and _verifies(algorithm, stranger, value, signed):
+    embedded = _embedded(key_info)
+    stranger = next((one for one in embedded if _verifies(algorithm, one, value, signed)), None)
+    if stranger is not None:
         unknown = MessageError(
             "certificate_unknown",
             expected=trusted,
@@ -294,14 +299,14 @@ def _der_signature(value: bytes, curve: ec.EllipticCurve) -> bytes:
     return encode_dss_signature(int.from_bytes(value[:size]), int.from_bytes(value[size:]))
 
 
-def _embedded(key_info: etree._Element | None) -> Certificate | None:
+def _embedded(key_info: etree._Element | None) -> Iterator[Certificate]:
+    """The certificates that came along, in whatever order a chain is written; a few of them."""
     if key_info is None:
-        return None
-    found = key_info.findall(f"{{{DSIG_NS}}}X509Data/{{{DSIG_NS}}}X509Certificate")
-    try:
-        return load_certificate(found[0].text or "") if found else None
-    except CertificateError:
-        return None
+        return
+    found = key_info.iterfind(f"{{{DSIG_NS}}}X509Data/{{{DSIG_NS}}}X509Certificate")
+    for element in islice(found, MAX_EMBEDDED):
+        with suppress(CertificateError):
+            yield load_certificate(element.text or "")
 
 
 def _digest(algorithm: str, content: bytes) -> bytes:

@@ -22,7 +22,7 @@ from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.clock import Clock
 from passerelle.directory.models import Company
-from passerelle.saml.errors import MetadataError, SAMLError
+from passerelle.saml.errors import SAMLError
 from passerelle.sso.connections import (
     ProviderHeld,
     certificate_row,
@@ -30,8 +30,8 @@ from passerelle.sso.connections import (
     locked,
 )
 from passerelle.sso.fetch import FetchError, fetch
-from passerelle.sso.idp_metadata import read_metadata, settings_of
-from passerelle.sso.metadata_errors import noted
+from passerelle.sso.idp_metadata import read_metadata_of, settings_of
+from passerelle.sso.metadata_errors import noted, noted_together
 from passerelle.sso.models import FOLLOWING, REFUSED, Binding, SamlConnection, Session
 from passerelle.sso.sessions import end_sessions_of_another_provider
 from passerelle.sso.tokens import digest
@@ -141,21 +141,16 @@ def follow(connection: SamlConnection, *, now: datetime) -> None:
         document = fetch(
             connection.metadata_url, private_networks=settings.PASSERELLE.private_networks
         )
-        metadata = _read(connection, document, now)
+        metadata = read_metadata_of(document, entity_id=connection.idp_entity_id, now=now)
     except (FetchError, SAMLError) as error:
         _note_problem(connection, noted(error), now)
         return
     _take_or_hold(connection, document, metadata, now)
 
 
-def _read(connection: SamlConnection, document: bytes, now: datetime) -> saml.IdPMetadata:
-    """The entity of the connection; where it is not there, the only one that is."""
-    try:
-        return read_metadata(document, entity_id=connection.idp_entity_id or None, now=now)
-    except MetadataError as error:
-        if error.reason != "metadata_no_idp":
-            raise
-        return read_metadata(document, now=now)
+def _read_held(connection: SamlConnection, now: datetime) -> saml.IdPMetadata:
+    held = connection.metadata_held.encode()
+    return read_metadata_of(held, entity_id=connection.idp_entity_id, now=now)
 
 
 def _note_problem(connection: SamlConnection, problem: str, now: datetime) -> None:
@@ -219,6 +214,7 @@ def _take(row: SamlConnection, found: Difference, metadata: saml.IdPMetadata) ->
     given = [one.fingerprint for one in metadata.certificates]
     replaced["certificates"] = _noted(replaced.get("certificates", []), found.removed, given)
     row.metadata_said, row.metadata_replaced = settings_of(metadata), replaced
+    row.certificates_left_out = noted_together(metadata.left_out)
     row.certificates.filter(fingerprint__in=found.removed).delete()
     for certificate in found.added:
         certificate_row(row, certificate).save()
@@ -247,7 +243,7 @@ def held_difference(connection: SamlConnection, *, now: datetime) -> Difference 
     if not connection.metadata_held:
         return None
     try:
-        return difference(connection, _read(connection, connection.metadata_held.encode(), now))
+        return difference(connection, _read_held(connection, now))
     except SAMLError:
         return None
 
@@ -274,7 +270,7 @@ def decide(
     if accept:
         if holder := _holder(row, found):
             raise ProviderHeld(holder)
-        _take(row, found, _read(row, row.metadata_held.encode(), now))
+        _take(row, found, _read_held(row, now))
         if found.settings.get("idp_entity_id", ("",))[0]:
             end_sessions_of_another_provider(row, but=session)
         row.last_success_at, row.trusted_since = None, now

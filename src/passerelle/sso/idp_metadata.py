@@ -51,6 +51,19 @@ def read_metadata(
     return found
 
 
+def read_metadata_of(document: bytes, *, entity_id: str, now: datetime) -> saml.IdPMetadata:
+    """The identity provider of this ID; where it is not there, the only one that is.
+
+    Raises MetadataError as `read_metadata` does.
+    """
+    try:
+        return read_metadata(document, entity_id=entity_id or None, now=now)
+    except MetadataError as error:
+        if not entity_id or error.reason != "metadata_no_idp":
+            raise
+        return read_metadata(document, now=now)
+
+
 def settings_of(metadata: saml.IdPMetadata) -> dict[str, Any]:
     """The fields of a connection that metadata decides, certificates apart."""
     by_redirect = metadata.redirect_url is not None

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
-from django.db.models import Max
 from django.template.loader import render_to_string
 from django.utils import translation
 
@@ -21,9 +20,16 @@ NOTICE_DAYS = (30, 15, 7, 3, 1, 0)
 EXPIRY_NOTICE = timedelta(days=NOTICE_DAYS[0])
 
 
-def last_certificate(certificates: Iterable[SigningCertificate]) -> SigningCertificate | None:
-    """The certificate that is valid longest: while it is, nobody is locked out."""
-    return max(certificates, key=lambda one: one.not_after, default=None)
+def signing_certificate(certificates: Iterable[SigningCertificate]) -> SigningCertificate | None:
+    """The certificate that was last seen signing; where none was seen, the one valid longest.
+
+    What else is listed may be an authority's, or one that the identity provider has not used yet.
+    """
+    every = list(certificates)
+    seen = [(one.last_seen_at, one.not_after, one) for one in every if one.last_seen_at]
+    if seen:
+        return max(seen, key=lambda found: found[:2])[2]
+    return max(every, key=lambda one: one.not_after, default=None)
 
 
 def notice_days(not_after: datetime, *, now: datetime) -> int | None:
@@ -36,9 +42,8 @@ def notice_days(not_after: datetime, *, now: datetime) -> int | None:
 def send_notices(now: datetime) -> int:
     """Announce each step once, by log and by e-mail; return how many were announced."""
     sent = 0
-    near = SamlConnection.objects.annotate(end=Max("certificates__not_after")).filter(
-        enabled=True, end__lte=now + EXPIRY_NOTICE
-    )
+    ending = SigningCertificate.objects.filter(not_after__lte=now + EXPIRY_NOTICE)
+    near = SamlConnection.objects.filter(enabled=True, id__in=ending.values("connection_id"))
     connections = near.select_related("company").defer("metadata_held")
     made = set(
         ExpiryNotice.objects.filter(connection__in=near.values("id")).values_list(
@@ -46,7 +51,7 @@ def send_notices(now: datetime) -> int:
         )
     )
     for connection in connections.prefetch_related("certificates"):
-        certificate = last_certificate(connection.certificates.all())
+        certificate = signing_certificate(connection.certificates.all())
         if certificate is None:
             continue
         days = notice_days(certificate.not_after, now=now)
@@ -71,7 +76,7 @@ def _announce(connection: SamlConnection, certificate: SigningCertificate, now: 
     state = "expired" if end <= now else "expires"
     company = connection.company
     log.warning(
-        "the last certificate of %s/%s %s on %s",
+        "the certificate of %s/%s %s on %s",
         company.slug,
         connection.slug,
         state,
@@ -98,6 +103,9 @@ def _mail(
         "connection": connection,
         "company": connection.company,
         "certificate": certificate,
+        "has_next": any(
+            one.not_after > certificate.not_after for one in connection.certificates.all()
+        ),
         "expired": expired,
         "address": settings_address(connection),
     }

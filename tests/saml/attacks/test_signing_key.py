@@ -28,11 +28,15 @@ def key_info(inside: str) -> str:
     return f"<ds:KeyInfo>{inside}</ds:KeyInfo>"
 
 
-def x509(der: bytes) -> str:
-    return key_info(
-        "<ds:X509Data><ds:X509Certificate>"
-        f"{base64.b64encode(der).decode()}</ds:X509Certificate></ds:X509Data>"
+def chain(*ders: bytes) -> str:
+    certificates = (
+        f"<ds:X509Certificate>{base64.b64encode(der).decode()}</ds:X509Certificate>" for der in ders
     )
+    return key_info(f"<ds:X509Data>{''.join(certificates)}</ds:X509Data>")
+
+
+def x509(der: bytes) -> str:
+    return chain(der)
 
 
 def stranger(name: str, reason: str, info: str | None, key: str = "stranger") -> Attack:
@@ -68,13 +72,23 @@ KEYS = (
     stranger("a stranger's key and our certificate", "signature_invalid", x509(key_pair().der)),
     stranger(
         "a stranger's key, our certificate before theirs",
+        "certificate_unknown",
+        chain(key_pair().der, key_pair("stranger").der),
+    ),
+    stranger(
+        "a stranger's key, behind four other certificates",
+        "certificate_unknown",
+        chain(*[key_pair("next").der] * 4, key_pair("stranger").der),
+    ),
+    stranger(
+        "a stranger's key, behind more certificates than are tried",
         "signature_invalid",
-        x509(key_pair().der).replace(
-            "</ds:X509Data>",
-            "<ds:X509Certificate>"
-            f"{base64.b64encode(key_pair('stranger').der).decode()}"
-            "</ds:X509Certificate></ds:X509Data>",
-        ),
+        chain(*[key_pair("next").der] * 5, key_pair("stranger").der),
+    ),
+    stranger(
+        "a stranger's key, behind rubbish",
+        "certificate_unknown",
+        chain(b"0rubbish", key_pair("stranger").der),
     ),
     stranger(
         "a stranger's key as a KeyValue",

@@ -35,6 +35,7 @@ from passerelle.sso.connections import (
 from passerelle.sso.enforcement import NoWayBack, end_closed_sessions
 from passerelle.sso.guide_sentences import SENTENCES
 from passerelle.sso.guides import ACS, ENTITY_ID, GUIDES, HINTS, LOGOUT, METADATA
+from passerelle.sso.metadata_errors import noted_sentences
 from passerelle.sso.models import SamlConnection, SetupLink
 from passerelle.sso.setup_links import SwitchedOn, end_links, make_link, revoke_link
 from passerelle.sso.tokens import digest
@@ -196,6 +197,7 @@ def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
         "form": form,
         "connection": connection,
         "certificates": form.certificates,
+        "left_out": noted_sentences(connection.certificates_left_out),
         "guide": steps,
         "hint": _(HINTS[product]),
         "said": _said(product),
@@ -241,8 +243,9 @@ def checked(request: Any, form: GuideForm) -> HttpResponse:
         "problems": problems,
         "connection": connection,
         "lacking": _lacking_in_words(lacking),
-        "ends": max(draft.ends, default=None),
+        "ends": draft.end,
         "certificates": len(draft.ends),
+        "left_out": noted_sentences(connection.certificates_left_out) if connection else [],
     }
     return render(request, "connect_check.html", context)
 

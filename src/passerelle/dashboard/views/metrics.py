@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from django.conf import settings
-from django.db.models import Count, Max, Sum
+from django.db.models import Count, Sum
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -12,6 +12,7 @@ from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import User
 from passerelle.sso.addresses import client_address, is_within
 from passerelle.sso.models import SamlConnection, Session, SignIn
+from passerelle.sso.notices import signing_certificate
 
 Sample = tuple[dict[str, str], float]
 
@@ -46,17 +47,16 @@ def _metrics() -> Iterator[tuple[str, str, str, Iterable[Sample]]]:
     yield ("passerelle_sessions", "gauge", "Sessions that are open.", [({}, open_sessions)])
     unsealed = AuditEvent.objects.filter(sequence__isnull=True).count()
     yield ("passerelle_audit_unsealed", "gauge", "Audit events not sealed yet.", [({}, unsealed)])
-    connections = list(
-        SamlConnection.objects.filter(enabled=True).annotate(ends=Max("certificates__not_after"))
-    )
+    connections = list(SamlConnection.objects.filter(enabled=True).prefetch_related("certificates"))
+    signing = [(one.slug, signing_certificate(one.certificates.all())) for one in connections]
     yield (
         "passerelle_certificate_days_left",
         "gauge",
-        "Days until the last certificate of a connection expires.",
+        "Days until the certificate that a connection was last seen signing with expires.",
         [
-            ({"connection": one.slug}, round((one.ends - now).total_seconds() / 86400, 2))
-            for one in connections
-            if one.ends
+            ({"connection": slug}, round((one.not_after - now).total_seconds() / 86400, 2))
+            for slug, one in signing
+            if one is not None
         ],
     )
     yield (

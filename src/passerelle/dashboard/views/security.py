@@ -50,7 +50,7 @@ from passerelle.sso.connections import (
 from passerelle.sso.enforcement import NoWayBack
 from passerelle.sso.follow import decide, held_difference
 from passerelle.sso.google import redirect_address
-from passerelle.sso.metadata_errors import noted_sentence
+from passerelle.sso.metadata_errors import noted_sentence, noted_sentences
 from passerelle.sso.models import BY_STRANGERS, SamlConnection, SignIn
 from passerelle.sso.notices import EXPIRY_NOTICE
 from passerelle.sso.sessions import end_sessions_through, open_sessions
@@ -261,6 +261,7 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
         "held": _held(connection, form),
         "theirs": _theirs(form),
         "metadata_problem": noted_sentence(connection.metadata_problem) if connection else "",
+        "left_out": noted_sentences(connection.certificates_left_out) if connection else [],
         "domains": _domains_sentence(company, verified),
         "own_domains": verified,
         "chosen_domains": {str(one) for one in form["domains"].value() or []},

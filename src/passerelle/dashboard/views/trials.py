@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.dashboard.access import administrators_only, company_of
-from passerelle.dashboard.connection_form import Draft
+from passerelle.dashboard.connection_draft import Draft
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.security_form import LACKING, SecurityForm
 from passerelle.dashboard.security_save import free_slug

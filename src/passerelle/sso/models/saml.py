@@ -73,6 +73,8 @@ class SamlConnection(models.Model):
     metadata_held = models.TextField(blank=True)
     # The digest of one that was looked at and not wanted.
     metadata_dismissed = models.CharField(max_length=64, blank=True)
+    # Why certificates that were given beside others are not used: a line each.
+    certificates_left_out = models.TextField(blank=True, default="", db_default="")
     # What was last taken from it: a setting that says something else was chosen by a person.
     metadata_said = models.JSONField(default=dict, blank=True)
     # The values it has replaced, by setting: a file that still names one of them is older.
@@ -101,6 +103,7 @@ class SamlConnection(models.Model):
         self.metadata_url, self.metadata_due_at = url, now if url else None
         self.metadata_problem = self.metadata_held = self.metadata_dismissed = ""
         self.metadata_said, self.metadata_replaced, self.metadata_read_at = {}, {}, None
+        self.certificates_left_out = ""
 
     def refuse_certificates(self, fingerprints: list[str]) -> None:
         """A person removed these: metadata does not bring them back."""
@@ -118,6 +121,7 @@ FOLLOWING = (
     "metadata_dismissed",
     "metadata_said",
     "metadata_replaced",
+    "certificates_left_out",
 )
 
 
@@ -148,7 +152,7 @@ class SigningCertificate(models.Model):
 
 
 class ExpiryNotice(models.Model):
-    """An announcement that a connection's last certificate is about to expire: made once."""
+    """An announcement that a connection's certificate is about to expire: made once."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="+")
