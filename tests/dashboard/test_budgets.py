@@ -46,6 +46,7 @@ PAGES = [
     "/settings/audit/?target=production&since=2026-01-01",
     "/settings/enforcement/",
     "/settings/domains/",
+    "/settings/identities/",
     "/settings/delivery/",
     "/settings/users/?workspace=none",
 ]

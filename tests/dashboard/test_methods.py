@@ -9,7 +9,7 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from passerelle.audit.record import Actor
-from passerelle.dashboard.views import users
+from passerelle.dashboard.user_changes import ASKED
 from passerelle.directory.models import Application, User
 from passerelle.sso.models import SetupLink, SignIn
 from passerelle.sso.password_rules import activation_path
@@ -31,7 +31,7 @@ METHODS = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "PATCH", "DELETE", "QUERY",
 BEGUN = ("authnrequest", "googlerequest", "failedattempts", "signin", "session", "connectionkey")
 KINDS = {"slug": "slug", "uuid": "uuid", "string": "str"}
 VERBS = [
-    *users.ASKED,
+    *ASKED,
     *("approve", "reinstate", "give", "withdraw", "sign-out", "end-session", "break-glass"),
     *("test-sso", "show-link", "certificate", "admit", "domain", "webhook", "bucket"),
 ]

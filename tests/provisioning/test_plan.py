@@ -222,13 +222,13 @@ CASES = {
         profile(),
         unlinked(linked_here=True),
         policy(),
-        Refusal("identity_conflict", received="grace@acme.example"),
+        Refusal("identity_conflict", received="u-1"),
     ),
     "another subject's suspended account": (
         profile(),
         unlinked(linked_here=True, status="suspended"),
         policy(),
-        Refusal("identity_conflict", received="grace@acme.example"),
+        Refusal("identity_conflict", received="u-1"),
     ),
     "linking with JIT off": (
         profile(),

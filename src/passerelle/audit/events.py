@@ -13,6 +13,8 @@ class EventName(StrEnum):
     USER_REINSTATED = "user:reinstated"
     USER_REMOVED = "user:removed"
     IDENTITY_LINKED = "identity:linked"
+    IDENTITY_REPLACED = "identity:replaced"
+    IDENTITY_REMOVED = "identity:removed"
     MEMBERSHIP_GIVEN = "membership:given"
     MEMBERSHIP_WITHDRAWN = "membership:withdrawn"
     PASSWORD_CHANGED = "user:password_changed"  # noqa: S105

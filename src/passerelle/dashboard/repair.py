@@ -16,6 +16,7 @@ from passerelle.sso.admit import may_be_admitted
 from passerelle.sso.connections import is_usable
 from passerelle.sso.models import SignIn
 from passerelle.sso.profiles import profile_of_claims
+from passerelle.sso.relink import relink_of
 
 SETTINGS: dict[str, tuple[str, Promise]] = {
     "jit_disabled": (
@@ -54,6 +55,7 @@ def repairs_for(row: SignIn) -> dict[str, Any]:
         "holder": _holder(row),
         "setting": SETTINGS.get(row.reason),
         "would_enter": would_enter(row),
+        "relink": relink_of(row),
     }
 
 

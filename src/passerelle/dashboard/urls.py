@@ -121,4 +121,6 @@ urlpatterns = [
     path("settings/sign-ins/<slug:reference>/certificate/", repairs.accept_certificate),
     path("settings/sign-ins/<slug:reference>/admit/", repairs.admit_person),
     path("settings/sign-ins/<slug:reference>/domain/", repairs.add_domain),
+    path("settings/sign-ins/<slug:reference>/identity/", repairs.replace),
+    path("settings/identities/", repairs.identities),
 ]

@@ -59,13 +59,15 @@ def _accounts(users: list[UUID], profile: Profile) -> dict[UUID, Account]:
 
 def _account(user: User, profile: Profile) -> Account:
     identities: Iterable[ExternalIdentity] = user.identities.all()
+    here = [one.subject for one in identities if one.idp_entity_id == profile.idp_entity_id]
     return Account(
         id=str(user.id),
         status=cast("Any", user.status),
         email=user.address,
         first_name=user.first_name,
         last_name=user.last_name,
-        linked_here=any(one.idp_entity_id == profile.idp_entity_id for one in identities),
+        linked_here=bool(here),
+        subject_here=here[0] if here else "",
         grants=frozenset(
             (
                 Grant(str(one.workspace_id), str(one.permission_set_id)),

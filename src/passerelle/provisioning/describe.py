@@ -78,8 +78,9 @@ REFUSED: dict[str, tuple[str, str]] = {
             "provider."
         ),
         _(
-            "If it is the same person, remove the old identity from the account; otherwise correct "
-            "the e-mail address in the identity provider."
+            "If it is the same person, whose identifier has changed, let an administrator replace "
+            "the known identity by the new one, on the page of this sign-in. Otherwise correct the "
+            "e-mail address in the identity provider."
         ),
     ),
     "account_exists": (

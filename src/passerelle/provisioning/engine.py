@@ -100,7 +100,8 @@ def _existing(
     """An account with this e-mail that no subject of this provider is linked to, or another is."""
     assert profile.email is not None and profile.subject is not None
     if account.linked_here:
-        return Refusal("identity_conflict", received=profile.email.shown)
+        known = account.subject_here or None
+        return Refusal("identity_conflict", known, profile.subject, account.id)
     if refusal := _barred(account):
         return refusal
     if policy.existing_accounts == "refuse":

@@ -70,7 +70,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account as it stands. `linked_here` says that it has a subject at this provider."""
+    """An account as it stands. `linked_here` says that it has a subject at this provider, and
+    `subject_here` which."""
 
     id: str
     status: Status
@@ -78,6 +79,7 @@ class Account:
     first_name: str = ""
     last_name: str = ""
     linked_here: bool = False
+    subject_here: str = field(default="", compare=False)
     grants: frozenset[tuple[Grant, Source]] = frozenset()
 
     def granted_by(self, source: Source) -> frozenset[Grant]:

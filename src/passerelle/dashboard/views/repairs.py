@@ -1,11 +1,13 @@
 """The repairs on the page of a sign-in: each decides about what was looked at, and nothing else."""
 
 from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
+from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.repair import listed_domain, offered_certificate, waiting_newcomer
 from passerelle.dashboard.security_save import add_listed_domain
@@ -14,6 +16,7 @@ from passerelle.directory.actions import approve
 from passerelle.sso.admit import admit
 from passerelle.sso.connections import trust_certificate
 from passerelle.sso.models import SignIn
+from passerelle.sso.relink import relink_of, relinks, replace_identity
 
 
 def _back(row: SignIn, done: str = "") -> HttpResponse:
@@ -55,6 +58,40 @@ def admit_person(request: PageRequest, reference: str) -> HttpResponse:
     """Make the account that the settings refused to this one person."""
     row = find_sign_in(company_of(request), reference)
     return _back(row, "admitted" if admit(row, **by(request)) else "")
+
+
+@require_POST
+@administrators_only
+@confirmed_only
+def replace(request: PageRequest, reference: str) -> HttpResponse:
+    """It is the same person: their new identifier takes the place of the known one."""
+    row = find_sign_in(company_of(request), reference)
+    relink = relink_of(row)
+    # What was looked at and no other: the identifiers of then.
+    if relink is None or request.POST.get("known") != relink.known.subject:
+        return _back(row)
+    return _back(row, "replaced" if replace_identity(row, **by(request)) else "")
+
+
+@page_with_form
+@administrators_only
+@confirmed_only
+def identities(request: PageRequest) -> HttpResponse:
+    """Everybody whose identifier has changed, to be looked at and replaced together."""
+    company, now = company_of(request), timezone.now()
+    found = relinks(company, now=now)
+    if request.method == "POST":
+        chosen = set(request.POST.getlist("chosen"))
+        count = sum(
+            replace_identity(one.row, **by(request))
+            for one in found
+            if f"{one.row.reference} {one.known.subject}" in chosen
+        )
+        return redirect(f"/settings/identities/?done={count}")
+    told = request.GET.get("done", "")
+    done = int(told) if told.isascii() and told.isdecimal() and len(told) < 4 else None
+    context = {"relinks": found, "done": done}
+    return render(request, "identities.html", context)
 
 
 @require_POST

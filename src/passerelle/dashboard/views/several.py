@@ -15,7 +15,7 @@ from passerelle.dashboard.access import By, administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import SIZE, identifier
-from passerelle.dashboard.views.users import LAST_WAY_BACK
+from passerelle.dashboard.user_changes import LAST_WAY_BACK
 from passerelle.directory import actions
 from passerelle.directory.models import Company, Membership, PermissionSet, User, Workspace
 from passerelle.sso.enforcement import NoWayBack

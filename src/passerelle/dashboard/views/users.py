@@ -5,11 +5,9 @@ from uuid import UUID
 
 from django.conf import settings
 from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, gettext_noop
 from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.audit.models import AuditEvent
@@ -20,9 +18,10 @@ from passerelle.dashboard.event_names import actor_label, event_label
 from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, typed
+from passerelle.dashboard.user_changes import ASKED, DONE, LAST_WAY_BACK
 from passerelle.dashboard.user_filters import ORIGINS, SOURCES, STATUSES
 from passerelle.directory import actions
-from passerelle.directory.models import User
+from passerelle.directory.models import ExternalIdentity, User
 from passerelle.directory.snapshot import opened_domain
 from passerelle.provisioning import parse_email
 from passerelle.sso import second_factor
@@ -35,6 +34,7 @@ from passerelle.sso.enforcement import (
 )
 from passerelle.sso.letters import can_send, put_down, send_invitation
 from passerelle.sso.password_rules import activation_path, could_choose_another, may_activate
+from passerelle.sso.relink import remove_identity
 from passerelle.sso.ways_in import NoOtherWayIn, has_another_way_in, keeping_a_way_back
 
 RECENT = 20
@@ -148,9 +148,11 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     user = _user(request, user_id)
     if verb not in ASKED:
         raise Http404
+    identity = _identity(request, user) if verb == "unlink" else None
     if request.method != "POST":
         question, what, button = ASKED[verb]
         context = {
+            "identity": identity,
             "user": user,
             "verb": verb,
             "question": _(question) % {"email": user.email},
@@ -193,6 +195,8 @@ def _change(request: PageRequest, user: User, verb: str) -> None:
         end_closed_sessions(user.company)
     elif verb == "reset-factor":
         second_factor.reset(user, **who)
+    elif verb == "unlink":
+        remove_identity(_identity(request, user), **who)
     elif verb == "replace-password":
         if not _may_replace(request, user):
             raise Http404
@@ -206,6 +210,12 @@ def _change(request: PageRequest, user: User, verb: str) -> None:
         actions.remove_password(user, **who)
     else:
         actions.remove(user, tombstone="may_return" not in request.POST, **who)
+
+
+def _identity(request: PageRequest, user: User) -> ExternalIdentity:
+    sent = request.POST if request.method == "POST" else request.GET
+    found = user.identities.select_related("connection", "user")
+    return get_object_or_404(found, id=identifier(sent.get("identity", "")))
 
 
 def _may_replace(request: PageRequest, user: User) -> bool:
@@ -309,89 +319,3 @@ def _user(request: PageRequest, user_id: UUID) -> User:
     if user is None:
         raise Http404
     return user
-
-
-LAST_WAY_BACK = gettext_lazy(
-    "Nobody could look after the company any more: no administrator would be left who can sign in, "
-    "or none with a password that counts, for when single sign-on fails. Give somebody else "
-    "emergency access first: they choose a password then."
-)
-DONE = {
-    "invited": gettext_lazy("The account waits for its activation. Hand the link below over."),
-    "suspend": gettext_lazy("The account is suspended, and its sessions have ended."),
-    "demote": gettext_lazy("This person is no administrator any more."),
-    "replace-password": gettext_lazy(
-        "The password does not work any more. Hand the link below over: by it they choose another."
-    ),
-    "reinstate": gettext_lazy("The account is active again."),
-    "approve": gettext_lazy("The account is approved."),
-    "promote": gettext_lazy("This person is an administrator now."),
-    "sign-out": gettext_lazy(
-        "Every session of this person has ended, and remembered browsers are forgotten."
-    ),
-    "end-session": gettext_lazy("This session has ended."),
-    "break-glass": gettext_lazy("Changed: see “Ways to sign in” below."),
-    "no-password": gettext_lazy("This takes a password: hand the link below over."),
-    "test-sso": gettext_lazy("Changed: see “Ways to sign in” below."),
-    "reset-factor": gettext_lazy(
-        "App, codes and passkeys are taken away, and every session has ended."
-    ),
-    "remove-password": gettext_lazy("The password is taken away, and every session has ended."),
-    "give": gettext_lazy("The right was given."),
-    "withdraw": gettext_lazy("The right was withdrawn."),
-}
-ASKED: dict[str, tuple[str, Promise, Promise]] = {
-    "suspend": (
-        gettext_noop("Suspend %(email)s?"),
-        gettext_lazy(
-            "They are signed out at once and cannot sign in again until somebody reinstates them. "
-            "Their rights are kept."
-        ),
-        gettext_lazy("Suspend"),
-    ),
-    "remove": (
-        gettext_noop("Remove %(email)s?"),
-        gettext_lazy(
-            "The account, its rights, its identities and its sessions are deleted. That cannot be "
-            "undone. The audit log keeps what happened."
-        ),
-        gettext_lazy("Remove"),
-    ),
-    "promote": (
-        gettext_noop("Make %(email)s an administrator?"),
-        gettext_lazy(
-            "They will be able to do all that you can: manage users, rights and security, and make "
-            "or unmake administrators, you among them."
-        ),
-        gettext_lazy("Make administrator"),
-    ),
-    "demote": (
-        gettext_noop("Take administration away from %(email)s?"),
-        gettext_lazy("They keep their account and their rights in workspaces."),
-        gettext_lazy("Take administration away"),
-    ),
-    "remove-password": (
-        gettext_noop("Take the password of %(email)s away?"),
-        gettext_lazy(
-            "They enter by single sign-on only. Their passkeys go as well, and every session ends."
-        ),
-        gettext_lazy("Take the password away"),
-    ),
-    "replace-password": (
-        gettext_noop("Let %(email)s choose another password?"),
-        gettext_lazy(
-            "The password stops working at once, every session ends, and passkeys go. You get a "
-            "link to hand over, good for seven days and one use; whoever has it becomes this user."
-        ),
-        gettext_lazy("End the password and make a link"),
-    ),
-    "reset-factor": (
-        gettext_noop("Take the second factor of %(email)s away?"),
-        gettext_lazy(
-            "For somebody who has lost their device. Their app, recovery codes and passkeys stop "
-            "working and every session ends; with the next password they set up an app again where "
-            "your company requires one."
-        ),
-        gettext_lazy("Take app, codes and passkeys away"),
-    ),
-}
