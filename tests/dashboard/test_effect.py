@@ -214,7 +214,7 @@ def make_copy(company, **changes):
 
 EMAILS = ["a@acme.example", "b@acme.example", "c@other.example", "d@gmail.com", None]
 profiles = st.builds(
-    lambda subject, email, idp: Profile(idp, subject, parse_email(email) if email else None),
+    lambda subject, email, idp: Profile(idp, subject, (parse_email(email),) if email else ()),
     st.sampled_from(["s1", "s2", None]),
     st.sampled_from(EMAILS),
     st.sampled_from(["https://idp.acme.example/metadata", "https://idp.two.example"]),

@@ -187,6 +187,10 @@ PERSON: dict[str, str] = {
     "account_exists": _(
         "Your sign-in could not be connected to your account yet. An administrator can do that."
     ),
+    "identity_ambiguous": _(
+        "Your company's sign-in service sent several e-mail addresses, which belong to different "
+        "accounts here. An administrator can fix that."
+    ),
     "identity_conflict": _(
         "Your sign-in could not be connected to your account. An administrator can fix that."
     ),
@@ -255,6 +259,7 @@ PHRASES = frozenset(
         _("something else"),
         _("each ID once"),
         _("linking allowed"),
+        _("one account"),
         _("default"),
         _("no rule gives it any more"),
         _("a verified domain"),

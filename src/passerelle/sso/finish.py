@@ -15,10 +15,12 @@ from passerelle.directory.apply import Conflict, Context, apply_plan
 from passerelle.directory.models import User
 from passerelle.directory.policy import load_names, load_policy
 from passerelle.directory.snapshot import load_snapshot
-from passerelle.provisioning import Plan, Profile, Refusal, plan
+from passerelle.provisioning import Plan, Profile, Refusal, absence, plan
 from passerelle.provisioning.describe import describe_step
+from passerelle.provisioning.model import Seen
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
+from passerelle.sso.attributes_seen import note_attributes, state_of
 from passerelle.sso.coming import finish_by
 from passerelle.sso.connections import find_connection
 from passerelle.sso.explain import stored
@@ -41,6 +43,7 @@ class SignedIn:
     session_key: str
     next: str
     signed_with: str
+    seen: Seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,7 @@ def finish_sign_in(visit: Visit) -> SignedIn:
     if isinstance(result, SignIn):
         raise Refused(result)
     _mark_connection_used(result.connection, result.signed_with, visit.now)
+    note_attributes(result.connection, result.seen, visit.now)
     return result
 
 
@@ -164,8 +168,10 @@ def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan]
     policy = load_policy(company)
     allowed = not company.ip_allowlist or is_within(trace.address, company.ip_allowlist)
 
+    left_out = absence.left_out(state_of(trace.connection))
+
     def decide() -> Plan | Refusal:
-        snapshot = load_snapshot(company, profile, address_allowed=allowed)
+        snapshot = load_snapshot(company, profile, address_allowed=allowed, left_out=left_out)
         return plan(profile, snapshot, policy)
 
     decided = carry_out(decide, _context(profile, trace))
@@ -217,7 +223,7 @@ def _note(decision: Plan, trace: Trace) -> None:
     for step in decision.steps:
         template, values = describe_step(step, names)
         trace.steps.append({"template": template, "values": values})
-    trace.notes = [{"note": note.slug, "value": note.value} for note in decision.notes]
+    trace.notes += [note.stored for note in decision.notes]
 
 
 def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace, agent: str) -> SignedIn:
@@ -236,7 +242,7 @@ def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace, agen
     )
     keep(trace, outcome=decision.outcome, user_id=user.id)
     signed_with = pending.claims["signed_with"] or ""
-    return SignedIn(user, connection, key, pending.next, signed_with)
+    return SignedIn(user, connection, key, pending.next, signed_with, decision.seen)
 
 
 def _session_at_idp(pending: PendingSignIn) -> IdPSession:

@@ -271,10 +271,11 @@ def _profile(claims: dict[str, Any]) -> Profile:
         value = str(claims.get(name) or "")[:150]
         return value if value.isprintable() else ""
 
+    address = parse_email(str(claims.get("email") or ""))
     return Profile(
         idp_entity_id=ISSUER,
         subject=str(claims["sub"])[:255],
-        email=parse_email(str(claims.get("email") or "")),
+        emails=(address,) if address else (),
         first_name=text("given_name"),
         last_name=text("family_name"),
     )
@@ -317,7 +318,7 @@ def _decide(
         return _keep(company, [*checks, failed], None, browser, now)
     policy, names = load_policy(company), load_names(company)
     allowed = not company.ip_allowlist or is_within(browser.address, company.ip_allowlist)
-    of_domain = profile.email is not None and profile.email.domain == company.google_hosted_domain
+    hosted = frozenset({company.google_hosted_domain})
 
     def decide() -> Plan | Refusal:
         if profile.email is None:
@@ -326,7 +327,7 @@ def _decide(
         # Google vouches for the addresses of its hosted domain.
         return plan(
             profile,
-            replace(snapshot, domain_verified=snapshot.domain_verified or of_domain),
+            replace(snapshot, verified_domains=snapshot.verified_domains | hosted),
             policy,
         )
 

@@ -209,11 +209,7 @@ def explained_attempt(
         "cause": failed and failed["detail"],
         "cure": failed and failed["fix"],
         "steps": [_step(step) for step in steps],
-        "notes": [
-            filled(_(NOTES[note["note"]]), {"value": note["value"]})
-            for note in notes
-            if note["note"] in NOTES
-        ],
+        "notes": [filled(_(NOTES[note["note"]]), note) for note in notes if note["note"] in NOTES],
     }
 
 

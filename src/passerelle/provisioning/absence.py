@@ -1,0 +1,43 @@
+"""Attributes that are not sent: left out for one person, or not sent to anybody any more.
+
+Many providers send no group attribute at all for a person without groups. So what was sent for
+somebody before and is absent now is empty, once the provider has shown that it leaves the attribute
+out for some people and sends it for others. Until then, and while nobody has been sent it since
+somebody missed it, the provider may just as well have stopped sending it for everybody.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from passerelle.provisioning.model import Seen
+
+State = Mapping[str, Mapping[str, Any]]
+"""By attribute: `absent` from some sign-in; `left_out` for one and sent for a later one;
+`missed_at`, since when nobody has been sent it; `doubted_at`, since when rights are kept for it."""
+
+
+def left_out(state: State) -> frozenset[str]:
+    """The attributes whose absence speaks of one person only."""
+    return frozenset(
+        name for name, known in state.items() if known.get("left_out") and "missed_at" not in known
+    )
+
+
+def doubted(state: State) -> list[str]:
+    """The attributes that the provider may have stopped sending for everybody."""
+    return sorted(name for name, known in state.items() if "doubted_at" in known)
+
+
+def after(state: State, seen: Seen, now: datetime) -> dict[str, dict[str, Any]]:
+    """What is known of the attributes after one more sign-in; equal to `state` most of the time."""
+    found = {name: dict(known) for name, known in state.items()}
+    for name in seen.sent & found.keys():
+        found[name] = {"left_out": True}
+    for name in seen.absent - found.keys():
+        found[name] = {"absent": True}
+    for name in seen.left | seen.held:
+        found[name].setdefault("missed_at", now.isoformat())
+    for name in seen.held:
+        found[name].setdefault("doubted_at", now.isoformat())
+    return found
