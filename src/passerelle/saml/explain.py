@@ -34,6 +34,7 @@ CHECK_NAMES = {
     "in_response_to": _("Answer to our request"),
     "expiry": _("Not expired"),
     "start": _("Already valid"),
+    "authn_statement": _("Statement of authentication"),
     "authentication": _("Authenticated anew"),
     "authn_context": _("Way of authentication"),
     "name_id": _("NameID"),
@@ -54,6 +55,7 @@ PASSED = {
     "in_response_to": _("The response belongs to the sign-in that was started."),
     "expiry": _("The assertion has not expired."),
     "start": _("The assertion is already valid."),
+    "authn_statement": _("The assertion states that the person was authenticated."),
     "authentication": _("The person was authenticated for this sign-in."),
     "authn_context": _("The person was authenticated in a way that was asked for."),
     "name_id": _("The assertion says whom it is about."),
@@ -215,6 +217,13 @@ FAILED: dict[str, tuple[str, str]] = {
             "clocks (NTP)."
         ),
     ),
+    "authn_statement_missing": (
+        _("The assertion does not state that the person was authenticated."),
+        _(
+            "In the identity provider, choose the Web Browser SSO profile for this application: "
+            "its assertions hold an AuthnStatement."
+        ),
+    ),
     "authentication_too_old": (
         _("The identity provider did not ask the person to authenticate again, as we had asked."),
         _(
@@ -236,6 +245,79 @@ FAILED: dict[str, tuple[str, str]] = {
 }
 
 
+_NAME_THE_REQUEST = _(
+    "In the identity provider, let the response and its SubjectConfirmationData name the ID of the "
+    "request that they answer in InResponseTo, and leave InResponseTo out where there was no "
+    "request."
+)
+_ONE_OTHER_ISSUER = (
+    _(
+        "The message comes from another identity provider, “%(issuer)s”, and is signed with a "
+        "certificate that this connection does not trust."
+    ),
+    _(
+        "Do not accept the certificate: it is the other provider's. If people should come from "
+        "there, correct the IdP entity ID of this connection, or add a connection; otherwise find "
+        "out why that provider answers here."
+    ),
+)
+CLOSER: dict[str, tuple[str, str]] = {
+    "malformed_message.nameless": (
+        _("An attribute came without a name, so the assertion cannot be read."),
+        _(
+            "In the identity provider, give each attribute a name. In Keycloak that is “SAML "
+            "Attribute Name” of each mapper."
+        ),
+    ),
+    "malformed_message.redirected": (
+        _("The response came in an address (HTTP-Redirect). Responses are read from a form only."),
+        _("In the identity provider, choose HTTP-POST as the binding of our ACS URL."),
+    ),
+    "message_too_large.attributes": (
+        _("The assertion holds too much about the person: %(came)s."),
+        _(
+            "In the identity provider, send fewer attributes: usually only the groups that "
+            "matter here instead of all of them."
+        ),
+    ),
+    "signature_profile_forbidden.canonicalisation": (
+        _("The message is signed with another canonicalisation than the exclusive one."),
+        _(
+            "In the identity provider, choose exclusive canonicalisation (xml-exc-c14n) and "
+            "SHA-256. In Keycloak that is “Canonicalization method: EXCLUSIVE”, in Casdoor “Enable "
+            "SAML C14N10”."
+        ),
+    ),
+    "certificate_unknown.other_issuer": _ONE_OTHER_ISSUER,
+    "signature_invalid.other_issuer": _ONE_OTHER_ISSUER,
+    "in_response_to_mismatch.empty": (
+        _("The identity provider names a request without giving its ID: InResponseTo is empty."),
+        _NAME_THE_REQUEST,
+    ),
+    "in_response_to_mismatch.inside_only": (
+        _(
+            "The response does not say which request it answers. Only the confirmation inside "
+            "names one."
+        ),
+        _NAME_THE_REQUEST,
+    ),
+    "in_response_to_mismatch.left_out": (
+        _(
+            "The response names our request, but the confirmation inside leaves it out, so the "
+            "assertion could belong to another sign-in."
+        ),
+        _NAME_THE_REQUEST,
+    ),
+}
+"""What can be said more closely of some cases of a reason, by reason and case."""
+
+
+def explained_as(reason: str, values: Mapping[str, str]) -> str:
+    """The entry of the sentences that says most about a failure."""
+    closer = f"{reason}.{values.get('case', '')}"
+    return closer if closer in CLOSER else reason
+
+
 def explain(check: Check, console: Console | None = None) -> tuple[str, str | None]:
     """What this check found, in one sentence, and what to change; nothing when it passed.
 
@@ -243,8 +325,9 @@ def explain(check: Check, console: Console | None = None) -> tuple[str, str | No
     """
     if check.passed:
         return filled(PASSED.get(check.check, ""), check.values), None
-    detail, fix = FAILED[check.reason or "malformed_message"]
-    if mended := mend_in(console, check.reason):
+    entry = explained_as(check.reason or "malformed_message", check.values)
+    detail, fix = {**FAILED, **CLOSER}[entry]
+    if mended := mend_in(console, entry):
         fix = filled(*mended)
     return filled(detail, check.values), fix
 

@@ -7,8 +7,10 @@ from passerelle import saml
 from passerelle.provisioning.describe import REFUSED as REFUSED_BY_PROVISIONING
 from passerelle.saml.consoles import Console, mend_in
 from passerelle.saml.explain import CHECK_NAMES as SAML_CHECK_NAMES
+from passerelle.saml.explain import CLOSER as CLOSER_SAML
 from passerelle.saml.explain import FAILED as FAILED_SAML
 from passerelle.saml.explain import PASSED as SAML_PASSED
+from passerelle.saml.explain import explained_as
 
 
 def gettext_noop(message: str) -> str:
@@ -101,6 +103,7 @@ KINDS = (
 )
 """The reasons by kind, each with its cause and cure."""
 EXPLAINED = {slug: pair for _kind, explained in KINDS for slug, pair in explained.items()}
+_SENTENCES = {**EXPLAINED, **CLOSER_SAML}
 
 # For lists, where no one attempt gives the values.
 _TITLES: dict[str, str] = {
@@ -126,6 +129,7 @@ CHECK_NAMES = {
     "replay": _("Not used before"),
     "browser": _("Same browser"),
     "account": _("Account"),
+    "logout": _("Sign-out asked for by the identity provider"),
     "password": _("Password"),
     "second_factor": _("Second factor"),
     "google": _("Google"),
@@ -238,6 +242,14 @@ PHRASES = frozenset(
         _("bearer without NotOnOrAfter"),
         _("a response to our request"),
         _("a NameID"),
+        _("an AuthnStatement"),
+        _("an empty InResponseTo"),
+        _("InResponseTo on the Response as well"),
+        _("a Name on each Attribute"),
+        _("an Attribute without Name"),
+        _("a response in a form (HTTP-POST)"),
+        _("one in an address (HTTP-Redirect)"),
+        _("a request that we made"),
         _("a complete, enabled connection"),
         _("switched off"),
         _("a new assertion"),
@@ -287,10 +299,11 @@ class Explained:
 
 def explain_stored(check: dict[str, Any], console: Console | None = None) -> Explained:
     """Explain a check as a trace keeps it, in the words of the identity provider's console."""
-    reason, name = check.get("reason") or "", check["check"]
-    detail, fix = (PASSED.get(name, ""), None) if check["passed"] else EXPLAINED[reason]
-    values = {**check.get("values", {}), "received": check.get("received") or "?"}
-    if not check["passed"] and (mended := mend_in(console, reason)):
+    name, values = check["check"], check.get("values", {})
+    entry = explained_as(check.get("reason") or "", values)
+    detail, fix = (PASSED.get(name, ""), None) if check["passed"] else _SENTENCES[entry]
+    values = {**values, "received": check.get("received") or "?"}
+    if not check["passed"] and (mended := mend_in(console, entry)):
         fix, more = mended
         values = {**values, **more}
     return Explained(
