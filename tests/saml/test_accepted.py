@@ -97,16 +97,25 @@ def test_five_thousand_groups_are_read():
 @pytest.mark.parametrize(
     ("said", "came"),
     [
-        ([attribute(f"a{one}", "v") for one in range(1001)], "1001 attributes"),
-        ([attribute("a", *["v"] * 20_001)], "more than 20000 values"),
-        ([attribute(f"a{one}", *["v"] * 300) for one in range(100)], "more than 20000 values"),
+        (
+            [attribute(f"a{one}", "v") for one in range(1001)],
+            "1001 attributes came. At most 1000 are read at a sign-in.",
+        ),
+        (
+            [attribute("a", *["v"] * 20_001)],
+            "20001 values of attributes came. At most 20000 are read at a sign-in.",
+        ),
+        (
+            [attribute(f"a{one}", *["v"] * 300) for one in range(100)],
+            "30000 values of attributes came. At most 20000 are read at a sign-in.",
+        ),
     ],
 )
 def test_more_attributes_than_are_read_are_refused_with_how_many_came(said, came):
     judgement = saml.judge(response(attributes=attributes(*said)), expected())
     assert judgement.reason == "message_too_large"
     detail, _fix = saml.explain(judgement.checks[-1])
-    assert detail == f"The assertion holds too much about the person: {came}."
+    assert detail == came
 
 
 def test_a_session_ends_with_its_first_statement_to_end():

@@ -9,7 +9,7 @@ from passerelle.saml import checks
 from passerelle.saml.errors import MAX_SHOWN, MessageError, SAMLError, shortened
 from passerelle.saml.explain import CHECK_NAMES, CLOSER, FAILED, PASSED, filled
 
-SENTENCE = re.compile(r"(?s)[A-Z].*\.( %\(message\)s)?$")
+SENTENCE = re.compile(r"(?s)([A-Z]|%\(came\)s ).*\.( %\(message\)s)?$")
 PROMISED = """malformed_message message_too_large doctype_forbidden unsupported_version
 wrong_message status_not_success signature_missing signature_invalid signature_profile_forbidden
 algorithm_forbidden certificate_unknown decryption_failed assertion_count issuer_mismatch

@@ -220,11 +220,14 @@ def _attributes(
         for child in statement.iterchildren(_ATTRIBUTE, saml("EncryptedAttribute"))
     ]
     _bound(len(sent), MAX_ATTRIBUTES, "attributes")
-    count = 0
+    count = sum(map(len, sent))
+    _bound(count, MAX_VALUES, "values")
     for child in sent:
-        attribute = child if child.tag == _ATTRIBUTE else _decrypted(child, _ATTRIBUTE, keys)
-        count += len(attribute)
-        _bound(count, MAX_VALUES, "values")
+        attribute = child
+        if child.tag != _ATTRIBUTE:
+            attribute = _decrypted(child, _ATTRIBUTE, keys)
+            count += len(attribute)
+            _bound(count, MAX_VALUES, "values")
         name = _name(attribute)
         values.setdefault(name, []).extend(_values(attribute))
         if other := attribute.get("FriendlyName"):
@@ -235,13 +238,13 @@ def _attributes(
 def _bound(count: int, most: int, what: str) -> None:
     """Refuse more than is read at a sign-in: rules look at each of them."""
     if count > most:
-        came = f"{count} {what}" if what == "attributes" else f"more than {most} {what}"
         raise MessageError(
             "message_too_large",
             expected=f"at most {most} {what}",
-            received=came,
-            case="attributes",
-            came=came,
+            received=f"{count} {what}",
+            case=what,
+            came=str(count),
+            most=str(most),
         )
 
 

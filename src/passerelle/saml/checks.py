@@ -184,7 +184,7 @@ def check_in_response_to(received: Received, expected: Expected) -> Check | None
         return _misnamed(
             "inside_only",
             "InResponseTo on the Response as well",
-            f"only in the SubjectConfirmationData: {inside}",
+            "only in the SubjectConfirmationData",
         )
     named = next((answer for answer in (around, inside) if answer not in (None, wanted)), None)
     if named is not None:

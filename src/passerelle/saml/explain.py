@@ -3,7 +3,7 @@
 Written once, in English, with `%(name)s` for what varies; pages translate the same templates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from passerelle.saml.checks import Check
 from passerelle.saml.consoles import Console, mend_in
@@ -61,6 +61,10 @@ PASSED = {
     "name_id": _("The assertion says whom it is about."),
 }
 
+_SEND_LESS = _(
+    "In the identity provider, send fewer attributes: usually only the groups that matter here "
+    "instead of all of them."
+)
 FAILED: dict[str, tuple[str, str]] = {
     "malformed_message": (
         _("The message cannot be read as a SAML response."),
@@ -72,10 +76,7 @@ FAILED: dict[str, tuple[str, str]] = {
     ),
     "message_too_large": (
         _("The message is larger than Passerelle accepts."),
-        _(
-            "In the identity provider, send fewer attributes: usually only the groups that "
-            "matter here instead of all of them."
-        ),
+        _SEND_LESS,
     ),
     "doctype_forbidden": (
         _("The message declares a document type, which SAML forbids."),
@@ -245,15 +246,15 @@ FAILED: dict[str, tuple[str, str]] = {
 }
 
 
-_NAME_THE_REQUEST = _(
+NAME_THE_REQUEST = _(
     "In the identity provider, let the response and its SubjectConfirmationData name the ID of the "
     "request that they answer in InResponseTo, and leave InResponseTo out where there was no "
     "request."
 )
 _ONE_OTHER_ISSUER = (
     _(
-        "The message comes from another identity provider, “%(issuer)s”, and is signed with a "
-        "certificate that this connection does not trust."
+        "The message comes from another identity provider, “%(issuer)s”, and no certificate of "
+        "this connection has signed it."
     ),
     _(
         "Do not accept the certificate: it is the other provider's. If people should come from "
@@ -274,11 +275,12 @@ CLOSER: dict[str, tuple[str, str]] = {
         _("In the identity provider, choose HTTP-POST as the binding of our ACS URL."),
     ),
     "message_too_large.attributes": (
-        _("The assertion holds too much about the person: %(came)s."),
-        _(
-            "In the identity provider, send fewer attributes: usually only the groups that "
-            "matter here instead of all of them."
-        ),
+        _("%(came)s attributes came. At most %(most)s are read at a sign-in."),
+        _SEND_LESS,
+    ),
+    "message_too_large.values": (
+        _("%(came)s values of attributes came. At most %(most)s are read at a sign-in."),
+        _SEND_LESS,
     ),
     "signature_profile_forbidden.canonicalisation": (
         _("The message is signed with another canonicalisation than the exclusive one."),
@@ -292,30 +294,32 @@ CLOSER: dict[str, tuple[str, str]] = {
     "signature_invalid.other_issuer": _ONE_OTHER_ISSUER,
     "in_response_to_mismatch.empty": (
         _("The identity provider names a request without giving its ID: InResponseTo is empty."),
-        _NAME_THE_REQUEST,
+        NAME_THE_REQUEST,
     ),
     "in_response_to_mismatch.inside_only": (
         _(
             "The response does not say which request it answers. Only the confirmation inside "
             "names one."
         ),
-        _NAME_THE_REQUEST,
+        NAME_THE_REQUEST,
     ),
     "in_response_to_mismatch.left_out": (
         _(
             "The response names our request, but the confirmation inside leaves it out, so the "
             "assertion could belong to another sign-in."
         ),
-        _NAME_THE_REQUEST,
+        NAME_THE_REQUEST,
     ),
 }
 """What can be said more closely of some cases of a reason, by reason and case."""
 
 
-def explained_as(reason: str, values: Mapping[str, str]) -> str:
+def explained_as(
+    reason: str, values: Mapping[str, str], closer: Collection[str] = CLOSER.keys()
+) -> str:
     """The entry of the sentences that says most about a failure."""
-    closer = f"{reason}.{values.get('case', '')}"
-    return closer if closer in CLOSER else reason
+    entry = f"{reason}.{values.get('case', '')}"
+    return entry if entry in closer else reason
 
 
 def explain(check: Check, console: Console | None = None) -> tuple[str, str | None]:

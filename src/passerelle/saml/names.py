@@ -25,6 +25,8 @@ XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 PREFIXES = {"samlp": PROTOCOL_NS, "saml": ASSERTION_NS, "ds": DSIG_NS, "md": METADATA_NS}
 
 STATUS_SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+STATUS_RESPONDER = "urn:oasis:names:tc:SAML:2.0:status:Responder"
+STATUS_UNKNOWN_PRINCIPAL = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal"
 METHOD_BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 BINDING_POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 BINDING_REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"

@@ -10,6 +10,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.fields.json import KT
 
+from passerelle import saml
 from passerelle.audit.record import Actor
 from passerelle.directory.apply import Conflict, Context, apply_plan
 from passerelle.directory.models import User
@@ -17,7 +18,7 @@ from passerelle.directory.policy import load_names, load_policy
 from passerelle.directory.snapshot import load_snapshot
 from passerelle.provisioning import Plan, Profile, Refusal, absence, plan
 from passerelle.provisioning.describe import describe_step
-from passerelle.provisioning.model import Seen
+from passerelle.provisioning.model import Note, Seen
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
 from passerelle.sso.attributes_seen import note_attributes, state_of
@@ -119,6 +120,7 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
         return trace.failed(_used_up())
     trace.verified = True
     trace.checks = pending.checks
+    trace.notes = [note.stored for note in _notes_of_pending(pending)]
     profile = profile_of_pending(pending, trace.connection)
     trace.claims = kept_claims(pending.claims, profile)
     trace.email = profile.email.shown if profile.email else profile.email_received
@@ -137,6 +139,11 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
         )
     trace.checks.append(stored(Check("browser", True)))
     return trace.failed(no_more) if (no_more := _trusted_no_more(pending, trace)) else ""
+
+
+def _notes_of_pending(pending: PendingSignIn) -> list[Note]:
+    elsewhere = pending.claims.get("next_elsewhere")
+    return [Note("next_is_elsewhere", elsewhere)] if elsewhere else []
 
 
 def _trusted_no_more(pending: Any, trace: Trace) -> Check | None:
@@ -248,9 +255,10 @@ def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace, agen
 def _session_at_idp(pending: PendingSignIn) -> IdPSession:
     claims = pending.claims
     ends = claims["session_ends"]
+    # What was parked by the release before has no qualifiers.
+    qualifiers = claims.get("name_id_qualifiers", [])
     return IdPSession(
-        claims["name_id"],
-        claims["name_id_format"],
+        saml.NameID(claims["name_id"], claims["name_id_format"], *qualifiers),
         claims["session_index"],
         datetime.fromisoformat(ends) if ends else None,
     )

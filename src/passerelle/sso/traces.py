@@ -51,6 +51,8 @@ class Trace:
     checks: list[dict[str, Any]] = field(default_factory=list)
     email: str | None = None
     offered_certificate: str = ""
+    way: str = ""
+    """How the message came, where that is not a sign-in: the two are counted apart."""
     steps: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     claims: dict[str, Any] | None = None
@@ -81,7 +83,7 @@ def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None =
         claims=trace.claims,
     )
     if not trace.verified:
-        return _count(row, trace.connection.slug)
+        return _count(row, f"{trace.connection.slug}{trace.way and '/'}{trace.way}")
     row.save(force_insert=True)
     return row
 

@@ -342,6 +342,10 @@ class Session(models.Model):
     name_id = models.TextField(blank=True)
     name_id_digest = models.CharField(max_length=64, blank=True)
     name_id_format = models.TextField(blank=True)
+    # The rest of the NameID: asking for a logout repeats it to the letter.
+    name_qualifier = models.TextField(blank=True, default="", db_default="")
+    sp_name_qualifier = models.TextField(blank=True, default="", db_default="")
+    sp_provided_id = models.TextField(blank=True, default="", db_default="")
     session_index = models.TextField(blank=True)
     # Where it was opened, for the person who looks through their sessions.
     address = models.GenericIPAddressField(null=True)
