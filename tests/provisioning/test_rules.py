@@ -291,6 +291,11 @@ def test_another_value_does_not_just_miss_it(value):
     assert plan(in_groups(value), snapshot(), settings).notes == ()
 
 
+def test_a_rule_whose_right_is_given_by_another_is_not_just_missed():
+    both = tuple(Rule("groups", LAB, equals=one) for one in ("admins", "Admins"))
+    assert plan(in_groups("Admins"), snapshot(), policy(rules=both)).notes == ()
+
+
 def test_a_rule_that_holds_is_not_just_missed():
     settings = policy(rules=(Rule("groups", LAB, equals="admins"),))
     assert plan(in_groups("Admins", "admins"), snapshot(), settings).notes == ()

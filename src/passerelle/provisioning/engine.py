@@ -160,10 +160,10 @@ def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Re
     create = CreateAccount(
         email, profile.first_name, profile.last_name, "pending" if waiting else "active"
     )
-    matched = sorted(_matched(profile, policy).items())
-    gives = [Give(grant, "rule", why) for grant, why in matched]
+    matched = _matched(profile, policy)
+    gives = [Give(grant, "rule", why) for grant, why in sorted(matched.items())]
     gives = gives or [Give(policy.default, "default", "default")]
-    notes = (*_missing_notes(profile, policy, Seen()), *near_misses(profile, policy))
+    notes = (*_missing_notes(profile, policy, Seen()), *near_misses(profile, policy, matched))
     steps: tuple[Step, ...] = (create, LinkIdentity(profile.subject), *gives)
     outcome: Literal["pending", "created"] = "pending" if waiting else "created"
     return Plan(outcome, None, steps, notes, seen=_seen(profile, None, snapshot, policy))
@@ -241,7 +241,7 @@ def _rights(
         for grant in sorted(held)
         if grant not in matched and grant not in undecided
     ]
-    notes = [*_missing_notes(profile, policy, seen), *near_misses(profile, policy)]
+    notes = [*_missing_notes(profile, policy, seen), *near_misses(profile, policy, matched)]
     return [*gives, *withdraws], notes
 
 
@@ -260,6 +260,8 @@ def _seen(profile: Profile, account: Account | None, snapshot: Snapshot, policy:
 
     Of a response that holds nothing else, or a link in place of the groups, nothing is learnt.
     """
+    if not policy.rules:
+        return Seen()
     attributes, read = profile.attributes, {rule.attribute for rule in policy.rules}
     unsent = {name for name in read if values_for_rule(attributes, name) is None}
     absent = {name for name in unsent if attributes and not is_overflow(attributes, name)}

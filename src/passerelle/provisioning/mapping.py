@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from passerelle.provisioning.email_address import EmailAddress, parse_email
 from passerelle.provisioning.model import Attributes, Profile
+from passerelle.provisioning.person_name import one_line
 
 _CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 _MICROSOFT = "http://schemas.microsoft.com/ws/2008/06/identity/claims/"
@@ -73,9 +74,6 @@ MAX_ADDRESSES = 20
 """Of one person, so many e-mail addresses are looked at."""
 MAX_VALUES = 20_000
 """Values that rules look at: splitting makes no more of them."""
-_JOINERS = "\u200c\u200d"
-_VIRAMA = 9
-"""The combining class of the marks that take a consonant's vowel away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,28 +228,4 @@ def _names(attributes: Attributes, names: AttributeNames) -> tuple[str, str]:
 
 
 def _name(attributes: Attributes, names: tuple[str, ...]) -> str:
-    """A person's name on one line: control and formatting characters have no place in it.
-
-    But for joiners between letters, which belong to the spelling of Persian or Sinhala names.
-    """
-    found = _values(attributes, names)
-    if not found:
-        return ""
-    sent = found[0]
-    kept = "".join(
-        " " if unicodedata.category(one)[0] == "C" and not _joins(sent, at) else one
-        for at, one in enumerate(sent)
-    )
-    return " ".join(kept.split())[:MAX_NAME]
-
-
-def _joins(text: str, at: int) -> bool:
-    """Whether a joiner stands between letters, or ends a letter as it does in Malayalam."""
-    before, after = text[max(at - 1, 0) : at], text[at + 1 : at + 2]
-    if text[at] not in _JOINERS or not _is_of_word(before):
-        return False
-    return _is_of_word(after) or unicodedata.combining(before) == _VIRAMA
-
-
-def _is_of_word(one: str) -> bool:
-    return bool(one) and unicodedata.category(one)[0] in "LM"
+    return one_line(next(iter(_values(attributes, names)), ""))[:MAX_NAME]

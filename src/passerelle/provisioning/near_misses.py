@@ -1,31 +1,30 @@
 """Values that just miss a rule: an administrator would take them for the rule's own."""
 
 import unicodedata
+from collections.abc import Collection
 
-from passerelle.provisioning.mapping import comparable, values_for_rule
-from passerelle.provisioning.model import Note, Policy, Profile, Rule
+from passerelle.provisioning.mapping import values_for_rule
+from passerelle.provisioning.model import Grant, Note, Policy, Profile, Rule
 
 MOST = 5
 """Notes of one sign-in about such values."""
 
 
-def near_misses(profile: Profile, policy: Policy) -> list[Note]:
+def near_misses(profile: Profile, policy: Policy, given: Collection[Grant]) -> list[Note]:
     """A note for each rule that only the spelling of a value keeps from giving its right.
 
     The spelling is letters' case, white space inside, another form of the same characters, or the
-    path before the name of a group.
+    path before the name of a group. Of a right that is `given` anyway there is nothing to say.
     """
     by_attribute: dict[str, list[Rule]] = {}
     for rule in policy.rules:
-        if rule.equals is not None:
+        if rule.equals is not None and rule.grant not in given:
             by_attribute.setdefault(rule.attribute, []).append(rule)
     notes: list[Note] = []
     for attribute, rules in by_attribute.items():
         values = values_for_rule(profile.attributes, attribute) or ()
-        sent = frozenset(values)
-        missed = [rule for rule in rules if comparable(rule.equals or "") not in sent]
         loose = {spelling: value for value in values for spelling in _spellings(value)}
-        for rule in missed:
+        for rule in rules:
             if near := loose.get(_loose(rule.equals or "")):
                 notes.append(Note("rule_just_missed", near[:300], rule.text))
     return notes[:MOST]
