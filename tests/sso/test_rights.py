@@ -144,3 +144,15 @@ def test_addresses_of_two_accounts_are_refused_and_explained(acme):
     alice = Browser().enter(User.objects.get(is_administrator=True))
     page = alice.get(f"/settings/sign-ins/{row.reference}/").content.decode()
     assert "they lead to different" in page
+
+
+def test_the_page_of_an_invited_person_without_any_right_says_what_they_will_get(acme):
+    grace = make_user(acme.company, GRACE.email, status="invited")
+    alice = Browser().enter(User.objects.get(is_administrator=True))
+    promise = "gives what a newcomer gets"
+    assert promise in alice.get(f"/settings/users/{grace.id}/").content.decode()
+    assert promise in alice.get("/settings/users/invite/").content.decode()
+    sign_in(acme, GRACE)
+    page = alice.get(f"/settings/users/{grace.id}/").content.decode()
+    assert promise not in page
+    assert "default for newcomers" in page
