@@ -129,7 +129,9 @@ def read_logout_request(
     name_id = read_name_id(root, keys)
     if name_id is None:
         raise MessageError("name_id_missing", expected="a NameID", received="none")
-    indexes = tuple(xml.text_of(one) for one in xml.children(root, samlp("SessionIndex")))
+    # It may stand on a line of its own; what a session keeps was an attribute, and never does.
+    sent = (xml.text_of(one) for one in xml.children(root, samlp("SessionIndex")))
+    indexes = tuple(index.strip(xml.WHITE_SPACE) for index in sent)
     return LogoutRequest(xml.required_attribute(root, "ID"), issued_at, name_id, indexes)
 
 
