@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sso', '0006_trials_links_and_local_sign_in'),
+        ('sso', '0007_one_connection_a_provider'),
     ]
 
     operations = [
