@@ -26,6 +26,7 @@ destination_mismatch recipient_mismatch audience_mismatch subject_confirmation_i
 in_response_to_mismatch unsolicited_refused expired not_yet_valid name_id_missing request_unknown
 request_expired assertion_replayed browser_mismatch connection_disabled email_missing email_invalid
 subject_unstable jit_disabled jit_unavailable domain_not_allowed account_exists identity_conflict
+identity_ambiguous
 user_suspended user_removed approval_pending address_not_allowed
 """.split()
 

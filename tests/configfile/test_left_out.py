@@ -87,11 +87,12 @@ def test_white_space_around_an_entity_id_is_not_part_of_it(operator):
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (key_pair().certificate.fingerprint, "(certificate_fingerprint): This is a fingerprint"),
+        ("4F:" * 31 + "4F", "(certificate_fingerprint): This is a fingerprint"),
+        ("0A:" * 31 + "0A", "(certificate_fingerprint): This is a fingerprint"),
         (key_pair().pem, "(certificate_private_key): This is a private key"),
         (PEM[:-27], "(certificate_no_end): The end of a certificate is missing"),
     ],
-    ids=["a fingerprint", "a private key", "no end"],
+    ids=["a fingerprint", "a fingerprint that starts with 0", "a private key", "no end"],
 )
 def test_what_is_given_in_place_of_a_certificate_is_said(operator, content, reason):
     operator.write("idp.pem", content)

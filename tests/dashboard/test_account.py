@@ -85,7 +85,14 @@ def test_a_name_that_is_kept_here_is_changed_here(bob):
     assert AuditEvent.objects.get(event="user:updated").details["name"][0] == "Bob"
 
 
-@pytest.mark.parametrize("name", ["x" * 151, "a\0b"])
+def test_a_name_keeps_the_joiners_inside_its_words(bob):
+    name = "امیر\u200cحسین"
+    Browser().enter(bob).post(f"{PAGE}name/", {"first_name": name})
+    bob.refresh_from_db()
+    assert bob.first_name == name
+
+
+@pytest.mark.parametrize("name", ["x" * 151, "a\0b", "a\u200d"])
 def test_a_name_that_is_none_is_refused_with_a_sentence(bob, name):
     sent = Browser().enter(bob).post(f"{PAGE}name/", {"first_name": name})
     assert sent.status_code == 422

@@ -378,6 +378,7 @@ ADVANCED = {
     "email_attribute": "courriel",
     "first_name_attribute": "prénom",
     "last_name_attribute": "nom",
+    "value_separator": ";",
     "allow_cbc": "on",
     "logout_url": "https://idp.acme.example/slo",
     "logout_binding": "post",
@@ -392,10 +393,18 @@ def test_everything_about_a_connection_is_saved_and_shown_again(acme, alice):
     assert (row.request_binding, row.logout_binding) == ("post", "post")
     assert row.sign_requests and row.force_authn and row.allow_cbc
     page = alice.get(PAGE).content.decode()
-    for value in ("urn:c", "courriel", "prénom", "https://idp.acme.example/done"):
+    assert (row.value_separator, row.absent_is_empty) == (";", False)
+    for value in ("urn:c", "courriel", "prénom", ";", "https://idp.acme.example/done"):
         assert f'value="{value}"' in page
     acme.refresh_from_db()
     assert "saved=nothing" in alice.post(PAGE, fields_of(acme, **ADVANCED))["Location"]
+
+
+def test_a_new_connection_takes_what_is_no_longer_sent_as_empty(acme, alice):
+    for path in (PAGE, f"{PAGE}?connection=new"):
+        page = html.fromstring(alice.get(path).content.decode())
+        [box] = page.xpath("//input[@name='absent_is_empty']")
+        assert box.get("checked") is not None
 
 
 def test_a_form_without_the_folded_part_leaves_it_alone(acme, alice):

@@ -35,6 +35,8 @@ GRACE = address("grace@acme.example")
 def profile(**fields: Any) -> Profile:
     """Grace, as her provider describes her."""
     fields = {"first_name": "Grace", "last_name": "Hopper", "email": GRACE, **fields}
+    email = fields.pop("email")
+    fields = {"emails": (email,) if email else (), **fields}
     return Profile(**{"idp_entity_id": IDP, "subject": "u-1", **fields})
 
 
@@ -53,18 +55,19 @@ def account(**fields: Any) -> Account:
 
 
 def snapshot(**fields: Any) -> Snapshot:
-    return Snapshot(**{"jit_available": True, "domain_verified": True, **fields})
+    domains = frozenset({"acme.example", "elsewhere.example"})
+    return Snapshot(**{"jit_available": True, "verified_domains": domains, **fields})
 
 
 def known(**fields: Any) -> Snapshot:
     """Grace has an account that is linked to this subject."""
     grace = account(linked_here=True, **fields)
-    return snapshot(by_identity=grace, by_email=grace)
+    return snapshot(by_identity=grace, by_emails=(grace,))
 
 
 def unlinked(**fields: Any) -> Snapshot:
     """An account has Grace's address, and no identity."""
-    return snapshot(by_email=account(**fields))
+    return snapshot(by_emails=(account(**fields),))
 
 
 BY_DEFAULT = Give(DEFAULT, "default", "default")
@@ -89,7 +92,7 @@ def signed_in(*steps, notes=()):
 
 def applied(before: Snapshot, plan: Plan, who: Profile) -> Snapshot:
     """What the next sign-in of the same person finds, when the plan was carried out."""
-    found = before.by_identity or before.by_email
+    found = before.by_identity or next(iter(before.by_emails), None)
     for step in plan.steps:
         if isinstance(step, CreateAccount):
             found = Account("new", step.status, step.email, step.first_name, step.last_name)
@@ -111,12 +114,14 @@ def applied(before: Snapshot, plan: Plan, who: Profile) -> Snapshot:
         elif isinstance(step, Withdraw):
             found = replace(found, grants=found.grants - {(step.grant, "rule")})
     assert found is not None
-    theirs = who.email is not None and who.email.key == found.email.key
-    others = before.by_email if before.by_email and before.by_email.id != found.id else None
+    if plan.seen.kept is not None:
+        found = replace(found, sent=plan.seen.kept)
+    theirs = found.email.key in {one.key for one in who.emails}
+    others = tuple(one for one in before.by_emails if one.id != found.id)
     return replace(
         before,
         by_identity=found,
-        by_email=found if theirs else others,
+        by_emails=(*others, found) if theirs else others,
         identity_removed=False,
         email_removed=False,
     )

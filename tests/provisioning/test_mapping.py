@@ -3,7 +3,12 @@
 import pytest
 
 from passerelle.provisioning import AttributeNames, parse_email, read_profile
-from passerelle.provisioning.mapping import NAME_ID_EMAIL, NAME_ID_TRANSIENT, values_for_rule
+from passerelle.provisioning.mapping import (
+    NAME_ID_EMAIL,
+    NAME_ID_TRANSIENT,
+    for_rules,
+    values_for_rule,
+)
 from tests.provisioning.accounts import IDP
 
 PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
@@ -53,6 +58,10 @@ def read(attributes=None, *, name_id="u-1", name_id_format=PERSISTENT, subject_a
         attributes=attributes or {},
         names=AttributeNames(subject=subject_attribute),
     )
+
+
+def values_of(attributes, name):
+    return values_for_rule(for_rules(attributes), name)
 
 
 @pytest.mark.parametrize("names", PROVIDERS.values(), ids=PROVIDERS)
@@ -138,18 +147,18 @@ def test_a_name_is_one_short_line_without_control_characters():
 @pytest.mark.parametrize("link", ["http://schemas.microsoft.com/claims/groups.link"])
 @pytest.mark.parametrize("name", ["groups", MICROSOFT + "groups", "memberOf"])
 def test_a_link_instead_of_groups_means_that_groups_are_missing(name, link):
-    assert values_for_rule({link: ("https://graph.example/",), "groups": ("a",)}, name) is None
-    assert values_for_rule({link: ("https://graph.example/",), "role": ("a",)}, "role") == ("a",)
+    assert values_of({link: ("https://graph.example/",), "groups": ("a",)}, name) is None
+    assert values_of({link: ("https://graph.example/",), "role": ("a",)}, "role") == ("a",)
 
 
 def test_missing_is_not_empty():
-    assert values_for_rule({"mail": ("x",)}, "groups") is None
-    assert values_for_rule({"groups": ()}, "groups") == ()
+    assert values_of({"mail": ("x",)}, "groups") is None
+    assert values_of({"groups": ()}, "groups") == ()
 
 
 def test_an_attribute_that_is_repeated_under_other_names_adds_up():
     attributes = {"Groups": ("a",), "memberOf": ("b",)}
-    assert set(values_for_rule(attributes, "groups")) == {"a", "b"}
+    assert set(values_of(attributes, "groups")) == {"a", "b"}
 
 
 def test_names_that_a_connection_chose_are_read_instead_of_the_usual_ones():
@@ -177,3 +186,66 @@ def test_a_chosen_attribute_that_is_missing_is_not_replaced_by_another():
         names=AttributeNames(email="courriel"),
     )
     assert who.email is None
+
+
+def test_all_addresses_are_read_each_once_and_a_bounded_number_of_them():
+    who = read({"mail": ("A@acme.example", "b@acme.example", "a@acme.example"), "email": ("x",)})
+    assert [one.key for one in who.emails] == ["a@acme.example", "b@acme.example"]
+    many = tuple(f"a{number}@acme.example" for number in range(50))
+    assert len(read({"mail": many}).emails) == 20
+
+
+def test_composing_letters_makes_no_address_and_no_subject_another():
+    who = read({"mail": ("\u212aate@acme.example",), "uid": ("e\u0301",)}, subject_attribute="uid")
+    assert (who.emails, who.subject) == ((), "e\u0301")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["displayName", "cn", CLAIMS + "name", "urn:oid:2.16.840.1.113730.3.1.241", "urn:oid:2.5.4.3"],
+)
+def test_a_name_in_one_piece_is_read_where_first_and_last_name_are_not_sent(name):
+    who = read({name: ("Grace Brewster Hopper",)})
+    assert (who.first_name, who.last_name) == ("Grace Brewster", "Hopper")
+
+
+def test_a_single_word_is_a_first_name():
+    who = read({"displayName": (" Grace ",)})
+    assert (who.first_name, who.last_name) == ("Grace", "")
+
+
+def test_a_name_in_one_piece_gives_way_to_the_names_that_are_sent():
+    who = read({"displayName": ("Grace Hopper",), "sn": ("Murray",)})
+    assert (who.first_name, who.last_name) == ("", "Murray")
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        # Persian with a non-joiner, Sinhala and Malayalam with joiners.
+        ("امیر\u200cحسین", "امیر\u200cحسین"),
+        ("ශ්\u200dරී", "ශ්\u200dරී"),
+        ("രമേശന്\u200d നായര്\u200d", "രമേശന്\u200d നായര്\u200d"),
+        ("ക്\u200dഷ", "ക്\u200dഷ"),
+        ("Gra\u200b\u202ece\u200d", "Gra ce"),
+        ("\u200dGrace \u200d Hopper", "Grace Hopper"),
+    ],
+)
+def test_joiners_stay_between_letters_and_other_formatting_goes(sent, kept):
+    assert read({"givenName": (sent,)}).first_name == kept
+
+
+def test_several_values_in_one_are_split_only_where_the_connection_says_so():
+    sent = {"groups": ("a; b;c",), "mail": ("grace@acme.example",), "sn": ("Hopper; Grace",)}
+    who = read(sent)
+    assert who.attributes["groups"] == ("a; b;c",)
+    who = read_profile(
+        idp_entity_id=IDP, name_id="u-1", name_id_format="", attributes=sent, separator=";"
+    )
+    assert who.attributes["groups"] == ("a", "b", "c")
+    assert who.last_name == "Hopper; Grace"
+
+
+def test_splitting_makes_no_endless_list():
+    found = for_rules({"groups": (";" * 50_000, "a;b")}, ";")
+    assert len(found["groups"]) <= 20_002

@@ -6,6 +6,7 @@ from passerelle.provisioning import Refusal, plan
 from passerelle.provisioning.model import ActivateAccount, Note, UpdateProfile
 from tests.provisioning.accounts import (
     BY_DEFAULT,
+    GRACE,
     LAB,
     account,
     address,
@@ -30,11 +31,14 @@ def outside(expected):
     return Refusal("domain_not_allowed", expected, "acme.example")
 
 
-UNKNOWN_DOMAIN = snapshot(domain_verified=False)
-KNOWN_DOMAIN = snapshot(domain_verified=False, domain_known=True)
-NO_EMAIL = profile(email=None, attributes={"sn": ("Hopper",), "cn": ("Grace",)})
-ODD_EMAIL = profile(email=None, email_received="grace", attributes={"mail": ("grace",)})
-TAKEN = snapshot(by_identity=account(linked_here=True), by_email=account(id="a-2", email=MOVED))
+NONE: frozenset[str] = frozenset()
+ACME = frozenset({"acme.example"})
+INVITED = account(status="invited", grants=frozenset({(LAB, "invitation")}))
+UNKNOWN_DOMAIN = snapshot(verified_domains=NONE)
+KNOWN_DOMAIN = snapshot(verified_domains=NONE, known_domains=ACME)
+NO_EMAIL = profile(email=None, names_sent=("sn", "cn"))
+ODD_EMAIL = profile(email=None, email_received="grace", names_sent=("mail",))
+TAKEN = snapshot(by_identity=account(linked_here=True), by_emails=(account(id="a-2", email=MOVED),))
 
 CASES = {
     # Newcomers.
@@ -140,19 +144,19 @@ CASES = {
     ),
     "removed, and back under the address of another account": (
         profile(),
-        snapshot(identity_removed=True, by_email=account()),
+        snapshot(identity_removed=True, by_emails=(account(),)),
         policy(),
         Refusal("user_removed"),
     ),
     "a removed identity whose person was invited again": (
         profile(),
-        snapshot(identity_removed=True, by_email=account(status="invited")),
+        snapshot(identity_removed=True, by_emails=(INVITED,)),
         policy(),
         linked(ActivateAccount()),
     ),
     "removed, then invited again": (
         profile(),
-        snapshot(email_removed=True, by_email=account(status="invited")),
+        snapshot(email_removed=True, by_emails=(INVITED,)),
         policy(),
         linked(ActivateAccount()),
     ),
@@ -188,11 +192,84 @@ CASES = {
         policy(),
         linked(ActivateAccount()),
     ),
+    "an invitation without any right": (
+        profile(),
+        unlinked(status="invited"),
+        policy(),
+        linked(ActivateAccount(), BY_DEFAULT),
+    ),
+    "an invitation without any right, and JIT off": (
+        profile(),
+        unlinked(status="invited"),
+        policy(automatic=False),
+        linked(ActivateAccount()),
+    ),
+    "an invitation without any right, and early access closed": (
+        profile(),
+        snapshot(by_emails=(account(status="invited"),), jit_available=False),
+        policy(),
+        linked(ActivateAccount()),
+    ),
+    "an invitation without any right, and no default": (
+        profile(),
+        unlinked(status="invited"),
+        policy(default=None),
+        linked(ActivateAccount()),
+    ),
     "an invited account, linked already": (
         profile(),
         known(status="invited"),
         policy(),
-        signed_in(ActivateAccount()),
+        signed_in(ActivateAccount(), BY_DEFAULT),
+    ),
+    "an account that was emptied by an administrator": (profile(), unlinked(), policy(), linked()),
+    "several addresses: the account is found by each of them": (
+        profile(emails=(MOVED, GRACE)),
+        unlinked(),
+        policy(),
+        linked(),
+    ),
+    "several addresses: an invitation is found by each of them": (
+        profile(emails=(MOVED, GRACE)),
+        snapshot(by_emails=(INVITED,)),
+        policy(),
+        linked(ActivateAccount()),
+    ),
+    "several addresses: linking needs the domain of the account's own": (
+        profile(emails=(MOVED, GRACE)),
+        snapshot(by_emails=(account(),), verified_domains=frozenset({"elsewhere.example"})),
+        policy(),
+        exists("a verified domain", "acme.example"),
+    ),
+    "several addresses: two accounts": (
+        profile(emails=(MOVED, GRACE)),
+        snapshot(by_emails=(account(), account(id="a-2", email=MOVED, status="invited"))),
+        policy(),
+        Refusal("identity_ambiguous", "one account", "grace@acme.example, grace@elsewhere.example"),
+    ),
+    "several addresses: one was removed": (
+        profile(emails=(MOVED, GRACE)),
+        snapshot(email_removed=True),
+        policy(),
+        Refusal("user_removed"),
+    ),
+    "several addresses: a newcomer gets the first that is allowed": (
+        profile(emails=(MOVED, GRACE)),
+        snapshot(verified_domains=ACME),
+        policy(),
+        created(BY_DEFAULT),
+    ),
+    "several addresses: a known person keeps theirs while it is sent": (
+        profile(emails=(MOVED, address("Grace@acme.example"))),
+        known(),
+        policy(),
+        signed_in(UpdateProfile(address("Grace@acme.example"))),
+    ),
+    "several addresses: a known person follows to the first where theirs is gone": (
+        profile(emails=(MOVED, address("g.hopper@acme.example"))),
+        snapshot(by_identity=account(linked_here=True)),
+        policy(),
+        signed_in(UpdateProfile(MOVED)),
     ),
     "linking is refused": (
         profile(),
@@ -208,13 +285,13 @@ CASES = {
     ),
     "linking without a verified domain": (
         profile(),
-        snapshot(by_email=account(), domain_verified=False, domain_known=True),
+        snapshot(by_emails=(account(),), verified_domains=NONE, known_domains=ACME),
         policy(),
         exists("a verified domain", "acme.example"),
     ),
     "linking although the domain is only listed": (
         profile(),
-        snapshot(by_email=account(), domain_verified=False),
+        snapshot(by_emails=(account(),), verified_domains=NONE),
         policy(domains=frozenset({"acme.example"})),
         exists("a verified domain", "acme.example"),
     ),
@@ -279,13 +356,13 @@ CASES = {
     ),
     "the e-mail's spelling follows whatever its domain": (
         profile(email=address("GRACE@acme.example")),
-        snapshot(by_identity=account(), by_email=account(), domain_verified=False),
+        snapshot(by_identity=account(), by_emails=(account(),), verified_domains=NONE),
         policy(),
         signed_in(UpdateProfile(address("GRACE@acme.example"))),
     ),
     "the e-mail's domain is not allowed": (
         profile(email=MOVED, first_name="G"),
-        snapshot(by_identity=account(linked_here=True), domain_verified=False),
+        snapshot(by_identity=account(linked_here=True), verified_domains=NONE),
         policy(),
         signed_in(
             UpdateProfile(None, "G"),

@@ -17,7 +17,14 @@ from passerelle.provisioning import (
     read_profile,
 )
 from passerelle.provisioning.describe import NOTES, REFUSED, describe_step
-from passerelle.provisioning.mapping import NAME_ID_EMAIL, NAME_ID_TRANSIENT
+from passerelle.provisioning.mapping import (
+    NAME_ID_EMAIL,
+    NAME_ID_TRANSIENT,
+    canonical_name,
+    for_rules,
+    is_overflow,
+    values_for_rule,
+)
 from passerelle.provisioning.model import (
     Account,
     CreateAccount,
@@ -40,6 +47,8 @@ ADDRESSES = [
 ]
 addresses = st.sampled_from(ADDRESSES)
 names = st.sampled_from(["", "Grace", "Ada"])
+domains = st.frozensets(st.sampled_from(["acme.example", "b.example"]))
+attributes_read = st.sampled_from(["groups", "role"])
 grants = st.builds(Grant, st.sampled_from("vw"), st.sampled_from("pq"))
 sources = st.sampled_from(["hand", "default", "rule", "scim", "invitation"])
 statuses = st.sampled_from(["invited", "pending", "active", "suspended"])
@@ -67,12 +76,13 @@ profiles = st.builds(
     Profile,
     idp_entity_id=st.just(IDP),
     subject=st.sampled_from([*["u-1"] * 7, None]),
-    email=st.one_of(addresses, addresses, st.none()),
+    emails=st.lists(addresses, max_size=3, unique_by=lambda one: one.key).map(tuple),
     email_received=st.sampled_from([None, "odd"]),
     name_id_received=st.sampled_from([None, "odd"]),
     first_name=names,
     last_name=names,
-    attributes=attributes,
+    attributes=attributes.map(for_rules),
+    absence_counts=st.sampled_from([True, True, True, False]),
 )
 
 
@@ -80,17 +90,19 @@ profiles = st.builds(
 def situations(draw) -> tuple[Profile, Snapshot, Policy]:
     """A profile with accounts that a snapshot could really hold for it."""
     who = draw(profiles)
-    by_email = None
-    if who.email and draw(st.booleans()):
-        same = [one for one in ADDRESSES if one.key == who.email.key]
-        by_email = draw(accounts("a-1", st.sampled_from(same)))
+    by_emails = []
+    for number, email in enumerate(who.emails):
+        if draw(st.sampled_from([True, True, False])):
+            same = [one for one in ADDRESSES if one.key == email.key]
+            by_emails.append(draw(accounts(f"a-{number}", st.sampled_from(same))))
     by_identity = None
     if who.subject and draw(st.booleans()):
-        theirs = by_email is not None and by_email.linked_here and draw(st.booleans())
-        others = [one for one in ADDRESSES if not who.email or one.key != who.email.key]
-        other = draw(accounts("a-2", st.sampled_from(others), linked=True))
-        by_identity = by_email if theirs else other
-    return who, draw(snapshots(by_identity, by_email)), draw(policies)
+        linked = [one for one in by_emails if one.linked_here]
+        keys = {one.key for one in who.emails}
+        others = [one for one in ADDRESSES if one.key not in keys]
+        other = draw(accounts("a-9", st.sampled_from(others), linked=True)) if others else None
+        by_identity = draw(st.sampled_from([*linked, other]))
+    return who, draw(snapshots(by_identity, tuple(by_emails))), draw(policies)
 
 
 def accounts(number: str, emails, *, linked: bool | None = None):
@@ -103,20 +115,22 @@ def accounts(number: str, emails, *, linked: bool | None = None):
         last_name=names,
         linked_here=st.booleans() if linked is None else st.just(linked),
         grants=st.frozensets(st.tuples(grants, sources), max_size=5),
+        sent=st.none() | st.frozensets(attributes_read),
     )
 
 
-def snapshots(by_identity, by_email):
+def snapshots(by_identity, by_emails):
     return st.builds(
         Snapshot,
         jit_available=st.booleans(),
         address_allowed=st.sampled_from([*[True] * 7, False]),
         by_identity=st.just(by_identity),
-        by_email=st.just(by_email),
+        by_emails=st.just(by_emails),
         identity_removed=st.sampled_from([False, False, True]),
         email_removed=st.sampled_from([False, False, True]),
-        domain_verified=st.booleans(),
-        domain_known=st.booleans(),
+        verified_domains=domains,
+        known_domains=domains,
+        left_out=st.frozensets(attributes_read),
     )
 
 
@@ -157,13 +171,63 @@ def test_planning_again_after_applying_changes_nothing(situation):
 @some
 def test_only_what_a_rule_gave_is_ever_withdrawn(situation):
     who, before, settings_ = situation
-    found = before.by_identity or before.by_email
+    found = account_of(before)
     held = found.granted_by("rule") if found else frozenset()
     answer = plan(who, before, settings_)
     withdrawn = {one.grant for one in steps_of(answer) if isinstance(one, Withdraw)}
     given_ = {one.grant for one in steps_of(answer) if isinstance(one, Give)}
     assert withdrawn <= held
     assert not withdrawn & given_
+
+
+@given(situations())
+@many
+def test_what_is_absent_withdraws_only_what_this_person_was_sent_and_others_still_are(situation):
+    who, before, settings_ = situation
+    answer = plan(who, before, settings_)
+    withdrawn = {one.grant for one in steps_of(answer) if isinstance(one, Withdraw)}
+    for rule in settings_.rules:
+        if values_for_rule(who.attributes, rule.attribute) is None and rule.grant in withdrawn:
+            name = canonical_name(rule.attribute)
+            sent = account_of(before).sent
+            assert who.absence_counts
+            assert name in before.left_out
+            assert sent is None or name in sent
+            assert who.attributes
+            assert not is_overflow(who.attributes, rule.attribute)
+
+
+@given(situations())
+@many
+def test_the_default_is_given_only_to_newcomers_and_to_the_invited_without_any_right(situation):
+    who, before, settings_ = situation
+    answer = plan(who, before, settings_)
+    gives = [one for one in steps_of(answer) if isinstance(one, Give)]
+    if any(one.source == "default" for one in gives):
+        assert len(gives) == 1
+        assert settings_.automatic
+        assert before.jit_available
+        found = account_of(before)
+        assert found is None or (found.status, found.grants) == ("invited", frozenset())
+
+
+@given(situations())
+@many
+def test_an_account_s_address_stays_while_it_is_among_those_sent(situation):
+    who, before, settings_ = situation
+    found = account_of(before)
+    kept = found and found.email.key in {one.key for one in who.emails}
+    for step in steps_of(plan(who, before, settings_)):
+        if kept and isinstance(step, UpdateProfile) and step.email:
+            assert step.email.key == found.email.key
+
+
+@given(situations())
+@some
+def test_addresses_of_two_accounts_lead_to_neither(situation):
+    who, before, settings_ = situation
+    if before.by_identity is None and len(before.by_emails) > 1:
+        assert isinstance(plan(who, before, settings_), Refusal)
 
 
 @given(situations())
@@ -176,7 +240,7 @@ def test_only_a_newcomer_is_created_and_only_with_the_company_s_consent(situatio
     assert len(creates) == is_new
     if is_new:
         assert answer.account is None
-        assert (before.by_identity, before.by_email) == (None, None)
+        assert (before.by_identity, before.by_emails) == (None, ())
         assert not before.identity_removed
         assert not before.email_removed
         assert before.jit_available
@@ -192,15 +256,16 @@ def test_nobody_is_linked_to_an_account_of_another_subject(situation):
     answer = plan(who, before, settings_)
     if any(isinstance(one, LinkIdentity) for one in steps_of(answer)):
         assert before.by_identity is None
-        assert before.by_email is None or not before.by_email.linked_here
-        assert before.by_email is None or before.domain_verified
+        for found in before.by_emails:
+            assert not found.linked_here
+            assert found.email.domain in before.verified_domains
 
 
 @given(situations())
 @some
 def test_an_account_that_is_closed_stays_closed(situation):
     who, before, settings_ = situation
-    found = before.by_identity or before.by_email
+    found = account_of(before)
     if found and found.status in ("suspended", "pending"):
         assert isinstance(plan(who, before, settings_), Refusal)
 
@@ -210,9 +275,10 @@ def test_an_account_that_is_closed_stays_closed(situation):
 def test_an_address_never_becomes_that_of_another_account(situation):
     who, before, settings_ = situation
     for step in steps_of(plan(who, before, settings_)):
-        if isinstance(step, UpdateProfile) and step.email and before.by_email:
-            mine = before.by_identity or before.by_email
-            assert before.by_email.id == mine.id
+        if isinstance(step, UpdateProfile) and step.email:
+            mine = account_of(before)
+            taken = {one.email.key for one in before.by_emails if one.id != mine.id}
+            assert step.email.key not in taken
 
 
 @given(situations(), st.randoms(use_true_random=False))
@@ -224,12 +290,14 @@ def test_the_order_of_attributes_does_not_matter(situation, random):
     other = Profile(
         who.idp_entity_id,
         who.subject,
-        who.email,
+        who.emails,
         who.email_received,
         who.name_id_received,
         who.first_name,
         who.last_name,
         {name: tuple(reversed(values)) for name, values in shuffled},
+        who.names_sent,
+        who.absence_counts,
     )
     assert plan(other, before, settings_) == plan(who, before, settings_)
 
@@ -240,6 +308,10 @@ def test_a_refusal_has_no_steps(situation):
     answer = plan(*situation)
     assert isinstance(answer, Plan) != isinstance(answer, Refusal)
     assert not (isinstance(answer, Refusal) and hasattr(answer, "steps"))
+
+
+def account_of(before):
+    return before.by_identity or next(iter(before.by_emails), None)
 
 
 def steps_of(answer):
@@ -260,7 +332,7 @@ def steps_of(answer):
 @some
 def test_whatever_is_sent_there_is_a_profile_and_an_answer(**sent):
     who = read_profile(idp_entity_id=IDP, **sent)
-    found = Snapshot(jit_available=True, domain_known=True)
+    found = Snapshot(jit_available=True, known_domains=frozenset({"acme.example"}))
     assert plan(who, found, Policy(True, Grant("w", "p"), rules=(Rule("groups", Grant("w", "p")),)))
     assert len(who.first_name) <= 150
     assert who.email is None or len(who.email.key) <= 254

@@ -1,16 +1,20 @@
 """Rules: who gets what, keeps what, and loses what."""
 
+from dataclasses import replace
+
 import pytest
 
 from passerelle.provisioning import Plan, plan
 from passerelle.provisioning.engine import compile_pattern
-from passerelle.provisioning.model import Give, Grant, Note, Rule, Withdraw
+from passerelle.provisioning.mapping import for_rules
+from passerelle.provisioning.model import ActivateAccount, Give, Grant, Note, Rule, Withdraw
 from tests.provisioning.accounts import (
     ADMIN,
     BY_DEFAULT,
     DEFAULT,
     LAB,
     RULES,
+    account,
     created,
     in_groups,
     known,
@@ -30,6 +34,24 @@ RULED = policy(rules=RULES)
 FIRST_ONLY = policy(rules=RULES, sync_rules="first_sign_in")
 HELD = frozenset({(ADMIN, "rule"), (LAB, "rule"), (DEFAULT, "default")})
 
+GROUPS = frozenset({"groups"})
+LEFT = profile(attributes={"mail": ("grace@acme.example",)})
+WITHDRAWN = (
+    Withdraw(LAB, "no rule gives it any more"),
+    Withdraw(ADMIN, "no rule gives it any more"),
+)
+
+
+def nearly(value):
+    return Note("rule_just_missed", value, "groups = admins")
+
+
+def was_sent(*, left_out=frozenset(), sent=GROUPS):
+    """Grace has rights by her groups, which her provider has sent before."""
+    grace = account(linked_here=True, grants=HELD, sent=sent)
+    return snapshot(by_identity=grace, by_emails=(grace,), left_out=left_out)
+
+
 CASES = {
     "a rule instead of the default": (in_groups("admins"), snapshot(), RULED, created(AS_ADMIN)),
     "several rules": (
@@ -46,7 +68,36 @@ CASES = {
         RULED,
         created(BY_DEFAULT),
     ),
-    "a value must be equal": (in_groups("Admins"), snapshot(), RULED, created(BY_DEFAULT)),
+    "a value must be equal": (
+        in_groups("Admins"),
+        snapshot(),
+        RULED,
+        created(BY_DEFAULT, notes=(nearly("Admins"),)),
+    ),
+    "a group by its path is shown beside the rule": (
+        in_groups("/staff/admins"),
+        known(),
+        RULED,
+        signed_in(notes=(nearly("/staff/admins"),)),
+    ),
+    "an invited person without any right gets what rules say": (
+        in_groups("admins"),
+        unlinked(status="invited"),
+        RULED,
+        linked(ActivateAccount(), AS_ADMIN),
+    ),
+    "an invited person with a right keeps it beside the rules'": (
+        in_groups("admins"),
+        unlinked(status="invited", grants=frozenset({(LAB, "invitation")})),
+        RULED,
+        linked(ActivateAccount(), AS_ADMIN),
+    ),
+    "an invited person, linked already, at the first sign-in": (
+        in_groups("admins"),
+        known(status="invited"),
+        FIRST_ONLY,
+        signed_in(ActivateAccount(), AS_ADMIN),
+    ),
     "the first rule is the reason": (
         in_groups("b", "a"),
         snapshot(),
@@ -102,6 +153,48 @@ CASES = {
         RULED,
         signed_in(notes=(MISSING,)),
     ),
+    "the last group left": (
+        LEFT,
+        was_sent(left_out=GROUPS),
+        RULED,
+        signed_in(*WITHDRAWN, notes=(Note("attribute_left", "groups"),)),
+    ),
+    "the last group left, of rights from before it was written down": (
+        LEFT,
+        was_sent(left_out=GROUPS, sent=None),
+        RULED,
+        signed_in(*WITHDRAWN, notes=(Note("attribute_left", "groups"),)),
+    ),
+    "nobody has been sent the groups since": (
+        LEFT,
+        was_sent(),
+        RULED,
+        signed_in(notes=(Note("attribute_stopped", "groups"),)),
+    ),
+    "the groups were never sent for this person": (
+        LEFT,
+        was_sent(left_out=GROUPS, sent=frozenset()),
+        RULED,
+        signed_in(notes=(MISSING,)),
+    ),
+    "nothing else was sent either": (
+        profile(),
+        was_sent(left_out=GROUPS),
+        RULED,
+        signed_in(notes=(MISSING,)),
+    ),
+    "the connection says that absence means nothing": (
+        replace(LEFT, absence_counts=False),
+        was_sent(left_out=GROUPS),
+        RULED,
+        signed_in(notes=(MISSING,)),
+    ),
+    "a link instead of groups that were sent before": (
+        profile(attributes={"mail": ("x",), **OVERFLOW}),
+        was_sent(left_out=GROUPS),
+        RULED,
+        signed_in(notes=(MISSING,)),
+    ),
     "a link instead of groups": (
         profile(attributes=OVERFLOW),
         known(grants=HELD),
@@ -128,7 +221,7 @@ CASES = {
     ),
     "one of two rules for a right cannot be decided": (
         profile(attributes={"department": ("sales",)}),
-        known(grants=frozenset({(ADMIN, "rule")})),
+        known(grants=frozenset({(ADMIN, "rule")}), sent=frozenset()),
         policy(rules=(*RULES[:1], Rule("department", ADMIN, equals="it"))),
         signed_in(notes=(MISSING,)),
     ),
@@ -171,3 +264,59 @@ def test_a_costly_pattern_does_not_stop_the_service():
     decision = plan(in_groups("a" * 20_000), snapshot(), settings)
     assert isinstance(decision, Plan)
     assert decision.outcome == "created"
+
+
+def test_values_are_compared_without_the_white_space_around_them_and_composed():
+    sent = for_rules({"Groups": ("\n    Équipe\u00a0\u2003\n".replace("É", "E\u0301"),)})
+    settings = policy(rules=(Rule(" groups ", LAB, equals="E\u0301quipe "),))
+    assert plan(profile(attributes=sent), snapshot(), settings).steps[-1].grant == LAB
+    settings = policy(rules=(Rule("groups", LAB, matches="É.*e"),))
+    assert plan(profile(attributes=sent), snapshot(), settings).steps[-1].grant == LAB
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["Platform Admins", "platformadmins", "/platform-admins/platform admins", "ｐlatform admins"],
+)
+def test_a_value_that_just_misses_a_rule_is_shown_beside_it(value):
+    settings = policy(rules=(Rule("groups", LAB, equals="platform admins"),))
+    [note] = plan(in_groups(value), snapshot(), settings).notes
+    assert (note.slug, note.value) == ("rule_just_missed", value)
+    assert note.rule == "groups = platform admins"
+
+
+@pytest.mark.parametrize("value", ["platform-admin", "admins", "x/platform admins", "platform"])
+def test_another_value_does_not_just_miss_it(value):
+    settings = policy(rules=(Rule("groups", LAB, equals="platform admins"),))
+    assert plan(in_groups(value), snapshot(), settings).notes == ()
+
+
+def test_a_rule_whose_right_is_given_by_another_is_not_just_missed():
+    both = tuple(Rule("groups", LAB, equals=one) for one in ("admins", "Admins"))
+    assert plan(in_groups("Admins"), snapshot(), policy(rules=both)).notes == ()
+
+
+def test_a_rule_that_holds_is_not_just_missed():
+    settings = policy(rules=(Rule("groups", LAB, equals="admins"),))
+    assert plan(in_groups("Admins", "admins"), snapshot(), settings).notes == ()
+
+
+class Counted(dict):
+    """Attributes that count how often they are looked through."""
+
+    looked_through = 0
+
+    def __iter__(self):
+        self.looked_through += 1
+        return super().__iter__()
+
+    def items(self):
+        self.looked_through += 1
+        return super().items()
+
+
+def test_many_rules_do_not_look_through_all_attributes_again_and_again():
+    many = Counted({f"attribute-{number}": ("x",) for number in range(1000)})
+    settings = policy(rules=tuple(Rule("groups", LAB, equals=f"g{one}") for one in range(200)))
+    plan(replace(profile(), attributes=many), known(grants=HELD), settings)
+    assert many.looked_through == 0

@@ -159,6 +159,8 @@ class Signing:
     """InclusiveNamespaces of the Transform."""
     info_prefix_list: str | None = None
     """InclusiveNamespaces of the CanonicalizationMethod."""
+    with_comments: bool = False
+    """Whether the comments in SignedInfo are signed with it."""
     key_info: str | None = None
     """What replaces KeyInfo; by itself it holds the certificate."""
     edit_info: Callable[[str], str] = same
@@ -306,19 +308,22 @@ def sign(text: str, element_id: str, signing: Signing) -> str:
     placed = etree.fromstring(text.replace(marker(element_id), draft).encode())
     [value] = placed.xpath("//*[.='@value@'][local-name()='SignatureValue']")
     signed_info = value.getparent().find(f"{{{DS_NS}}}SignedInfo")
-    signature = signature_value(c14n(signed_info, signing.info_prefix_list), signing)
+    canonical = c14n(signed_info, signing.info_prefix_list, with_comments=signing.with_comments)
+    signature = signature_value(canonical, signing)
     finished = draft.replace("@value@", base64.encodebytes(signature).decode())
     return text.replace(marker(element_id), signing.edit_signature(finished))
 
 
-def c14n(element: etree._Element, prefix_list: str | None = None) -> bytes:
+def c14n(
+    element: etree._Element, prefix_list: str | None = None, *, with_comments: bool = False
+) -> bytes:
     # lxml passes on only such prefixes as it has met before; no document has one of this name.
     etree.fromstring('<_ xmlns:_="#default"/>')
     return etree.tostring(
         element,
         method="c14n",
         exclusive=True,
-        with_comments=False,
+        with_comments=with_comments,
         inclusive_ns_prefixes=(prefix_list or "").split() or None,
     )
 

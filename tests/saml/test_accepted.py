@@ -68,6 +68,7 @@ def test_an_accepted_assertion_carries_what_a_session_needs():
         "in_response_to",
         "expiry",
         "start",
+        "authn_statement",
         "name_id",
     ]
 
@@ -75,6 +76,46 @@ def test_an_accepted_assertion_carries_what_a_session_needs():
 def test_a_name_id_without_format_is_unspecified():
     judgement = saml.judge(response(name_id=name_id("u-1", None)), expected())
     assert judgement.assertion.name_id == saml.NameID("u-1", UNSPECIFIED)
+
+
+def test_a_name_id_is_read_with_its_qualifiers():
+    sent = (
+        f'<saml:NameID Format="{EMAIL}" NameQualifier="a" SPNameQualifier="b" SPProvidedID="c">'
+        "x@acme.example</saml:NameID>"
+    )
+    judgement = saml.judge(response(name_id=sent), expected())
+    assert judgement.assertion.name_id == saml.NameID("x@acme.example", EMAIL, "a", "b", "c")
+
+
+def test_five_thousand_groups_are_read():
+    groups = [f"group-{number}" for number in range(5000)]
+    said = attributes(attribute("groups", *groups))
+    judgement = saml.judge(response(attributes=said), expected())
+    assert judgement.assertion.attributes == {"groups": tuple(groups)}
+
+
+@pytest.mark.parametrize(
+    ("said", "came"),
+    [
+        (
+            [attribute(f"a{one}", "v") for one in range(1001)],
+            "1001 attributes came. At most 1000 are read at a sign-in.",
+        ),
+        (
+            [attribute("a", *["v"] * 20_001)],
+            "20001 values of attributes came. At most 20000 are read at a sign-in.",
+        ),
+        (
+            [attribute(f"a{one}", *["v"] * 300) for one in range(100)],
+            "30000 values of attributes came. At most 20000 are read at a sign-in.",
+        ),
+    ],
+)
+def test_more_attributes_than_are_read_are_refused_with_how_many_came(said, came):
+    judgement = saml.judge(response(attributes=attributes(*said)), expected())
+    assert judgement.reason == "message_too_large"
+    detail, _fix = saml.explain(judgement.checks[-1])
+    assert detail == came
 
 
 def test_a_session_ends_with_its_first_statement_to_end():

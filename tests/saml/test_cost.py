@@ -133,16 +133,23 @@ CASES: dict[str, tuple[dict[str, Any], str | None]] = {
     "audiences": ({"conditions": conditions(audiences(SP) * 15_000)}, None),
     "attributes of a person": (
         {"attributes": attributes(*(attribute(f"a{n}", "v") for n in range(14_000)))},
+        "message_too_large",
+    ),
+    "values": (
+        {"attributes": attributes(attribute("a", *["v"] * 38_000))},
+        "message_too_large",
+    ),
+    "values, as many as are read": (
+        {"attributes": attributes(attribute("a", *["v" * 40] * 20_000))},
         None,
     ),
-    "values": ({"attributes": attributes(attribute("a", *["v"] * 38_000))}, None),
     "what looks like namespaces": (extensions(filled(" xmlns='")), None),
     "what looks like namespaces in both quotes": (extensions(filled(" xmlns=\" xmlns='")), None),
     "prefixes of prefixes that look like namespaces": (extensions(filled("xmlns:")), None),
     "what looks like namespaces without an end": (extensions(filled("xmlns:p")), None),
     "attributes of a person, all of one name": (
         {"attributes": attributes(*(attribute("a", "v") for _ in range(14_000)))},
-        None,
+        "message_too_large",
     ),
     "more elements than there may be": (
         extensions(filled("a<b/>", bounded=False)),

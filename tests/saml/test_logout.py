@@ -65,6 +65,11 @@ def test_a_request_without_sessions_means_all_of_them():
     assert read(indexes="").session_indexes == ()
 
 
+def test_a_session_on_a_line_of_its_own_is_that_session():
+    request = read(indexes="<samlp:SessionIndex>\n    _s1\n  </samlp:SessionIndex>")
+    assert request.session_indexes == ("_s1",)
+
+
 def test_an_encrypted_name_is_read():
     assert read(encrypted=Encryption()).name_id.value == "u-1"
 

@@ -8,11 +8,14 @@ from passerelle import saml
 from passerelle.saml.errors import MessageError
 from passerelle.saml.xml import MAX_BYTES
 
+from .keys import key_pair
 from .response_builder import (
     ACS,
+    EXC,
     IDP,
     REQUEST,
     SP,
+    Signing,
     attribute,
     attributes,
     audiences,
@@ -162,6 +165,19 @@ def test_expected_and_received_are_told():
         ("in_response_to", {}, REQUEST, REQUEST),
         ("in_response_to", {"confirmations": confirmation(in_response_to=None)}, REQUEST, None),
         ("in_response_to", {"confirmations": ""}, REQUEST, None),
+        (
+            "in_response_to",
+            {"in_response_to": ""},
+            "a response to our request",
+            "an empty InResponseTo",
+        ),
+        (
+            "in_response_to",
+            {"confirmations": confirmation(in_response_to="")},
+            "a response to our request",
+            "an empty InResponseTo",
+        ),
+        ("authn_statement", {"statements": ""}, "an AuthnStatement", "none"),
         ("name_id", {"name_id": ""}, "a NameID", None),
     ],
 )
@@ -219,3 +235,75 @@ def test_an_assertion_is_only_read_from_an_assertion():
     assert reason_of(raised) == "wrong_message"
     child = verified.child("{urn:oasis:names:tc:SAML:2.0:assertion}Assertion")
     assert read_assertion(child).attributes == {"a": ("1",)}
+
+
+@pytest.mark.parametrize(
+    ("parts", "request_id", "said"),
+    [
+        ({"in_response_to": ""}, "", "InResponseTo is empty"),
+        ({"confirmations": confirmation(in_response_to=None)}, REQUEST, "leaves it out"),
+        (
+            {"in_response_to": None, "confirmations": confirmation(in_response_to="_x")},
+            None,
+            "Only the confirmation inside names one",
+        ),
+    ],
+)
+def test_a_request_that_is_not_named_properly_is_told_so(parts, request_id, said):
+    judgement = saml.judge(response(**parts), expected(request_id=request_id))
+    [check] = [check for check in judgement.checks if not check.passed]
+    detail, fix = saml.explain(check)
+    assert check.reason == "in_response_to_mismatch"
+    assert said in detail
+    assert "browser" not in (fix or "")
+    assert check.expected != check.received
+
+
+@pytest.mark.parametrize("signed", ["assertion", "response"])
+def test_another_provider_s_response_is_told_by_its_issuer_and_offers_no_certificate(signed):
+    other = f"{IDP}/another-realm"
+    stranger = Signing(key=key_pair("stranger"))
+    message = response(
+        issuer=f"<saml:Issuer>{other}</saml:Issuer>", signing=stranger, signed=signed
+    )
+    judgement = saml.judge(message, expected())
+    assert judgement.reason == "certificate_unknown"
+    assert judgement.stranger is None
+    check = judgement.checks[-1]
+    assert (check.expected, check.received) == (IDP, other)
+    detail, fix = saml.explain(check)
+    assert other in detail
+    assert (fix or "").startswith("Do not accept the certificate")
+
+
+def test_another_provider_s_response_without_a_certificate_is_told_by_its_issuer():
+    stranger = Signing(key=key_pair("stranger"), key_info="")
+    message = response(issuer="<saml:Issuer>urn:x</saml:Issuer>", signing=stranger)
+    judgement = saml.judge(message, expected())
+    assert judgement.reason == "signature_invalid"
+    assert "“urn:x”" in saml.explain(judgement.checks[-1])[0]
+
+
+def test_the_own_provider_s_new_certificate_is_offered():
+    judgement = saml.judge(response(signing=Signing(key=key_pair("stranger"))), expected())
+    assert judgement.stranger == key_pair("stranger").certificate
+
+
+def test_an_attribute_without_a_name_is_told_so():
+    said = attributes(
+        "<saml:Attribute><saml:AttributeValue>x</saml:AttributeValue></saml:Attribute>"
+    )
+    judgement = saml.judge(response(attributes=said), expected())
+    assert judgement.reason == "malformed_message"
+    assert saml.explain(judgement.checks[-1])[0].startswith("An attribute came without a name")
+
+
+def test_another_canonicalisation_is_told_with_where_to_choose_it():
+    inclusive = Signing(
+        edit_info=lambda info: info.replace(EXC, "http://www.w3.org/2006/12/xml-c14n11")
+    )
+    judgement = saml.judge(response(signing=inclusive), expected())
+    assert judgement.reason == "signature_profile_forbidden"
+    _detail, fix = saml.explain(judgement.checks[-1])
+    assert "exclusive canonicalisation" in (fix or "")
+    assert "Enable SAML C14N10" in (fix or "")

@@ -11,7 +11,7 @@ from passerelle.directory.models import User
 from passerelle.practice_idp.people import Person
 from passerelle.sso.models import AuthnRequest, PendingSignIn, Session, SignIn
 from tests.browsing import Browser, reference_in
-from tests.world import GRACE, make_company, make_connection, respond_to
+from tests.world import GRACE, make_administrator, make_company, make_connection, respond_to
 
 pytestmark = pytest.mark.django_db
 CALLBACK = "/auth/saml/acme/callback"
@@ -229,6 +229,61 @@ def test_a_code_is_kept_as_a_digest_only(acme):
 def test_a_sign_in_leads_nowhere_but_to_this_site(acme, next_path):
     answer = Browser().sign_in(acme, next_path=next_path)
     assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
+@pytest.mark.parametrize(
+    ("relay_state", "next_path"),
+    [
+        ("/reports?a=1", "/reports?a=1"),
+        ("http://127.0.0.1:8000/reports?a=1#b", "/reports?a=1#b"),
+        ("HTTP://127.0.0.1:8000/reports", "/reports"),
+        ("http://127.0.0.1:8000", "/"),
+        ("https://127.0.0.1:8000/reports", "/"),
+        ("http://127.0.0.1/reports", "/"),
+        ("http://127.0.0.1:8000@evil.example/", "/"),
+        ("http://evil@127.0.0.1:8000/reports", "/"),
+        ("http://127.0.0.1:8000//evil.example/", "/"),
+        ("http://127.0.0.1:8000/\\evil.example/", "/"),
+        ("http://127.0.0.1:99999/", "/"),
+        ("http://[::1/", "/"),
+        ("//127.0.0.1:8000/reports", "/"),
+        ("javascript:alert(1)", "/"),
+    ],
+)
+def test_relay_state_with_our_own_address_is_followed(acme, relay_state, next_path):
+    acme.idp_initiated = True
+    acme.save()
+    field = respond_to(acme, request_id=None, now=datetime.now(UTC))
+    browser = Browser()
+    answer = browser.get(browser.post_response(acme, field, RelayState=relay_state)["Location"])
+    assert answer["Location"] == next_path
+    notes = [] if relay_state.lower().endswith(":8000") or next_path != "/" else [relay_state]
+    assert [one["value"] for one in SignIn.objects.get().notes] == notes
+
+
+def test_a_response_in_an_address_leaves_a_trace(acme):
+    answer = Browser().get("/auth/saml/acme/callback", {"SAMLResponse": "x"})
+    assert answer.status_code == 400
+    row = SignIn.objects.get(reference=reference_in(answer))
+    assert (row.reason, row.checks[0]["received"]) == (
+        "malformed_message",
+        "one in an address (HTTP-Redirect)",
+    )
+    admin = Browser().enter(make_administrator(acme.company))
+    page = admin.get(f"/settings/sign-ins/{row.reference}/").content.decode()
+    assert "choose HTTP-POST as the binding" in page
+
+
+@pytest.mark.parametrize("made_up", ["_constant", "x" * 200, "_trial"])
+def test_a_request_that_nobody_made_is_told_so(acme, made_up):
+    field = respond_to(acme, request_id=made_up, now=datetime.now(UTC))
+    answer = Browser().post_response(acme, field)
+    row = SignIn.objects.get(reference=reference_in(answer))
+    assert row.reason == "request_unknown"
+    assert "not connected correctly" in answer.content.decode()
+    admin = Browser().enter(make_administrator(acme.company))
+    page = admin.get(f"/settings/sign-ins/{row.reference}/").content.decode()
+    assert f"a request that nobody made here: {made_up}" in page
 
 
 def test_relay_state_leads_nowhere_but_to_this_site(acme):

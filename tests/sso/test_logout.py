@@ -9,18 +9,23 @@ from lxml import etree
 
 from passerelle import saml
 from passerelle.audit.models import AuditEvent
+from passerelle.practice_idp.issue import Issue, build_response
 from passerelle.practice_idp.people import Person
+from passerelle.saml.xmldsig import sign
 from passerelle.sso.connection_keys import signing_key
 from passerelle.sso.connections import addresses_of
-from passerelle.sso.models import Session
+from passerelle.sso.models import Session, SignIn
+from passerelle.sso.tokens import digest
 from tests.browsing import Browser
-from tests.world import GRACE, idp_of, make_company, make_user
+from tests.world import GRACE, idp_of, make_administrator, make_company, make_user
 from tests.world import signing_key as idp_key
 
 pytestmark = pytest.mark.django_db
 SLO = "https://idp.acme.example/slo"
 ADA = Person("u-7", "ada@acme.example", "Ada", "Example", ())
 PATH = "/auth/saml/acme/logout"
+PERSISTENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"
+UNSPECIFIED = "urn:oasis:names:tc:SAML:1.1:nameid-format:unspecified"
 
 
 @pytest.fixture
@@ -45,6 +50,7 @@ def asked(
     issuer: str | None = None,
     age: timedelta = timedelta(),
     key: str = "acme",
+    name_format: str = PERSISTENT,
 ):
     """The identity provider's request to sign somebody out, and its signer."""
     ours = addresses_of(connection)
@@ -53,7 +59,7 @@ def asked(
         issued_at=datetime.now(UTC) - age,
         destination=ours.logout_url,
         sp_entity_id=issuer or connection.idp_entity_id,
-        name_id=saml.NameID(name, "urn:oasis:names:tc:SAML:2.0:nameid-format:persistent"),
+        name_id=saml.NameID(name, name_format or UNSPECIFIED),
         session_index=index,
     )
     return message, saml.Signer(idp_key(key).key, idp_key(key).certificate_der)
@@ -224,3 +230,127 @@ def test_a_message_that_is_too_large_or_comes_too_often_is_told_so(acme, monkeyp
     huge = Browser().post(PATH, {"SAMLRequest": "x" * 3_000_000})
     assert huge.status_code == 413
     assert Browser().post(PATH, {"SAMLRequest": "x"}).status_code == 429
+
+
+EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+
+
+@pytest.mark.parametrize(
+    "name", ["grace@acme.example", "GRACE@ACME.example", "\n    Grace@acme.example\n  "]
+)
+@pytest.mark.parametrize("name_format", [EMAIL, ""])
+def test_an_address_in_another_spelling_ends_the_same_sessions(acme, name, name_format):
+    sign_in = {"name_id": "Grace@acme.example", "name_id_format": EMAIL}
+    Browser().sign_in(acme, GRACE, **sign_in)
+    sent_by_redirect(acme, name=name, name_format=name_format)
+    assert not Session.objects.exists()
+
+
+def test_an_identifier_on_a_line_of_its_own_ends_its_sessions(acme):
+    signed_in(acme)
+    sent_by_redirect(acme, name=f"\n    {GRACE.subject}\n  ")
+    assert not Session.objects.exists()
+
+
+def test_an_identifier_that_is_no_address_is_compared_to_the_letter(acme):
+    signed_in(acme)
+    sent_by_redirect(acme, name=GRACE.subject.upper())
+    assert Session.objects.count() == 1
+
+
+def test_a_session_of_the_release_before_is_found(acme):
+    Browser().sign_in(acme, GRACE, name_id="Grace@acme.example", name_id_format=EMAIL)
+    Session.objects.update(name_id_digest=digest("Grace@acme.example"))
+    sent_by_redirect(acme, name="Grace@acme.example", name_format=EMAIL)
+    assert not Session.objects.exists()
+
+
+def answered(acme, answer):
+    """The status codes and the message of our answer."""
+    trusted = (signing_key(acme, now=datetime.now(UTC)).certificate,)
+    query = urlsplit(answer["Location"]).query
+    root = saml.read_redirect(query, "SAMLResponse", trusted).element
+    codes = [one.get("Value").rpartition(":")[2] for one in root.iter("{*}StatusCode")]
+    return codes, root.findtext(".//{*}StatusMessage")
+
+
+def test_an_answer_says_whether_a_session_was_ended(acme, caplog):
+    signed_in(acme)
+    assert answered(acme, sent_by_redirect(acme)) == (["Success"], None)
+    again = sent_by_redirect(acme)
+    assert answered(acme, again) == (["Success"], "No session was open here.")
+    assert "named no open session" in caplog.text
+
+
+def test_an_answer_about_nobody_says_so(acme, caplog):
+    codes, message = answered(acme, sent_by_redirect(acme, name="nobody"))
+    assert codes == ["Responder", "UnknownPrincipal"]
+    assert message == "Nobody is known here by this NameID."
+    assert "named nobody" in caplog.text
+
+
+def test_where_people_are_known_by_an_attribute_no_name_id_is_unknown(acme):
+    acme.subject_attribute = "uid"
+    acme.save()
+    assert answered(acme, sent_by_redirect(acme, name="nobody"))[0] == ["Success"]
+
+
+def test_our_request_repeats_the_whole_name_id(acme):
+    browser = signed_in(acme)
+    qualifiers = {"name_qualifier": "urn:idp", "sp_name_qualifier": "urn:sp", "sp_provided_id": "7"}
+    Session.objects.update(**qualifiers)
+    address = browser.post("/logout/")["Refresh"].partition("url=")[2]
+    trusted = (signing_key(acme, now=datetime.now(UTC)).certificate,)
+    root = saml.read_redirect(urlsplit(address).query, "SAMLRequest", trusted).element
+    name_id = root.find("{*}NameID")
+    names = ("NameQualifier", "SPNameQualifier", "SPProvidedID")
+    assert [name_id.get(name) for name in names] == ["urn:idp", "urn:sp", "7"]
+
+
+def test_a_session_keeps_the_whole_name_id(acme):
+    now = datetime.now(UTC)
+    browser = Browser()
+    request_id = browser.start(acme)
+    field = respond_with_qualifiers(acme, request_id, now)
+    browser.get(browser.post_response(acme, field)["Location"])
+    session = Session.objects.get()
+    kept = (session.name_qualifier, session.sp_name_qualifier, session.sp_provided_id)
+    assert kept == ("urn:idp", "urn:sp", "7")
+
+
+def respond_with_qualifiers(acme, request_id, now):
+    """A response of the connection's provider whose NameID has everything that one can have."""
+    ours = addresses_of(acme)
+    issue = Issue(
+        idp_entity_id=acme.idp_entity_id,
+        audience=ours.sp_entity_id,
+        acs_url=ours.acs_url,
+        person=GRACE,
+        now=now,
+        response_id="_r",
+        assertion_id="_a",
+        in_response_to=request_id,
+    )
+    root = build_response(issue)
+    [name_id] = root.iter("{*}NameID")
+    name_id.set("NameQualifier", "urn:idp")
+    name_id.set("SPNameQualifier", "urn:sp")
+    name_id.set("SPProvidedID", "7")
+    sign(root, idp_key("acme").key, idp_key("acme").certificate_der)
+    return base64.b64encode(etree.tostring(root)).decode()
+
+
+def test_a_refused_request_appears_among_the_sign_ins(acme):
+    sent_by_redirect(acme, key="globex")
+    sent_by_redirect(acme, key="globex")
+    row = SignIn.objects.get()
+    assert (row.reason, row.count, row.checks[0]["check"]) == ("signature_invalid", 2, "logout")
+    admin = Browser().enter(make_administrator(acme.company))
+    page = admin.get(f"/settings/sign-ins/{row.reference}/").content.decode()
+    assert "Sign-out asked for by the identity provider" in page
+
+
+def test_refused_requests_and_refused_responses_are_counted_apart(acme):
+    Browser().post(PATH, {"SAMLRequest": "x"})
+    Browser().post("/auth/saml/acme/callback", {"SAMLResponse": "x"})
+    assert SignIn.objects.count() == 2

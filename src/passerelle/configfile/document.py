@@ -121,6 +121,8 @@ class Saml(Table):
     email_attribute: AttributeName = ""
     first_name_attribute: AttributeName = ""
     last_name_attribute: AttributeName = ""
+    value_separator: Annotated[str, StringConstraints(max_length=5), OneLine] = ""
+    absent_is_empty: bool = True
     idp_initiated: bool = False
     allow_cbc: bool = False
     force_authn: bool = False

@@ -11,6 +11,7 @@ CONNECTION_TEXTS = (
     "email_attribute",
     "first_name_attribute",
     "last_name_attribute",
+    "value_separator",
     "name_id_format",
     "logout_url",
     "logout_answer_url",
@@ -21,6 +22,7 @@ CONNECTION_CHOICES = (
     "sign_requests",
     "force_authn",
     "allow_cbc",
+    "absent_is_empty",
     "logout_binding",
 )
 

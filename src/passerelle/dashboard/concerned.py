@@ -41,6 +41,7 @@ MAPPING = (
     "email_attribute",
     "first_name_attribute",
     "last_name_attribute",
+    "value_separator",
 )
 """What decides for whom the claims of a connection are taken."""
 

@@ -56,13 +56,14 @@ ADVANCED_TEXTS = (
     "email_attribute",
     "first_name_attribute",
     "last_name_attribute",
+    "value_separator",
     "name_id_format",
     "logout_url",
     "logout_answer_url",
 )
 
 
-ADVANCED_SWITCHES = ("sign_requests", "force_authn", "allow_cbc")
+ADVANCED_SWITCHES = ("sign_requests", "force_authn", "allow_cbc", "absent_is_empty")
 ADVANCED_CHOICES = ("request_binding", "logout_binding")
 
 
@@ -115,6 +116,8 @@ class ConnectionForm(forms.Form):
     email_attribute = line(300)
     first_name_attribute = line(300)
     last_name_attribute = line(300)
+    value_separator = line(5)
+    absent_is_empty = forms.BooleanField(required=False)
     allow_cbc = forms.BooleanField(required=False)
     logout_url = line(2048)
     logout_binding = forms.ChoiceField(choices=Binding.choices, required=False)

@@ -8,6 +8,8 @@ from uuid import UUID
 
 from django.db.models import Model, QuerySet
 
+from passerelle.provisioning.person_name import is_joiner
+
 Row = TypeVar("Row", bound=Model)
 SIZE = 50
 
@@ -43,4 +45,5 @@ def identifier(text: str) -> UUID:
 
 def typed(text: str) -> str:
     """What a person can have typed: control characters, NUL above all, are none of it."""
-    return "".join(one for one in text if one.isprintable()).strip()[:200]
+    kept = (one for at, one in enumerate(text) if one.isprintable() or is_joiner(text, at))
+    return "".join(kept).strip()[:200]

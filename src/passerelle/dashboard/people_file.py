@@ -12,6 +12,7 @@ from passerelle.dashboard.access import By
 from passerelle.directory import actions
 from passerelle.directory.models import Company, PermissionSet, User, Workspace
 from passerelle.provisioning import EmailAddress, parse_email
+from passerelle.provisioning.person_name import is_one_line
 from passerelle.sso.letters import send_invitation
 
 COLUMNS = ("email", "first_name", "last_name", "workspace", "permission_set")
@@ -145,7 +146,7 @@ def _problem(line: Line, workspace: str, permission_set: str) -> str:
     names = (line.first_name, line.last_name)
     if line.address is None:
         return _("This is no e-mail address.")
-    if any(len(one) > MAX_NAME or not one.isprintable() for one in names):
+    if any(len(one) > MAX_NAME or not is_one_line(one) for one in names):
         return _("A name has at most %(count)s characters.") % {"count": MAX_NAME}
     if workspace and line.workspace is None:
         return _("There is no workspace “%(name)s”.") % {"name": workspace[:100]}

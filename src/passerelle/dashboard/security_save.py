@@ -112,6 +112,8 @@ _NOT_IN_THE_GUIDE = (
     "email_attribute",
     "first_name_attribute",
     "last_name_attribute",
+    "value_separator",
+    "absent_is_empty",
     "name_id_format",
     "authn_contexts",
     "allow_cbc",

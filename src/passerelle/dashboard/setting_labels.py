@@ -20,6 +20,8 @@ CONNECTION_LABELS: dict[str, Promise] = {
     "email_attribute": gettext_lazy("E-mail attribute"),
     "first_name_attribute": gettext_lazy("First name attribute"),
     "last_name_attribute": gettext_lazy("Last name attribute"),
+    "value_separator": gettext_lazy("Sign between several values in one"),
+    "absent_is_empty": gettext_lazy("What is no longer sent for a person counts as empty"),
     "allow_cbc": gettext_lazy("Accept AES-CBC where no signature covers what is encrypted"),
     "logout_url": gettext_lazy("Logout address"),
     "logout_binding": gettext_lazy("How logout messages travel"),

@@ -67,6 +67,9 @@ def apply_plan(plan: Plan, context: Context) -> User:
         )
     for step in withdraws:
         _withdraw(step, user)
+    if identity is None and plan.seen.kept is not None:
+        identities = ExternalIdentity.objects.filter(user=user, idp_entity_id=context.idp_entity_id)
+        identities.update(sent_attributes=sorted(plan.seen.kept))
     entries = _entries(plan, user, changed, gives, withdraws, context)
     if entries:
         record(entries, company_id=context.company_id, actor=context.actor, now=context.now)
@@ -135,6 +138,7 @@ def _link(plan: Plan, user: User, context: Context) -> ExternalIdentity | None:
         user=user,
         idp_entity_id=context.idp_entity_id,
         subject=step.subject,
+        sent_attributes=None if plan.seen.kept is None else sorted(plan.seen.kept),
         created_at=context.now,
     )
     if insert_or_nothing(identity):

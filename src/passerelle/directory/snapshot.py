@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from django.db.models import Exists, QuerySet, Subquery, UUIDField, Value
@@ -14,42 +14,53 @@ from passerelle.directory.public_domains import PUBLIC_DOMAINS
 from passerelle.provisioning.model import Account, Grant, Profile, Snapshot, Source
 
 
-def load_snapshot(company: Company, profile: Profile, *, address_allowed: bool) -> Snapshot:
+def load_snapshot(
+    company: Company,
+    profile: Profile,
+    *,
+    address_allowed: bool,
+    left_out: frozenset[str] = frozenset(),
+) -> Snapshot:
     """Read the accounts that this profile could be, and what is known of its e-mail domain.
 
     One query for a newcomer; three more for the accounts that are found.
     """
     found = _found(company.id, profile)
-    by_identity, by_email = found.pop("by_identity"), found.pop("by_email")
-    accounts = _accounts([one for one in (by_identity, by_email) if one], profile)
+    by_identity = found["by_identity"]
+    by_emails = {one for at in range(len(profile.emails)) if (one := found[f"by_email_{at}"])}
+    accounts = _accounts(by_emails | ({by_identity} if by_identity else set()), profile)
+    domains = list(enumerate(_domains(profile)))
     return Snapshot(
         jit_available=company.jit_provisioning_available,
         address_allowed=address_allowed,
         by_identity=accounts[by_identity] if by_identity else None,
-        by_email=accounts[by_email] if by_email else None,
-        **found,
+        by_emails=tuple(accounts[one] for one in sorted(by_emails)),
+        identity_removed=found["identity_removed"],
+        email_removed=found["email_removed"],
+        verified_domains=frozenset(name for at, name in domains if found[f"verified_{at}"]),
+        known_domains=frozenset(name for at, name in domains if found[f"known_{at}"]),
+        left_out=left_out,
     )
 
 
 def _found(company_id: UUID, profile: Profile) -> dict[str, Any]:
-    """The users of this identity and of this e-mail, and the facts: index look-ups in one query."""
+    """The users of this identity and of each address, and the facts: look-ups in one query."""
     identity = ExternalIdentity.objects.filter(
         company_id=company_id,
         idp_entity_id=profile.idp_entity_id,
         subject=profile.subject or "",
     )
-    address = User.objects.filter(
-        company_id=company_id, email_key=profile.email.key if profile.email else ""
-    )
-    candidates = {
-        "by_identity": Subquery(identity.values("user_id")[:1], output_field=UUIDField()),
-        "by_email": Subquery(address.values("id")[:1], output_field=UUIDField()),
+    asked: dict[str, BaseExpression] = {
+        "by_identity": Subquery(identity.values("user_id")[:1], output_field=UUIDField())
     }
-    asked = candidates | _facts(company_id, profile)
+    for at, email in enumerate(profile.emails):
+        holder = User.objects.filter(company_id=company_id, email_key=email.key)
+        asked[f"by_email_{at}"] = Subquery(holder.values("id")[:1], output_field=UUIDField())
+    asked |= _facts(company_id, profile)
     return cast("dict[str, Any]", Company.objects.filter(id=company_id).values(**asked).get())
 
 
-def _accounts(users: list[UUID], profile: Profile) -> dict[UUID, Account]:
+def _accounts(users: set[UUID], profile: Profile) -> dict[UUID, Account]:
     """Accounts with their memberships and whether they have a subject at this provider."""
     if not users:
         return {}
@@ -59,15 +70,15 @@ def _accounts(users: list[UUID], profile: Profile) -> dict[UUID, Account]:
 
 def _account(user: User, profile: Profile) -> Account:
     identities: Iterable[ExternalIdentity] = user.identities.all()
-    here = [one.subject for one in identities if one.idp_entity_id == profile.idp_entity_id]
+    here = next((one for one in identities if one.idp_entity_id == profile.idp_entity_id), None)
     return Account(
         id=str(user.id),
         status=cast("Any", user.status),
         email=user.address,
         first_name=user.first_name,
         last_name=user.last_name,
-        linked_here=bool(here),
-        subject_here=here[0] if here else "",
+        linked_here=here is not None,
+        subject_here=here.subject if here else "",
         grants=frozenset(
             (
                 Grant(str(one.workspace_id), str(one.permission_set_id)),
@@ -75,27 +86,35 @@ def _account(user: User, profile: Profile) -> Account:
             )
             for one in user.memberships.all()
         ),
+        sent=_sent(here),
     )
+
+
+def _sent(identity: ExternalIdentity | None) -> frozenset[str] | None:
+    if identity is None:
+        return frozenset()
+    sent = identity.sent_attributes
+    return None if sent is None else frozenset(sent)
+
+
+def _domains(profile: Profile) -> list[str]:
+    return list(dict.fromkeys(one.domain for one in profile.emails))
 
 
 def _facts(company_id: UUID, profile: Profile) -> dict[str, BaseExpression]:
-    """Four questions to the database."""
+    """Four questions to the database, the last two for each domain."""
     tombstones = Tombstone.objects.filter(company_id=company_id)
-    no: BaseExpression = Value(False)
-    facts = dict.fromkeys(
-        ("identity_removed", "email_removed", "domain_verified", "domain_known"), no
-    )
-    if profile.subject is not None:
-        mark = mark_of_identity(company_id, profile.idp_entity_id, profile.subject)
-        facts["identity_removed"] = Exists(tombstones.filter(mark=mark))
-    if profile.email is not None:
-        domain = profile.email.domain
-        mark = mark_of_email(company_id, profile.email.key)
-        facts["email_removed"] = Exists(tombstones.filter(mark=mark))
-        verified = Domain.objects.filter(company_id=company_id, verified_at__isnull=False)
-        facts["domain_verified"] = Exists(verified.filter(name=domain))
-        if domain not in PUBLIC_DOMAINS:
-            facts["domain_known"] = Exists(_holders(company_id).filter(email_domain=domain))
+    marks = _marks(company_id, profile)
+    facts: dict[str, BaseExpression] = {
+        "identity_removed": Exists(tombstones.filter(mark__in=marks.identity)),
+        "email_removed": Exists(tombstones.filter(mark__in=marks.emails)),
+    }
+    verified = Domain.objects.filter(company_id=company_id, verified_at__isnull=False)
+    for at, domain in enumerate(_domains(profile)):
+        facts[f"verified_{at}"] = Exists(verified.filter(name=domain))
+        is_public = domain in PUBLIC_DOMAINS
+        known = _holders(company_id).filter(email_domain=domain)
+        facts[f"known_{at}"] = Value(False) if is_public else Exists(known)
     return facts
 
 
@@ -144,12 +163,12 @@ def _snapshot(
     facts: "_Facts",
 ) -> Snapshot:
     holder = by_identity.get((profile.idp_entity_id, profile.subject or ""))
-    other = by_email.get(profile.email.key) if profile.email else None
+    others = {by_email[one.key] for one in profile.emails if one.key in by_email}
     return Snapshot(
         jit_available=company.jit_provisioning_available,
         address_allowed=True,
         by_identity=_account(users[holder], profile) if holder else None,
-        by_email=_account(users[other], profile) if other else None,
+        by_emails=tuple(_account(users[one], profile) for one in sorted(others)),
         **facts.of(company.id, profile),
     )
 
@@ -164,7 +183,7 @@ def _by_identity(company_id: UUID, profiles: list[Profile]) -> dict[tuple[str, s
 
 
 def _by_email(company_id: UUID, profiles: list[Profile]) -> dict[str, UUID]:
-    keys = {one.email.key for one in profiles if one.email}
+    keys = {email.key for one in profiles for email in one.emails}
     rows = User.objects.filter(company_id=company_id, email_key__in=keys)
     return dict(rows.values_list("email_key", "id"))
 
@@ -184,8 +203,8 @@ class _Facts:
 
     @classmethod
     def load(cls, company_id: UUID, profiles: list[Profile]) -> "_Facts":
-        domains = {one.email.domain for one in profiles if one.email}
-        marks = {mark for one in profiles for mark in _marks(company_id, one).values()}
+        domains = {domain for one in profiles for domain in _domains(one)}
+        marks = {mark for one in profiles for found in _marks(company_id, one) for mark in found}
         tombstones = Tombstone.objects.filter(company_id=company_id, mark__in=marks)
         verified = Domain.objects.filter(company_id=company_id, verified_at__isnull=False)
         known = _holders(company_id).filter(email_domain__in=domains - PUBLIC_DOMAINS)
@@ -195,21 +214,25 @@ class _Facts:
             frozenset(known.values_list("email_domain", flat=True).distinct()),
         )
 
-    def of(self, company_id: UUID, profile: Profile) -> dict[str, bool]:
-        marks = _marks(company_id, profile)
-        domain = profile.email.domain if profile.email else ""
+    def of(self, company_id: UUID, profile: Profile) -> dict[str, Any]:
+        marks, domains = _marks(company_id, profile), frozenset(_domains(profile))
         return {
-            "identity_removed": marks.get("identity") in self.marks,
-            "email_removed": marks.get("email") in self.marks,
-            "domain_verified": domain in self.verified,
-            "domain_known": domain in self.known,
+            "identity_removed": not self.marks.isdisjoint(marks.identity),
+            "email_removed": not self.marks.isdisjoint(marks.emails),
+            "verified_domains": domains & self.verified,
+            "known_domains": domains & self.known,
         }
 
 
-def _marks(company_id: UUID, profile: Profile) -> dict[str, str]:
-    marks = {}
+class _Marks(NamedTuple):
+    """What removing the person of this identity, or of these addresses, has left behind."""
+
+    identity: list[str]
+    emails: list[str]
+
+
+def _marks(company_id: UUID, profile: Profile) -> _Marks:
+    identity = []
     if profile.subject is not None:
-        marks["identity"] = mark_of_identity(company_id, profile.idp_entity_id, profile.subject)
-    if profile.email is not None:
-        marks["email"] = mark_of_email(company_id, profile.email.key)
-    return marks
+        identity = [mark_of_identity(company_id, profile.idp_entity_id, profile.subject)]
+    return _Marks(identity, [mark_of_email(company_id, one.key) for one in profile.emails])

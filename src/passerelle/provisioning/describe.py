@@ -83,6 +83,16 @@ REFUSED: dict[str, tuple[str, str]] = {
             "e-mail address in the identity provider."
         ),
     ),
+    "identity_ambiguous": (
+        _(
+            "The identity provider sent several e-mail addresses, and they lead to different "
+            "accounts."
+        ),
+        _(
+            "Decide which account is the person's. Then remove the other one or change its "
+            "address, or let the identity provider send only the right address."
+        ),
+    ),
     "account_exists": (
         _(
             "An account with this e-mail address exists, and linking it automatically is "
@@ -125,6 +135,24 @@ NOTES = {
     ),
     "attribute_missing": _(
         "“%(value)s”, which your rules depend on, was not sent, so nothing was withdrawn."
+    ),
+    "attribute_left": _(
+        "“%(value)s” was sent for this person before, and not this time: it counts as empty, so "
+        "what rules gave by it was withdrawn. A setting of the connection decides that."
+    ),
+    "attribute_stopped": _(
+        "“%(value)s” was sent for this person before, and not this time. Nobody has been sent it "
+        "since, so the identity provider may have stopped sending it to everybody: nothing was "
+        "withdrawn. Look at what it sends for this application."
+    ),
+    "rule_just_missed": _(
+        "“%(value)s” just misses the rule “%(rule)s”: they differ only in capitals, in white "
+        "space, in the form of a character, or by a path in front. Correct the rule if it means "
+        "this value."
+    ),
+    "next_is_elsewhere": _(
+        "The identity provider asked to go on to %(value)s, which is not an address of ours: the "
+        "person was led to the dashboard."
     ),
 }
 

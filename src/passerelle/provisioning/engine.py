@@ -5,10 +5,17 @@ gives one without steps.
 """
 
 from functools import lru_cache
+from typing import Literal
 
 import re2
 
-from passerelle.provisioning.mapping import values_for_rule
+from passerelle.provisioning.email_address import EmailAddress
+from passerelle.provisioning.mapping import (
+    canonical_name,
+    comparable,
+    is_overflow,
+    values_for_rule,
+)
 from passerelle.provisioning.model import (
     Account,
     ActivateAccount,
@@ -22,11 +29,13 @@ from passerelle.provisioning.model import (
     Profile,
     Refusal,
     Rule,
+    Seen,
     Snapshot,
     Step,
     UpdateProfile,
     Withdraw,
 )
+from passerelle.provisioning.near_misses import near_misses
 
 MAX_SUBJECT = 512
 """Characters of an identifier. A persistent NameID has at most 256 (Core §8.3.7)."""
@@ -47,16 +56,25 @@ def plan(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal
         return Refusal("user_removed")
     if profile.email is None:
         return _no_email(profile)
-    if snapshot.by_email is not None:
-        return _existing(profile, snapshot.by_email, snapshot, policy)
+    if len(snapshot.by_emails) > 1:
+        return _ambiguous(snapshot)
+    if snapshot.by_emails:
+        return _existing(profile, snapshot.by_emails[0], snapshot, policy)
     return _newcomer(profile, snapshot, policy)
 
 
 def _was_removed(snapshot: Snapshot) -> bool:
     """A removed person stays out, whatever address they bring now, until they are invited again."""
-    if snapshot.by_email is None:
+    if not snapshot.by_emails:
         return snapshot.identity_removed or snapshot.email_removed
-    return snapshot.identity_removed and snapshot.by_email.status != "invited"
+    invited = any(one.status == "invited" for one in snapshot.by_emails)
+    return snapshot.identity_removed and not invited
+
+
+def _ambiguous(snapshot: Snapshot) -> Refusal:
+    """Several addresses were sent, and they lead to different accounts."""
+    theirs = ", ".join(sorted(one.email.shown for one in snapshot.by_emails))
+    return Refusal("identity_ambiguous", expected="one account", received=theirs[:500])
 
 
 def _no_subject(profile: Profile) -> Refusal:
@@ -70,7 +88,7 @@ def _no_subject(profile: Profile) -> Refusal:
 
 
 def _no_email(profile: Profile) -> Refusal:
-    names = ", ".join(sorted(profile.attributes)) or "no attributes"
+    names = ", ".join(sorted(profile.names_sent)) or "no attributes"
     if profile.email_received is None:
         return Refusal("email_missing", expected="an attribute named email", received=names[:500])
     return Refusal("email_invalid", expected="an e-mail address", received=profile.email_received)
@@ -81,34 +99,37 @@ def _returning(
 ) -> Plan | Refusal:
     if refusal := _barred(account):
         return refusal
-    steps: list[Step] = [ActivateAccount()] if account.status == "invited" else []
+    is_first = account.status == "invited"
+    steps: list[Step] = [ActivateAccount()] if is_first else []
     notes: list[Note] = []
     if policy.update_profile:
         changes, kept = _profile_changes(profile, account, snapshot, policy)
         steps += [changes] if changes else []
         notes += kept
-    if policy.sync_rules == "always":
-        rule_steps, rule_notes = _rule_changes(profile, account, policy)
+    seen = Seen()
+    if policy.sync_rules == "always" or is_first:
+        seen = _seen(profile, account, snapshot, policy)
+        rule_steps, rule_notes = _rights(profile, account, snapshot, policy, seen)
         steps += rule_steps
         notes += rule_notes
-    return Plan("signed_in", account.id, tuple(steps), tuple(notes), account.status)
+    return Plan("signed_in", account.id, tuple(steps), tuple(notes), account.status, seen)
 
 
 def _existing(
     profile: Profile, account: Account, snapshot: Snapshot, policy: Policy
 ) -> Plan | Refusal:
     """An account with this e-mail that no subject of this provider is linked to, or another is."""
-    assert profile.email is not None and profile.subject is not None
+    assert profile.subject is not None
     if account.linked_here:
         known = account.subject_here or None
         return Refusal("identity_conflict", known, profile.subject, account.id)
     if refusal := _barred(account):
         return refusal
     if policy.existing_accounts == "refuse":
-        return Refusal("account_exists", expected="linking allowed", received=profile.email.shown)
-    if not snapshot.domain_verified:
+        return Refusal("account_exists", expected="linking allowed", received=account.email.shown)
+    if account.email.domain not in snapshot.verified_domains:
         return Refusal(
-            "account_exists", expected="a verified domain", received=profile.email.domain
+            "account_exists", expected="a verified domain", received=account.email.domain
         )
     steps: list[Step] = [LinkIdentity(profile.subject)]
     if account.status == "invited":
@@ -117,8 +138,10 @@ def _existing(
     if policy.update_profile:
         changes, notes = _profile_changes(profile, account, snapshot, policy)
         steps += [changes] if changes else []
-    rule_steps, rule_notes = _rule_changes(profile, account, policy)
-    return Plan("linked", account.id, (*steps, *rule_steps), (*notes, *rule_notes), account.status)
+    seen = _seen(profile, account, snapshot, policy)
+    rule_steps, rule_notes = _rights(profile, account, snapshot, policy, seen)
+    all_steps, all_notes = (*steps, *rule_steps), (*notes, *rule_notes)
+    return Plan("linked", account.id, all_steps, all_notes, account.status, seen)
 
 
 def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal:
@@ -127,7 +150,8 @@ def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Re
         return Refusal("jit_unavailable")
     if not policy.automatic or policy.default is None:
         return Refusal("jit_disabled")
-    if not _domain_allowed(profile.email.domain, snapshot, policy):
+    email = next((one for one in profile.emails if _is_allowed(one, snapshot, policy)), None)
+    if email is None:
         return Refusal(
             "domain_not_allowed",
             expected=_allowed_domains(policy),
@@ -135,15 +159,15 @@ def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Re
         )
     waiting = policy.newcomers == "approve"
     create = CreateAccount(
-        profile.email, profile.first_name, profile.last_name, "pending" if waiting else "active"
+        email, profile.first_name, profile.last_name, "pending" if waiting else "active"
     )
     matched = _matched(profile, policy)
     gives = [Give(grant, "rule", why) for grant, why in sorted(matched.items())]
-    if not gives:
-        gives = [Give(policy.default, "default", "default")]
-    notes = tuple(_missing_notes(profile, policy))
+    gives = gives or [Give(policy.default, "default", "default")]
+    notes = (*_missing_notes(profile, policy, Seen()), *near_misses(profile, policy, matched))
     steps: tuple[Step, ...] = (create, LinkIdentity(profile.subject), *gives)
-    return Plan("pending" if waiting else "created", None, steps, notes)
+    outcome: Literal["pending", "created"] = "pending" if waiting else "created"
+    return Plan(outcome, None, steps, notes, seen=_seen(profile, None, snapshot, policy))
 
 
 def _barred(account: Account) -> Refusal | None:
@@ -154,12 +178,13 @@ def _barred(account: Account) -> Refusal | None:
     return None
 
 
-def _domain_allowed(domain: str, snapshot: Snapshot, policy: Policy) -> bool:
+def _is_allowed(email: EmailAddress, snapshot: Snapshot, policy: Policy) -> bool:
+    """Whether people with an address of this domain may get accounts."""
     if policy.domains == "verified":
-        return snapshot.domain_verified
+        return email.domain in snapshot.verified_domains
     if policy.domains == "known":
-        return snapshot.domain_verified or snapshot.domain_known
-    return domain in policy.domains
+        return email.domain in snapshot.verified_domains | snapshot.known_domains
+    return email.domain in policy.domains
 
 
 def _allowed_domains(policy: Policy) -> str:
@@ -174,12 +199,13 @@ def _profile_changes(
     """Names follow when they are sent; an e-mail follows only where it may and is free."""
     first = _changed(profile.first_name, account.first_name)
     last = _changed(profile.last_name, account.last_name)
-    email, notes = profile.email, []
+    email, notes = _followed_email(profile, account), []
     if email is None or email == account.email:
         email = None
     elif email.key != account.email.key:
-        taken = snapshot.by_email is not None and snapshot.by_email.id != account.id
-        if taken or not _domain_allowed(email.domain, snapshot, policy):
+        others = (one for one in snapshot.by_emails if one.id != account.id)
+        taken = any(one.email.key == email.key for one in others)
+        if taken or not _is_allowed(email, snapshot, policy):
             notes = [Note("email_taken" if taken else "email_domain_not_allowed", email.shown)]
             email = None
     if email is None and first is None and last is None:
@@ -191,52 +217,111 @@ def _changed(sent: str, kept: str) -> str | None:
     return sent if sent and sent != kept else None
 
 
-def _rule_changes(
-    profile: Profile, account: Account, policy: Policy
+def _followed_email(profile: Profile, account: Account) -> EmailAddress | None:
+    """The account's own address as it is spelt now, if it is among those sent; else the first."""
+    own = (one for one in profile.emails if one.key == account.email.key)
+    return next(own, profile.email)
+
+
+def _rights(
+    profile: Profile, account: Account, snapshot: Snapshot, policy: Policy, seen: Seen
 ) -> tuple[list[Step], list[Note]]:
     """Give what rules say, and withdraw what only a rule gave and no rule says any more.
 
-    A grant stays when a rule that could give it looks at an attribute that is missing.
+    A grant stays when a rule that could give it looks at an attribute of which nothing is known.
+    An invited account without any right gets what a newcomer would.
     """
     matched = _matched(profile, policy)
     held = account.granted_by("rule")
-    undecided = {
-        rule.grant
-        for rule in policy.rules
-        if values_for_rule(profile.attributes, rule.attribute) is None
-    }
+    undecided = {rule.grant for rule in policy.rules if _is_undecided(rule, profile, seen)}
     gives = [Give(g, "rule", why) for g, why in sorted(matched.items()) if g not in held]
+    if not gives and _has_nothing_yet(account) and snapshot.jit_available and policy.automatic:
+        gives = [Give(policy.default, "default", "default")] if policy.default else []
     withdraws = [
         Withdraw(grant, "no rule gives it any more")
         for grant in sorted(held)
         if grant not in matched and grant not in undecided
     ]
-    return [*gives, *withdraws], _missing_notes(profile, policy)
+    notes = [*_missing_notes(profile, policy, seen), *near_misses(profile, policy, matched)]
+    return [*gives, *withdraws], notes
+
+
+def _has_nothing_yet(account: Account) -> bool:
+    """Invited without rights. Whoever has been here and has none, was left without on purpose."""
+    return account.status == "invited" and not account.grants
+
+
+def _is_undecided(rule: Rule, profile: Profile, seen: Seen) -> bool:
+    missing = values_for_rule(profile.attributes, rule.attribute) is None
+    return missing and canonical_name(rule.attribute) not in seen.left
+
+
+def _seen(profile: Profile, account: Account | None, snapshot: Snapshot, policy: Policy) -> Seen:
+    """What this sign-in shows of the attributes that rules read.
+
+    Of a response that holds nothing else, or a link in place of the groups, nothing is learnt.
+    """
+    if not policy.rules:
+        return Seen()
+    attributes, read = profile.attributes, {rule.attribute for rule in policy.rules}
+    unsent = {name for name in read if values_for_rule(attributes, name) is None}
+    absent = {name for name in unsent if attributes and not is_overflow(attributes, name)}
+    sent, gone = _canonical(read - unsent), _canonical(absent)
+    before = _sent_before(account, policy) & _canonical(read) if account else frozenset()
+    missed = gone & before if profile.absence_counts else frozenset()
+    left = missed & snapshot.left_out
+    kept = sent | (before - left)
+    changed = account is None or kept != account.sent
+    return Seen(sent, gone, left, missed - left, kept if changed else None)
+
+
+def _canonical(names: set[str]) -> frozenset[str]:
+    return frozenset(map(canonical_name, names))
+
+
+def _sent_before(account: Account, policy: Policy) -> frozenset[str]:
+    """What this provider sent for the person; a right that a rule gave shows what it looked at."""
+    if account.sent is not None:
+        return account.sent
+    held = account.granted_by("rule")
+    return _canonical({rule.attribute for rule in policy.rules if rule.grant in held})
 
 
 def _matched(profile: Profile, policy: Policy) -> dict[Grant, str]:
     """Each grant that a rule gives, with the first rule that gives it."""
+    sent: dict[str, frozenset[str]] = {}
     found: dict[Grant, str] = {}
     for rule in policy.rules:
-        values = values_for_rule(profile.attributes, rule.attribute) or ()
-        if any(_applies(rule, value) for value in values):
-            found.setdefault(rule.grant, rule.text)
+        if rule.attribute not in sent:
+            values = values_for_rule(profile.attributes, rule.attribute)
+            sent[rule.attribute] = frozenset(values or ())
+        if rule.grant not in found and _applies(rule, sent[rule.attribute]):
+            found[rule.grant] = rule.text
     return found
 
 
-def _missing_notes(profile: Profile, policy: Policy) -> list[Note]:
+def _missing_notes(profile: Profile, policy: Policy, seen: Seen) -> list[Note]:
     missing = {
         rule.attribute
         for rule in policy.rules
         if values_for_rule(profile.attributes, rule.attribute) is None
     }
-    return [Note("attribute_missing", name) for name in sorted(missing)]
+    return [Note(_missing_slug(name, seen), name) for name in sorted(missing)]
 
 
-def _applies(rule: Rule, value: str) -> bool:
+def _missing_slug(name: str, seen: Seen) -> str:
+    """Which rule was applied to an attribute that is missing."""
+    same = canonical_name(name)
+    if same in seen.left:
+        return "attribute_left"
+    return "attribute_stopped" if same in seen.held else "attribute_missing"
+
+
+def _applies(rule: Rule, values: frozenset[str]) -> bool:
     if rule.matches is None:
-        return value == rule.equals
-    return compile_pattern(rule.matches).fullmatch(value) is not None
+        return comparable(rule.equals or "") in values
+    pattern = compile_pattern(comparable(rule.matches))
+    return any(pattern.fullmatch(value) for value in values)
 
 
 @lru_cache(maxsize=1024)

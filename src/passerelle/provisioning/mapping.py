@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from passerelle.provisioning.email_address import EmailAddress, parse_email
 from passerelle.provisioning.model import Attributes, Profile
+from passerelle.provisioning.person_name import one_line
 
 _CLAIMS = "http://schemas.xmlsoap.org/ws/2005/05/identity/claims/"
 _MICROSOFT = "http://schemas.microsoft.com/ws/2008/06/identity/claims/"
@@ -42,6 +43,15 @@ LAST_NAMES = (
     _CLAIMS + "surname",
     "urn:oid:2.5.4.4",
 )
+WHOLE_NAMES = (
+    "displayname",
+    "display_name",
+    "cn",
+    _CLAIMS + "name",
+    "urn:oid:2.16.840.1.113730.3.1.241",
+    "urn:oid:2.5.4.3",
+)
+"""A name in one piece, for a person whose first and last names are not sent."""
 GROUP_NAMES = (
     "groups",
     "group",
@@ -60,6 +70,10 @@ OVERFLOW_NAMES = (
 NAME_ID_EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 NAME_ID_TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 MAX_NAME = 150
+MAX_ADDRESSES = 20
+"""Of one person, so many e-mail addresses are looked at."""
+MAX_VALUES = 20_000
+"""Values that rules look at: splitting makes no more of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,43 +99,96 @@ def read_profile(
     name_id_format: str,
     attributes: Attributes,
     names: AttributeNames = USUAL,
+    separator: str = "",
+    absence_counts: bool = True,
 ) -> Profile:
-    """The profile in verified claims."""
+    """The profile in verified claims. Rules read what stands between separators as values."""
+    found = _by_name(attributes)
     subject_attribute = names.subject
-    candidates = _values(attributes, _named(names.email, EMAIL_NAMES))
+    candidates = _values(found, _named(names.email, EMAIL_NAMES))
     if not candidates and not names.email and name_id_format == NAME_ID_EMAIL:
         candidates = [name_id]
-    addresses = [address for one in candidates if (address := parse_email(one))]
-    subject = _subject(name_id, name_id_format, attributes, subject_attribute)
+    subject = _subject(name_id, name_id_format, found, subject_attribute)
     misread = subject is None and not subject_attribute and name_id_format == NAME_ID_EMAIL
+    first, last = _names(found, names)
     return Profile(
         idp_entity_id=idp_entity_id,
         subject=subject,
-        email=addresses[0] if addresses else None,
+        emails=_addresses(candidates),
         email_received=candidates[0][:300] if candidates else None,
         name_id_received=name_id[:300] if misread else None,
-        first_name=_name(attributes, _named(names.first_name, FIRST_NAMES)),
-        last_name=_name(attributes, _named(names.last_name, LAST_NAMES)),
-        attributes=attributes,
+        first_name=first,
+        last_name=last,
+        attributes=for_rules(found, separator),
+        names_sent=tuple(attributes),
+        absence_counts=absence_counts,
     )
+
+
+def _by_name(attributes: Attributes) -> Attributes:
+    """The attributes by folded name, values as they were sent but for the white space around them.
+
+    Identifiers and addresses are read from these: composing letters could make two of them one.
+    """
+    found: dict[str, list[str]] = {}
+    for name, values in attributes.items():
+        found.setdefault(folded(name), []).extend(value.strip() for value in values)
+    return {name: tuple(values) for name, values in found.items()}
+
+
+def for_rules(attributes: Attributes, separator: str = "") -> Attributes:
+    """The attributes as rules compare them, made once and not for each rule.
+
+    Beyond the limit, what stands between separators stays in one piece.
+    """
+    left = MAX_VALUES
+    found: dict[str, tuple[str, ...]] = {}
+    for name, values in attributes.items():
+        parts: list[str] = []
+        for value in values:
+            split = value.split(separator, max(left, 0)) if separator else [value]
+            left -= len(split)
+            parts += map(comparable, split)
+        found[folded(name)] = tuple(parts)
+    return found
+
+
+def folded(name: str) -> str:
+    """An attribute's name, for comparison."""
+    return comparable(name).casefold()
+
+
+def comparable(value: str) -> str:
+    """Without the white space around it that pretty-printing adds, in composed letters (NFC)."""
+    return unicodedata.normalize("NFC", value.strip())
+
+
+def canonical_name(name: str) -> str:
+    """One name for an attribute that rules read: groups have several."""
+    same = folded(name)
+    return GROUP_NAMES[0] if same in GROUP_NAMES else same
 
 
 def values_for_rule(attributes: Attributes, name: str) -> tuple[str, ...] | None:
     """The values a rule looks at; None when the attribute is missing, which is not "empty"."""
-    names: tuple[str, ...] = (name.casefold(),)
-    if names[0] in GROUP_NAMES:
-        if any(_values(attributes, (overflow,)) for overflow in OVERFLOW_NAMES):
-            return None
-        names = (*names, *GROUP_NAMES)
-    sent = [values for one, values in attributes.items() if one.casefold() in names]
+    if is_overflow(attributes, name):
+        return None
+    wanted = folded(name)
+    names = (wanted, *GROUP_NAMES) if wanted in GROUP_NAMES else (wanted,)
+    sent = [attributes[one] for one in dict.fromkeys(names) if one in attributes]
     return tuple(value for values in sent for value in values) if sent else None
+
+
+def is_overflow(attributes: Attributes, name: str) -> bool:
+    """Whether a link was sent in place of the groups, which are too many."""
+    return folded(name) in GROUP_NAMES and bool(_values(attributes, OVERFLOW_NAMES))
 
 
 def _subject(
     name_id: str, name_id_format: str, attributes: Attributes, subject_attribute: str
 ) -> str | None:
     if subject_attribute:
-        chosen = _values(attributes, (subject_attribute.casefold(),))
+        chosen = _values(attributes, (folded(subject_attribute),))
         return chosen[0] if len(chosen) == 1 else None
     if name_id_format == NAME_ID_TRANSIENT:
         return None
@@ -133,21 +200,32 @@ def _subject(
 
 
 def _named(chosen: str, usual: tuple[str, ...]) -> tuple[str, ...]:
-    return (chosen.casefold(),) if chosen else usual
+    return (folded(chosen),) if chosen else usual
 
 
 def _values(attributes: Attributes, names: tuple[str, ...]) -> list[str]:
     """All usable values of the named attributes, in the order of `names`."""
-    by_name: dict[str, list[str]] = {}
-    for name, values in attributes.items():
-        by_name.setdefault(name.casefold(), []).extend(v.strip() for v in values if v.strip())
-    return [value for name in names for value in by_name.get(name, [])]
+    return [value for name in names for value in attributes.get(name, ()) if value]
+
+
+def _addresses(candidates: list[str]) -> tuple[EmailAddress, ...]:
+    """The usable ones among them, each once."""
+    found: dict[str, EmailAddress] = {}
+    for one in candidates:
+        if len(found) < MAX_ADDRESSES and (address := parse_email(one)):
+            found.setdefault(address.key, address)
+    return tuple(found.values())
+
+
+def _names(attributes: Attributes, names: AttributeNames) -> tuple[str, str]:
+    """First and last name; where neither is sent, from a name in one piece."""
+    first = _name(attributes, _named(names.first_name, FIRST_NAMES))
+    last = _name(attributes, _named(names.last_name, LAST_NAMES))
+    if first or last or names.first_name or names.last_name:
+        return first, last
+    *before, final = _name(attributes, WHOLE_NAMES).split(" ")
+    return (" ".join(before), final) if before else (final, "")
 
 
 def _name(attributes: Attributes, names: tuple[str, ...]) -> str:
-    """A person's name on one line: control and formatting characters have no place in it."""
-    found = _values(attributes, names)
-    if not found:
-        return ""
-    kept = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in found[0])
-    return " ".join(kept.split())[:MAX_NAME]
+    return one_line(next(iter(_values(attributes, names)), ""))[:MAX_NAME]

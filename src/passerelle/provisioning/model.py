@@ -8,25 +8,36 @@ from passerelle.provisioning.email_address import EmailAddress
 Source = Literal["hand", "default", "rule", "scim", "invitation"]
 Status = Literal["invited", "pending", "active", "suspended"]
 Attributes = dict[str, tuple[str, ...]]
+"""Values by the name of their attribute."""
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
     """The claims of one person, as provisioning reads them.
 
-    `subject` is None when the identity provider sent nothing that stays the same; `email` is None
+    `subject` is None when the identity provider sent nothing that stays the same; `emails` is empty
     when it sent no usable address, and `email_received` is what it sent instead. `name_id_received`
     is a NameID that says it is an address and is none.
     """
 
     idp_entity_id: str
     subject: str | None
-    email: EmailAddress | None
+    emails: tuple[EmailAddress, ...] = ()
     email_received: str | None = None
     name_id_received: str | None = None
     first_name: str = ""
     last_name: str = ""
     attributes: Attributes = field(default_factory=dict)
+    """As rules read them: names folded, values trimmed; see `mapping.for_rules`."""
+    names_sent: tuple[str, ...] = ()
+    """The names of the attributes to the letter."""
+    absence_counts: bool = True
+    """Whether an attribute that this person was sent before is empty when it is not sent."""
+
+    @property
+    def email(self) -> EmailAddress | None:
+        """The address that an account gets where it has none of those that were sent."""
+        return self.emails[0] if self.emails else None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -81,6 +92,11 @@ class Account:
     linked_here: bool = False
     subject_here: str = field(default="", compare=False)
     grants: frozenset[tuple[Grant, Source]] = frozenset()
+    sent: frozenset[str] | None = None
+    """The attributes that this provider sent for them last, of those that rules read.
+
+    None where nobody has written it down yet.
+    """
 
     def granted_by(self, source: Source) -> frozenset[Grant]:
         return frozenset(grant for grant, origin in self.grants if origin == source)
@@ -93,11 +109,15 @@ class Snapshot:
     jit_available: bool
     address_allowed: bool = True
     by_identity: Account | None = None
-    by_email: Account | None = None
+    by_emails: tuple[Account, ...] = ()
+    """The accounts that have one of the addresses, each once."""
     identity_removed: bool = False
     email_removed: bool = False
-    domain_verified: bool = False
-    domain_known: bool = False
+    verified_domains: frozenset[str] = frozenset()
+    """Of the domains of the addresses that were sent."""
+    known_domains: frozenset[str] = frozenset()
+    left_out: frozenset[str] = frozenset()
+    """Attributes that the provider leaves out for single people, while others are sent them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +171,28 @@ class Note:
 
     slug: str
     value: str
+    rule: str = ""
+    """The rule that it is about, where it is about one."""
+
+    @property
+    def stored(self) -> dict[str, str]:
+        """As a trace keeps it."""
+        rule = {"rule": self.rule} if self.rule else {}
+        return {"note": self.slug, "value": self.value, **rule}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a sign-in shows of the attributes that rules read, by canonical name."""
+
+    sent: frozenset[str] = frozenset()
+    absent: frozenset[str] = frozenset()
+    left: frozenset[str] = frozenset()
+    """Absent and sent before: this person has no value of them any more."""
+    held: frozenset[str] = frozenset()
+    """Absent and sent before, but the provider may have stopped sending them for everybody."""
+    kept: frozenset[str] | None = None
+    """What to write down as sent for this person, where that has changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +205,7 @@ class Plan:
     notes: tuple[Note, ...] = ()
     account_status: Status | None = field(default=None, compare=False)
     """The account's status when the plan was made: applying it to another one is a conflict."""
+    seen: Seen = field(default=Seen(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

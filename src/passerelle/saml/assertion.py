@@ -24,9 +24,19 @@ _KNOWN_CONDITIONS = {
 }
 
 
+MAX_ATTRIBUTES = 1_000
+MAX_VALUES = 20_000
+"""Of all attributes together: a person in 5,000 groups takes a quarter of it."""
+
+
 class NameID(NamedTuple):
+    """A NameID; asking for a logout repeats all of it (Core §3.7.1)."""
+
     value: str
     format: str
+    name_qualifier: str = ""
+    sp_name_qualifier: str = ""
+    sp_provided_id: str = ""
 
 
 class BearerConfirmation(NamedTuple):
@@ -54,6 +64,8 @@ class Assertion(NamedTuple):
     name_id: NameID | None
     confirmations: tuple[BearerConfirmation, ...]
     conditions: Conditions
+    is_authentication: bool
+    """Whether it states that the person was authenticated: without that, nobody signs in by it."""
     session_index: str | None
     session_not_on_or_after: datetime | None
     authenticated_at: datetime | None
@@ -78,7 +90,7 @@ def read_assertion(verified: VerifiedElement, keys: Sequence[PrivateKey] = ()) -
     """Read an assertion, with `keys` for what is encrypted inside.
 
     Raises MessageError: wrong_message, issuer_mismatch (not an entity ID), malformed_message,
-    decryption_failed, algorithm_forbidden.
+    message_too_large, decryption_failed, algorithm_forbidden.
     """
     element = verified.element
     if element.tag != saml("Assertion"):
@@ -100,6 +112,7 @@ def read_assertion(verified: VerifiedElement, keys: Sequence[PrivateKey] = ()) -
         name_id=None if subject is None else read_name_id(subject, keys),
         confirmations=() if subject is None else _confirmations(subject),
         conditions=_conditions(xml.at_most_one(element, saml("Conditions"))),
+        is_authentication=bool(statements),
         session_index=index,
         session_not_on_or_after=ends,
         authenticated_at=max(
@@ -136,7 +149,13 @@ def read_name_id(parent: etree._Element, keys: Sequence[PrivateKey]) -> NameID |
         element = _decrypted(encrypted, saml("NameID"), keys)
     if element is None or not (value := xml.text_of(element)).strip():
         return None
-    return NameID(value, element.get("Format") or NAME_ID_UNSPECIFIED)
+    return NameID(
+        value,
+        element.get("Format") or NAME_ID_UNSPECIFIED,
+        element.get("NameQualifier") or "",
+        element.get("SPNameQualifier") or "",
+        element.get("SPProvidedID") or "",
+    )
 
 
 def _decrypted(holder: etree._Element, tag: str, keys: Sequence[PrivateKey]) -> etree._Element:
@@ -195,15 +214,50 @@ def _attributes(
     """The values by Name, and the FriendlyName by Name."""
     values: dict[str, list[str]] = {}
     friendly: dict[str, str] = {}
-    for statement in element.iterchildren(saml("AttributeStatement")):
-        for child in statement.iterchildren(_ATTRIBUTE, saml("EncryptedAttribute")):
-            is_plain = child.tag == _ATTRIBUTE
-            attribute = child if is_plain else _decrypted(child, _ATTRIBUTE, keys)
-            name = xml.required_attribute(attribute, "Name")
-            values.setdefault(name, []).extend(_values(attribute))
-            if other := attribute.get("FriendlyName"):
-                friendly[name] = other
+    sent = [
+        child
+        for statement in element.iterchildren(saml("AttributeStatement"))
+        for child in statement.iterchildren(_ATTRIBUTE, saml("EncryptedAttribute"))
+    ]
+    _bound(len(sent), MAX_ATTRIBUTES, "attributes")
+    count = sum(map(len, sent))
+    _bound(count, MAX_VALUES, "values")
+    for child in sent:
+        attribute = child
+        if child.tag != _ATTRIBUTE:
+            attribute = _decrypted(child, _ATTRIBUTE, keys)
+            count += len(attribute)
+            _bound(count, MAX_VALUES, "values")
+        name = _name(attribute)
+        values.setdefault(name, []).extend(_values(attribute))
+        if other := attribute.get("FriendlyName"):
+            friendly[name] = other
     return {name: tuple(found) for name, found in values.items()}, friendly
+
+
+def _bound(count: int, most: int, what: str) -> None:
+    """Refuse more than is read at a sign-in: rules look at each of them."""
+    if count > most:
+        raise MessageError(
+            "message_too_large",
+            expected=f"at most {most} {what}",
+            received=f"{count} {what}",
+            case=what,
+            came=str(count),
+            most=str(most),
+        )
+
+
+def _name(attribute: etree._Element) -> str:
+    name = attribute.get("Name")
+    if not name:
+        raise MessageError(
+            "malformed_message",
+            expected="a Name on each Attribute",
+            received="an Attribute without Name",
+            case="nameless",
+        )
+    return name
 
 
 def _values(attribute: etree._Element) -> Iterator[str]:

@@ -150,7 +150,8 @@ def _about(error: CertificateError, name: str) -> CertificateError:
 
 
 def _read(source: str | bytes) -> _Read:
-    is_der = isinstance(source, bytes) and source[:1] == b"\x30"
+    # A sequence of more than 127 bytes; the first of them alone is the digit 0 of a text.
+    is_der = isinstance(source, bytes) and source[:1] == b"\x30" and source[1:2] >= b"\x80"
     der = source if isinstance(source, bytes) and is_der else _der_of(source)
     try:
         loaded = x509.load_der_x509_certificate(_plain(der))

@@ -172,21 +172,32 @@ def check_subject_confirmation(received: Received, expected: Expected) -> Check 
 
 def check_in_response_to(received: Received, expected: Expected) -> Check | None:
     """The response answers our request, or answers none where that is allowed (§4.1.4.3)."""
-    confirmation = received.confirmation
-    answers = [received.envelope.in_response_to]
-    answers += [confirmation.in_response_to] if confirmation else []
-    named = next((answer for answer in answers if answer not in (None, expected.request_id)), None)
-    if expected.request_id is None:
-        if named is None and not expected.unsolicited_allowed:
-            return _judged(
-                "in_response_to", False, "unsolicited_refused", "a response to our request", None
-            )
-        return _judged("in_response_to", named is None, "in_response_to_mismatch", None, named)
-    answered = named is None and confirmation is not None and confirmation.in_response_to
-    shown = named or (confirmation.in_response_to if confirmation else None)
-    return _judged(
-        "in_response_to", bool(answered), "in_response_to_mismatch", expected.request_id, shown
-    )
+    name, wanted = "in_response_to", expected.request_id
+    around = received.envelope.in_response_to
+    inside = received.confirmation.in_response_to if received.confirmation else None
+    if "" in (around, inside):
+        return _misnamed("empty", "a response to our request", "an empty InResponseTo")
+    if wanted is None and around is None and inside is None:
+        allowed, missing = expected.unsolicited_allowed, "a response to our request"
+        return _judged(name, allowed, "unsolicited_refused", None if allowed else missing, None)
+    if wanted is None and around is None:
+        return _misnamed(
+            "inside_only",
+            "InResponseTo on the Response as well",
+            "only in the SubjectConfirmationData",
+        )
+    named = next((answer for answer in (around, inside) if answer not in (None, wanted)), None)
+    if named is not None:
+        return _judged(name, False, "in_response_to_mismatch", wanted, named)
+    if inside is None:
+        return _misnamed("left_out", wanted, None)
+    return _judged(name, True, "in_response_to_mismatch", wanted, inside)
+
+
+def _misnamed(case: str, expected: str | None, received: str | None) -> Check:
+    """The identity provider names no request that we made, or leaves it out."""
+    found = _judged("in_response_to", False, "in_response_to_mismatch", expected, received)
+    return found._replace(values={"case": case})
 
 
 def check_expiry(received: Received, expected: Expected) -> Check | None:
@@ -246,6 +257,14 @@ def check_name_id(received: Received, expected: Expected) -> Check | None:
     return _judged("name_id", name_id is not None, "name_id_missing", "a NameID", shown)
 
 
+def check_authn_statement(received: Received, expected: Expected) -> Check | None:
+    """The assertion states that the person was authenticated (Profiles §4.1.4.2)."""
+    passed = received.assertion.is_authentication
+    wanted = "an AuthnStatement"
+    shown = wanted if passed else "none"
+    return _judged("authn_statement", passed, "authn_statement_missing", wanted, shown)
+
+
 CHECKS: tuple[Callable[[Received, Expected], Check | None], ...] = (
     check_version,
     check_issuer,
@@ -257,6 +276,7 @@ CHECKS: tuple[Callable[[Received, Expected], Check | None], ...] = (
     check_in_response_to,
     check_expiry,
     check_start,
+    check_authn_statement,
     check_authentication,
     check_authn_context,
     check_name_id,

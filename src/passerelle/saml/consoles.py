@@ -209,6 +209,10 @@ IN_CONSOLE: dict[str, str] = {
     "subject_too_long": _CHOOSE_NAME_ID,
     "email_missing": _SEND_EMAIL,
     "email_invalid": _SEND_EMAIL,
+    "identity_ambiguous": _(
+        "Decide which account is the person's, and remove the other one or change its address. Or "
+        "open “%(page)s” in %(console)s and let “%(attributes)s” send only the right address."
+    ),
     "message_too_large": _(
         "In %(console)s, open “%(page)s” and send fewer groups: “%(attributes)s”."
     ),

@@ -3,7 +3,7 @@
 Written once, in English, with `%(name)s` for what varies; pages translate the same templates.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from passerelle.saml.checks import Check
 from passerelle.saml.consoles import Console, mend_in
@@ -34,6 +34,7 @@ CHECK_NAMES = {
     "in_response_to": _("Answer to our request"),
     "expiry": _("Not expired"),
     "start": _("Already valid"),
+    "authn_statement": _("Statement of authentication"),
     "authentication": _("Authenticated anew"),
     "authn_context": _("Way of authentication"),
     "name_id": _("NameID"),
@@ -54,11 +55,16 @@ PASSED = {
     "in_response_to": _("The response belongs to the sign-in that was started."),
     "expiry": _("The assertion has not expired."),
     "start": _("The assertion is already valid."),
+    "authn_statement": _("The assertion states that the person was authenticated."),
     "authentication": _("The person was authenticated for this sign-in."),
     "authn_context": _("The person was authenticated in a way that was asked for."),
     "name_id": _("The assertion says whom it is about."),
 }
 
+_SEND_LESS = _(
+    "In the identity provider, send fewer attributes: usually only the groups that matter here "
+    "instead of all of them."
+)
 FAILED: dict[str, tuple[str, str]] = {
     "malformed_message": (
         _("The message cannot be read as a SAML response."),
@@ -70,10 +76,7 @@ FAILED: dict[str, tuple[str, str]] = {
     ),
     "message_too_large": (
         _("The message is larger than Passerelle accepts."),
-        _(
-            "In the identity provider, send fewer attributes: usually only the groups that "
-            "matter here instead of all of them."
-        ),
+        _SEND_LESS,
     ),
     "doctype_forbidden": (
         _("The message declares a document type, which SAML forbids."),
@@ -215,6 +218,13 @@ FAILED: dict[str, tuple[str, str]] = {
             "clocks (NTP)."
         ),
     ),
+    "authn_statement_missing": (
+        _("The assertion does not state that the person was authenticated."),
+        _(
+            "In the identity provider, choose the Web Browser SSO profile for this application: "
+            "its assertions hold an AuthnStatement."
+        ),
+    ),
     "authentication_too_old": (
         _("The identity provider did not ask the person to authenticate again, as we had asked."),
         _(
@@ -236,6 +246,82 @@ FAILED: dict[str, tuple[str, str]] = {
 }
 
 
+NAME_THE_REQUEST = _(
+    "In the identity provider, let the response and its SubjectConfirmationData name the ID of the "
+    "request that they answer in InResponseTo, and leave InResponseTo out where there was no "
+    "request."
+)
+_ONE_OTHER_ISSUER = (
+    _(
+        "The message comes from another identity provider, “%(issuer)s”, and no certificate of "
+        "this connection has signed it."
+    ),
+    _(
+        "Do not accept the certificate: it is the other provider's. If people should come from "
+        "there, correct the IdP entity ID of this connection, or add a connection; otherwise find "
+        "out why that provider answers here."
+    ),
+)
+CLOSER: dict[str, tuple[str, str]] = {
+    "malformed_message.nameless": (
+        _("An attribute came without a name, so the assertion cannot be read."),
+        _(
+            "In the identity provider, give each attribute a name. In Keycloak that is “SAML "
+            "Attribute Name” of each mapper."
+        ),
+    ),
+    "malformed_message.redirected": (
+        _("The response came in an address (HTTP-Redirect). Responses are read from a form only."),
+        _("In the identity provider, choose HTTP-POST as the binding of our ACS URL."),
+    ),
+    "message_too_large.attributes": (
+        _("%(came)s attributes came. At most %(most)s are read at a sign-in."),
+        _SEND_LESS,
+    ),
+    "message_too_large.values": (
+        _("%(came)s values of attributes came. At most %(most)s are read at a sign-in."),
+        _SEND_LESS,
+    ),
+    "signature_profile_forbidden.canonicalisation": (
+        _("The message is signed with another canonicalisation than the exclusive one."),
+        _(
+            "In the identity provider, choose exclusive canonicalisation (xml-exc-c14n) and "
+            "SHA-256. In Keycloak that is “Canonicalization method: EXCLUSIVE”, in Casdoor “Enable "
+            "SAML C14N10”."
+        ),
+    ),
+    "certificate_unknown.other_issuer": _ONE_OTHER_ISSUER,
+    "signature_invalid.other_issuer": _ONE_OTHER_ISSUER,
+    "in_response_to_mismatch.empty": (
+        _("The identity provider names a request without giving its ID: InResponseTo is empty."),
+        NAME_THE_REQUEST,
+    ),
+    "in_response_to_mismatch.inside_only": (
+        _(
+            "The response does not say which request it answers. Only the confirmation inside "
+            "names one."
+        ),
+        NAME_THE_REQUEST,
+    ),
+    "in_response_to_mismatch.left_out": (
+        _(
+            "The response names our request, but the confirmation inside leaves it out, so the "
+            "assertion could belong to another sign-in."
+        ),
+        NAME_THE_REQUEST,
+    ),
+}
+"""What can be said more closely of some cases of a reason, by reason and case."""
+
+
+def explained_as(
+    reason: str, values: Mapping[str, str], closer: Collection[str] = CLOSER.keys()
+) -> str:
+    """The entry of the sentences that says most about a failure."""
+    entry = f"{reason}.{values.get('case', '')}"
+    return entry if entry in closer else reason
+
+
 def explain(check: Check, console: Console | None = None) -> tuple[str, str | None]:
     """What this check found, in one sentence, and what to change; nothing when it passed.
 
@@ -243,8 +329,9 @@ def explain(check: Check, console: Console | None = None) -> tuple[str, str | No
     """
     if check.passed:
         return filled(PASSED.get(check.check, ""), check.values), None
-    detail, fix = FAILED[check.reason or "malformed_message"]
-    if mended := mend_in(console, check.reason):
+    entry = explained_as(check.reason or "malformed_message", check.values)
+    detail, fix = {**FAILED, **CLOSER}[entry]
+    if mended := mend_in(console, entry):
         fix = filled(*mended)
     return filled(detail, check.values), fix
 

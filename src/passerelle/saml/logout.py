@@ -13,6 +13,7 @@ from passerelle.saml.names import (
     ASSERTION_NS,
     NAME_ID_UNSPECIFIED,
     PROTOCOL_NS,
+    STATUS_RESPONDER,
     STATUS_SUCCESS,
     saml,
     samlp,
@@ -45,8 +46,15 @@ def build_logout_request(
     root = _message("LogoutRequest", request_id, issued_at, destination, sp_entity_id)
     root.set("NotOnOrAfter", xml.written(issued_at + LIFETIME))
     element = etree.SubElement(root, saml("NameID"))
-    if name_id.format != NAME_ID_UNSPECIFIED:
-        element.set("Format", name_id.format)
+    name_format = "" if name_id.format == NAME_ID_UNSPECIFIED else name_id.format
+    for name, value in (
+        ("NameQualifier", name_id.name_qualifier),
+        ("SPNameQualifier", name_id.sp_name_qualifier),
+        ("Format", name_format),
+        ("SPProvidedID", name_id.sp_provided_id),
+    ):
+        if value:
+            element.set(name, value)
     element.text = name_id.value
     if session_index:
         etree.SubElement(root, samlp("SessionIndex")).text = session_index
@@ -60,11 +68,19 @@ def build_logout_response(
     destination: str,
     sp_entity_id: str,
     in_response_to: str,
+    message: str = "",
+    refused_as: str = "",
 ) -> etree._Element:
+    """An answer: success, or what stood in the way, as a status of the second level (§3.2.2.2)."""
     root = _message("LogoutResponse", response_id, issued_at, destination, sp_entity_id)
     root.set("InResponseTo", in_response_to)
     status = etree.SubElement(root, samlp("Status"))
-    etree.SubElement(status, samlp("StatusCode"), Value=STATUS_SUCCESS)
+    first = STATUS_RESPONDER if refused_as else STATUS_SUCCESS
+    code = etree.SubElement(status, samlp("StatusCode"), Value=first)
+    if refused_as:
+        etree.SubElement(code, samlp("StatusCode"), Value=refused_as)
+    if message:
+        etree.SubElement(status, samlp("StatusMessage")).text = message
     return root
 
 
@@ -113,7 +129,9 @@ def read_logout_request(
     name_id = read_name_id(root, keys)
     if name_id is None:
         raise MessageError("name_id_missing", expected="a NameID", received="none")
-    indexes = tuple(xml.text_of(one) for one in xml.children(root, samlp("SessionIndex")))
+    # It may stand on a line of its own; what a session keeps was an attribute, and never does.
+    sent = (xml.text_of(one) for one in xml.children(root, samlp("SessionIndex")))
+    indexes = tuple(index.strip(xml.WHITE_SPACE) for index in sent)
     return LogoutRequest(xml.required_attribute(root, "ID"), issued_at, name_id, indexes)
 
 

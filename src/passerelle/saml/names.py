@@ -9,6 +9,15 @@ DSIG_NS = "http://www.w3.org/2000/09/xmldsig#"
 XENC_NS = "http://www.w3.org/2001/04/xmlenc#"
 XENC11_NS = "http://www.w3.org/2009/xmlenc11#"
 EXC_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
+EXCLUSIVE_C14N = (EXC_C14N, EXC_C14N + "WithComments")
+"""Both are allowed by name (Core §5.4.3, §5.4.4)."""
+C14N = (
+    *EXCLUSIVE_C14N,
+    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
+    "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments",
+    "http://www.w3.org/2006/12/xml-c14n11",
+    "http://www.w3.org/2006/12/xml-c14n11#WithComments",
+)
 ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 SAML1_PROTOCOL_NS = "urn:oasis:names:tc:SAML:1.0:protocol"
 XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
@@ -16,6 +25,8 @@ XSI_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 PREFIXES = {"samlp": PROTOCOL_NS, "saml": ASSERTION_NS, "ds": DSIG_NS, "md": METADATA_NS}
 
 STATUS_SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+STATUS_RESPONDER = "urn:oasis:names:tc:SAML:2.0:status:Responder"
+STATUS_UNKNOWN_PRINCIPAL = "urn:oasis:names:tc:SAML:2.0:status:UnknownPrincipal"
 METHOD_BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
 BINDING_POST = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST"
 BINDING_REDIRECT = "urn:oasis:names:tc:SAML:2.0:bindings:HTTP-Redirect"

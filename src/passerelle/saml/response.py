@@ -10,7 +10,7 @@ from passerelle.saml import checks, xml
 from passerelle.saml.assertion import Assertion, read_assertion, read_issuer
 from passerelle.saml.certificate import Certificate
 from passerelle.saml.checks import Check, Envelope, Expected, Received
-from passerelle.saml.errors import MessageError
+from passerelle.saml.errors import MessageError, shortened
 from passerelle.saml.names import (
     ASSERTION_NS,
     SAML1_PROTOCOL_NS,
@@ -109,6 +109,9 @@ def judge(message: bytes, expected: Expected) -> Judgement:
         return judgement
     signed = _made(made, "signature", lambda: verify_parts(root, expected))
     if signed is None:
+        other = _other_issuer(root, expected.idp_entity_id)
+        if other and made[-1].reason in ("certificate_unknown", "signature_invalid"):
+            made[-1] = _of_another(made[-1], other, expected)
         judgement.stranger = made[-1].certificate
         return judgement
     judgement.certificate = signed.assertion.certificate
@@ -125,6 +128,24 @@ def judge(message: bytes, expected: Expected) -> Judgement:
 
 def _claimed_issuer(root: etree._Element) -> str | None:
     return next((one.text for one in root.iterchildren(saml("Issuer"))), None)
+
+
+def _other_issuer(root: etree._Element, idp_entity_id: str) -> str | None:
+    """Who else the message says it is from, unverified: only for the explanation."""
+    places = (saml("Issuer"), f"{saml('Assertion')}/{saml('Issuer')}")
+    claimed = [(root.findtext(place) or "").strip(xml.WHITE_SPACE) for place in places]
+    return next((one for one in claimed if one and one != idp_entity_id), None)
+
+
+def _of_another(failed: Check, issuer: str, expected: Expected) -> Check:
+    """What failed, as another provider's: trusting its certificate would trust that provider."""
+    shown = shortened(issuer)
+    return failed._replace(
+        expected=expected.idp_entity_id,
+        received=shown,
+        values={**failed.values, "case": "other_issuer", "issuer": shown},
+        certificate=None,
+    )
 
 
 def _made(made: list[Check], name: str, step: Callable[[], T]) -> T | None:

@@ -25,7 +25,7 @@ from lxml import etree
 from passerelle.saml import xml
 from passerelle.saml.certificate import Certificate, PrivateKey, load_certificate
 from passerelle.saml.errors import CertificateError, MessageError
-from passerelle.saml.names import DSIG_NS, ENVELOPED, EXC_C14N, ds
+from passerelle.saml.names import C14N, DSIG_NS, ENVELOPED, EXC_C14N, EXCLUSIVE_C14N, ds
 
 SHA1_DIGEST = "http://www.w3.org/2000/09/xmldsig#sha1"
 RSA_SHA1 = "http://www.w3.org/2000/09/xmldsig#rsa-sha1"
@@ -208,7 +208,8 @@ def _reference_digest(reference: etree._Element) -> tuple[etree._Element, etree.
 def _transform_prefixes(transforms: etree._Element) -> tuple[str, ...]:
     algorithms = [part.get("Algorithm") for part in transforms]
     tags = {part.tag for part in transforms}
-    if algorithms != [ENVELOPED, EXC_C14N] or tags != {ds("Transform")} or len(transforms[0]):
+    known = algorithms[:1] == [ENVELOPED] and algorithms[1:] in [[one] for one in C14N]
+    if not known or tags != {ds("Transform")} or len(transforms[0]):
         raise _profile(
             "the transforms enveloped-signature and exclusive C14N, in this order",
             ", ".join(str(algorithm) for algorithm in algorithms) or "none",
@@ -217,9 +218,14 @@ def _transform_prefixes(transforms: etree._Element) -> tuple[str, ...]:
 
 
 def _prefixes(method: etree._Element) -> tuple[str, ...]:
-    """The PrefixList of a canonicalisation, which must be exclusive C14N without comments."""
-    if method.get("Algorithm") != EXC_C14N:
-        raise _profile(EXC_C14N, method.get("Algorithm") or "none")
+    """The PrefixList of a canonicalisation, which must be exclusive C14N.
+
+    With comments is the same here: a reference by name leaves them out (XML Signature §4.4.3.3),
+    and a SignedInfo that was signed with comments does not verify, as it is read without them.
+    """
+    if (algorithm := method.get("Algorithm") or "none") not in EXCLUSIVE_C14N:
+        case = {"case": "canonicalisation"} if algorithm in C14N else {}
+        raise _profile(EXC_C14N, algorithm, **case)
     if any(part.tag != _INCLUSIVE_NAMESPACES for part in method) or len(method) > 1:
         raise _profile("at most InclusiveNamespaces", xml.local_name(method[0].tag))
     prefixes = tuple(xml.words(method[0].get("PrefixList"))) if len(method) else ()
@@ -326,8 +332,8 @@ def _base64(element: etree._Element) -> bytes:
         ) from None
 
 
-def _profile(expected: str, received: str) -> MessageError:
-    return MessageError("signature_profile_forbidden", expected=expected, received=received)
+def _profile(expected: str, received: str, **case: str) -> MessageError:
+    return MessageError("signature_profile_forbidden", expected=expected, received=received, **case)
 
 
 def sign(

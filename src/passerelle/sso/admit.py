@@ -42,17 +42,15 @@ def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
         # The connection means somebody else by the same claims now.
         return Refusal("identity_conflict")
     company: Company = row.company
-    domain = profile.email.domain if profile.email else ""
-    policy = replace(
-        load_policy(company), automatic=True, domains=frozenset({domain}), newcomers="create"
-    )
+    domains = frozenset(one.domain for one in profile.emails[:1])
+    policy = replace(load_policy(company), automatic=True, domains=domains, newcomers="create")
     snapshot = replace(
         load_snapshot(company, profile, address_allowed=True),
         jit_available=True,
         identity_removed=False,
         email_removed=False,
     )
-    if snapshot.by_identity or snapshot.by_email:
+    if snapshot.by_identity or snapshot.by_emails:
         # Somebody was quicker, or it is another matter by now: the next sign-in tells.
         return Refusal("account_exists")
     return plan(profile, snapshot, policy)
@@ -89,6 +87,5 @@ def admit(row: SignIn, *, actor: Actor, now: datetime) -> User | None:
 
 def _forget_removal(company: Company, profile: Profile) -> None:
     marks = [mark_of_identity(company.id, profile.idp_entity_id, profile.subject or "")]
-    if profile.email:
-        marks.append(mark_of_email(company.id, profile.email.key))
+    marks += [mark_of_email(company.id, one.key) for one in profile.emails]
     Tombstone.objects.filter(company=company, mark__in=marks).delete()

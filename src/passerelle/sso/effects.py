@@ -119,7 +119,8 @@ def _snapshots(company: Company, profiles: list[Profile]) -> Callable[[Profile],
 
 def _stranger(domain: str) -> Profile:
     """Somebody whom nobody knows yet, with nothing but an address of a domain."""
-    return Profile("", uuid7().hex, parse_email(f"{uuid7().hex}@{domain}"))
+    address = parse_email(f"{uuid7().hex}@{domain}")
+    return Profile("", uuid7().hex, (address,) if address else ())
 
 
 def _domains(company: Company, changed: Company, profiles: list[Profile]) -> list[str]:

@@ -7,7 +7,9 @@ from passerelle import saml
 from passerelle.provisioning.describe import REFUSED as REFUSED_BY_PROVISIONING
 from passerelle.saml.consoles import Console, mend_in
 from passerelle.saml.explain import CHECK_NAMES as SAML_CHECK_NAMES
+from passerelle.saml.explain import CLOSER as CLOSER_SAML
 from passerelle.saml.explain import FAILED as FAILED_SAML
+from passerelle.saml.explain import NAME_THE_REQUEST, explained_as
 from passerelle.saml.explain import PASSED as SAML_PASSED
 
 
@@ -101,6 +103,14 @@ KINDS = (
 )
 """The reasons by kind, each with its cause and cure."""
 EXPLAINED = {slug: pair for _kind, explained in KINDS for slug, pair in explained.items()}
+CLOSER = {
+    **CLOSER_SAML,
+    "request_unknown.never_made": (
+        _("The response answers a request that nobody made here: %(received)s."),
+        NAME_THE_REQUEST,
+    ),
+}
+_SENTENCES = {**EXPLAINED, **CLOSER}
 
 # For lists, where no one attempt gives the values.
 _TITLES: dict[str, str] = {
@@ -126,6 +136,7 @@ CHECK_NAMES = {
     "replay": _("Not used before"),
     "browser": _("Same browser"),
     "account": _("Account"),
+    "logout": _("Sign-out asked for by the identity provider"),
     "password": _("Password"),
     "second_factor": _("Second factor"),
     "google": _("Google"),
@@ -159,6 +170,10 @@ PERSON: dict[str, str] = {
     "request_unknown": _(
         "This sign-in was finished already, or is no longer valid. Please start again."
     ),
+    # Starting again would not help.
+    "request_unknown.never_made": _SET_UP,
+    "malformed_message.nameless": _SET_UP,
+    "malformed_message.redirected": _SET_UP,
     "assertion_replayed": _("This sign-in was used already. Please start again."),
     "browser_mismatch": _(
         "The sign-in was started in another browser or window. Please start again "
@@ -187,6 +202,10 @@ PERSON: dict[str, str] = {
     "account_exists": _(
         "Your sign-in could not be connected to your account yet. An administrator can do that."
     ),
+    "identity_ambiguous": _(
+        "Your company's sign-in service sent several e-mail addresses, which belong to different "
+        "accounts here. An administrator can fix that."
+    ),
     "identity_conflict": _(
         "Your sign-in could not be connected to your account. An administrator can fix that."
     ),
@@ -210,9 +229,9 @@ PERSON: dict[str, str] = {
 }
 
 
-def person_sentence(reason: str) -> str:
+def person_sentence(reason: str, case: str = "") -> str:
     """The sentence for the person who was refused, as a template."""
-    return PERSON.get(reason, _SET_UP)
+    return PERSON.get(f"{reason}.{case}") or PERSON.get(reason, _SET_UP)
 
 
 # Phrases among expected and received values; everything else there is data, shown as it is.
@@ -234,6 +253,15 @@ PHRASES = frozenset(
         _("bearer without NotOnOrAfter"),
         _("a response to our request"),
         _("a NameID"),
+        _("an AuthnStatement"),
+        _("an empty InResponseTo"),
+        _("InResponseTo on the Response as well"),
+        _("only in the SubjectConfirmationData"),
+        _("a Name on each Attribute"),
+        _("an Attribute without Name"),
+        _("a response in a form (HTTP-POST)"),
+        _("one in an address (HTTP-Redirect)"),
+        _("a request that we made"),
         _("a complete, enabled connection"),
         _("switched off"),
         _("a new assertion"),
@@ -255,6 +283,7 @@ PHRASES = frozenset(
         _("something else"),
         _("each ID once"),
         _("linking allowed"),
+        _("one account"),
         _("default"),
         _("no rule gives it any more"),
         _("a verified domain"),
@@ -282,10 +311,11 @@ class Explained:
 
 def explain_stored(check: dict[str, Any], console: Console | None = None) -> Explained:
     """Explain a check as a trace keeps it, in the words of the identity provider's console."""
-    reason, name = check.get("reason") or "", check["check"]
-    detail, fix = (PASSED.get(name, ""), None) if check["passed"] else EXPLAINED[reason]
-    values = {**check.get("values", {}), "received": check.get("received") or "?"}
-    if not check["passed"] and (mended := mend_in(console, reason)):
+    name, values = check["check"], check.get("values", {})
+    entry = explained_as(check.get("reason") or "", values, CLOSER.keys())
+    detail, fix = (PASSED.get(name, ""), None) if check["passed"] else _SENTENCES[entry]
+    values = {**values, "received": check.get("received") or "?"}
+    if not check["passed"] and (mended := mend_in(console, entry)):
         fix, more = mended
         values = {**values, **more}
     return Explained(

@@ -10,6 +10,7 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.fields.json import KT
 
+from passerelle import saml
 from passerelle.audit.record import Actor
 from passerelle.directory.apply import Conflict, Context, apply_plan
 from passerelle.directory.models import User
@@ -17,8 +18,10 @@ from passerelle.directory.policy import load_names, load_policy
 from passerelle.directory.snapshot import load_snapshot
 from passerelle.provisioning import Plan, Profile, Refusal, plan
 from passerelle.provisioning.describe import describe_step
+from passerelle.provisioning.model import Note, Seen
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
+from passerelle.sso.attributes_seen import left_out, note_attributes
 from passerelle.sso.coming import finish_by
 from passerelle.sso.connections import find_connection
 from passerelle.sso.explain import stored
@@ -41,6 +44,9 @@ class SignedIn:
     session_key: str
     next: str
     signed_with: str
+    subject: str
+    """Who they are at the identity provider."""
+    seen: Seen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +75,7 @@ def finish_sign_in(visit: Visit) -> SignedIn:
     if isinstance(result, SignIn):
         raise Refused(result)
     _mark_connection_used(result.connection, result.signed_with, visit.now)
+    note_attributes(result.connection, result.seen, subject=result.subject, now=visit.now)
     return result
 
 
@@ -126,6 +133,7 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
         )
     trace.verified = True
     trace.claims = kept_claims(pending.claims, profile)
+    trace.notes = [note.stored for note in _notes_of_pending(pending)]
     spent, _ = PendingSignIn.objects.filter(code_digest=pending.code_digest).delete()
     if not spent:
         return trace.failed(_used_up())
@@ -135,6 +143,11 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
         )
     trace.checks.append(stored(Check("browser", True)))
     return trace.failed(no_more) if (no_more := _trusted_no_more(pending, trace)) else ""
+
+
+def _notes_of_pending(pending: PendingSignIn) -> list[Note]:
+    elsewhere = pending.claims.get("next_elsewhere")
+    return [Note("next_is_elsewhere", elsewhere)] if elsewhere else []
 
 
 def _trusted_no_more(pending: Any, trace: Trace) -> Check | None:
@@ -165,9 +178,10 @@ def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan]
     profile = profile_of_pending(pending, trace.connection)
     policy = load_policy(company)
     allowed = not company.ip_allowlist or is_within(trace.address, company.ip_allowlist)
+    absent = left_out(trace.connection, profile)
 
     def decide() -> Plan | Refusal:
-        snapshot = load_snapshot(company, profile, address_allowed=allowed)
+        snapshot = load_snapshot(company, profile, address_allowed=allowed, left_out=absent)
         return plan(profile, snapshot, policy)
 
     decided = carry_out(decide, _context(profile, trace))
@@ -219,11 +233,12 @@ def _note(decision: Plan, trace: Trace) -> None:
     for step in decision.steps:
         template, values = describe_step(step, names)
         trace.steps.append({"template": template, "values": values})
-    trace.notes = [{"note": note.slug, "value": note.value} for note in decision.notes]
+    trace.notes += [note.stored for note in decision.notes]
 
 
 def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace, agent: str) -> SignedIn:
     connection = trace.connection
+    profile = profile_of_pending(pending, connection)
     # The row of the company, as the connection has it: no need to read it again.
     user.company = connection.company
     at_idp = _session_at_idp(pending)
@@ -237,16 +252,24 @@ def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace, agen
         confirmed_at=_authenticated_at(pending, trace.now),
     )
     keep(trace, outcome=decision.outcome, user_id=user.id)
-    signed_with = pending.claims["signed_with"] or ""
-    return SignedIn(user, connection, key, pending.next, signed_with)
+    return SignedIn(
+        user,
+        connection,
+        key,
+        pending.next,
+        signed_with=pending.claims["signed_with"] or "",
+        subject=profile.subject or "",
+        seen=decision.seen,
+    )
 
 
 def _session_at_idp(pending: PendingSignIn) -> IdPSession:
     claims = pending.claims
     ends = claims["session_ends"]
+    # What was parked by the release before has no qualifiers.
+    qualifiers = claims.get("name_id_qualifiers", [])
     return IdPSession(
-        claims["name_id"],
-        claims["name_id_format"],
+        saml.NameID(claims["name_id"], claims["name_id_format"], *qualifiers),
         claims["session_index"],
         datetime.fromisoformat(ends) if ends else None,
     )

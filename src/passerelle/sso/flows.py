@@ -17,7 +17,7 @@ from django.db import transaction
 from passerelle import saml
 from passerelle.directory.inserts import insert_or_nothing
 from passerelle.saml.checks import Check
-from passerelle.saml.errors import MessageError
+from passerelle.saml.errors import MessageError, shortened
 from passerelle.sso.addresses import network_of
 from passerelle.sso.connection_keys import OwnKey, own_keys, signing_key
 from passerelle.sso.connections import (
@@ -38,8 +38,8 @@ from passerelle.sso.models import (
     SignIn,
 )
 from passerelle.sso.profiles import profile_of
-from passerelle.sso.redirects import safe_next
-from passerelle.sso.tokens import digest, is_of_trial, new_message_id, new_token
+from passerelle.sso.redirects import own_path, safe_next
+from passerelle.sso.tokens import digest, is_message_id, is_of_trial, new_message_id, new_token
 from passerelle.sso.traces import Trace, keep
 from passerelle.sso.turns import reading
 
@@ -217,6 +217,15 @@ def refuse_message(
     return keep(trace, outcome="refused", reason=reason)
 
 
+def refuse_logout(
+    connection: SamlConnection, error: MessageError, *, address: str | None, now: datetime
+) -> SignIn:
+    """Keep the trace of a logout request that was not believed, among the sign-ins."""
+    trace = Trace(connection=connection, now=now, address=address, way="logout")
+    reason = trace.failed(Check.failed("logout", error)._replace(check="logout"))
+    return keep(trace, outcome="refused", reason=reason)
+
+
 def _refuse_if_unusable(connection: SamlConnection, address: str | None, now: datetime) -> None:
     if is_usable(connection):
         return
@@ -293,6 +302,8 @@ def _spend(
     trace.checks.append(stored(Check("replay", True)))
     if request_id is None:
         return ""
+    if request is None and not is_message_id(request_id):
+        return trace.failed(_never_made(request_id))
     waiting = AuthnRequest.objects.filter(id=request_id[:64], answered_at=None)
     if request is None or not waiting.update(answered_at=trace.now):
         received = request_id[:100]
@@ -303,6 +314,13 @@ def _spend(
         return trace.failed(_expired(request))
     trace.checks.append(stored(Check("request", True, request_id, request_id)))
     return ""
+
+
+def _never_made(request_id: str) -> Check:
+    """No ID of ours looks like this: the identity provider has made it up, or always sends it."""
+    expected, values = "a request that we made", {"case": "never_made"}
+    received = shortened(request_id)
+    return Check("request", False, expected, received, "request_unknown", values)
 
 
 def _expired(request: AuthnRequest) -> Check:
@@ -326,6 +344,8 @@ def _park(
     assert name_id is not None
     ends, at = assertion.session_not_on_or_after, assertion.authenticated_at
     parked = Parked(code=new_token(), cookie=new_token())
+    asked = "" if request else relay_state
+    next_path = request.next if request else own_path(relay_state)
     PendingSignIn(
         code_digest=digest(parked.code),
         company_id=trace.connection.company_id,
@@ -336,14 +356,16 @@ def _park(
             "idp_entity_id": trace.connection.idp_entity_id,
             "name_id": name_id.value,
             "name_id_format": name_id.format,
+            "name_id_qualifiers": name_id[2:],
             "session_index": assertion.session_index,
             "authenticated_at": at.isoformat() if at else None,
             "session_ends": ends.isoformat() if ends else None,
             "signed_with": judgement.certificate.fingerprint if judgement.certificate else None,
             "attributes": assertion.named_attributes,
+            "next_elsewhere": "" if next_path else shortened(asked),
         },
         checks=trace.checks,
-        next=request.next if request else safe_next(relay_state),
+        next=next_path,
         expires_at=trace.now + CODE_LIFETIME,
     ).save(force_insert=True)
     return parked

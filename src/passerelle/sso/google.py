@@ -27,6 +27,8 @@ from passerelle.directory.snapshot import load_snapshot
 from passerelle.directory.waiting import let_go_of_the_database
 from passerelle.provisioning import Plan, Profile, Refusal, parse_email, plan
 from passerelle.provisioning.describe import describe_step
+from passerelle.provisioning.mapping import MAX_NAME
+from passerelle.provisioning.person_name import one_line
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
 from passerelle.sso.coming import come_by, way_of_google
@@ -267,16 +269,13 @@ def _ask(url: str, form: dict[str, str] | None = None) -> bytes:
 
 
 def _profile(claims: dict[str, Any]) -> Profile:
-    def text(name: str) -> str:
-        value = str(claims.get(name) or "")[:150]
-        return value if value.isprintable() else ""
-
+    address = parse_email(str(claims.get("email") or ""))
     return Profile(
         idp_entity_id=ISSUER,
         subject=str(claims["sub"])[:255],
-        email=parse_email(str(claims.get("email") or "")),
-        first_name=text("given_name"),
-        last_name=text("family_name"),
+        emails=(address,) if address else (),
+        first_name=one_line(str(claims.get("given_name") or ""))[:MAX_NAME],
+        last_name=one_line(str(claims.get("family_name") or ""))[:MAX_NAME],
     )
 
 
@@ -317,7 +316,7 @@ def _decide(
         return _keep(company, [*checks, failed], None, browser, now)
     policy, names = load_policy(company), load_names(company)
     allowed = not company.ip_allowlist or is_within(browser.address, company.ip_allowlist)
-    of_domain = profile.email is not None and profile.email.domain == company.google_hosted_domain
+    hosted = frozenset({company.google_hosted_domain})
 
     def decide() -> Plan | Refusal:
         if profile.email is None:
@@ -326,7 +325,7 @@ def _decide(
         # Google vouches for the addresses of its hosted domain.
         return plan(
             profile,
-            replace(snapshot, domain_verified=snapshot.domain_verified or of_domain),
+            replace(snapshot, verified_domains=snapshot.verified_domains | hosted),
             policy,
         )
 

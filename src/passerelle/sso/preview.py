@@ -13,6 +13,7 @@ from passerelle.saml.checks import Check
 from passerelle.saml.consoles import console_of
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
+from passerelle.sso.attributes_seen import left_out
 from passerelle.sso.connections import trusted_certificates
 from passerelle.sso.explain import explain_stored, stored
 from passerelle.sso.flows import expected_of
@@ -35,7 +36,12 @@ def preview_response(connection: SamlConnection, sent: bytes, *, now: datetime) 
         email = profile.email.shown if profile.email else profile.email_received
         if judgement.accepted:
             company = connection.company
-            snapshot = load_snapshot(company, profile, address_allowed=True)
+            snapshot = load_snapshot(
+                company,
+                profile,
+                address_allowed=True,
+                left_out=left_out(connection, profile),
+            )
             decision = plan(profile, snapshot, load_policy(company))
     if isinstance(decision, Refusal):
         checks.append(
@@ -93,7 +99,7 @@ def _grants(decision: Plan | Refusal | None, connection: SamlConnection) -> list
 def _notes(decision: Plan | Refusal | None) -> list[str]:
     if not isinstance(decision, Plan):
         return []
-    return [filled(NOTES[note.slug], {"value": note.value}) for note in decision.notes]
+    return [filled(NOTES[note.slug], note.stored) for note in decision.notes]
 
 
 def _explained(check: Check, connection: SamlConnection) -> dict[str, Any]:

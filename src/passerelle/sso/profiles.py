@@ -65,4 +65,6 @@ def _profile(
             first_name=connection.first_name_attribute,
             last_name=connection.last_name_attribute,
         ),
+        separator=connection.value_separator,
+        absence_counts=connection.absent_is_empty,
     )

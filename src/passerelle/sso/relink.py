@@ -38,15 +38,18 @@ def relink_of(row: SignIn) -> Relink | None:
         return None
     profile = profile_of_claims(row.claims, connection)
     # Claims that mean another identity by now prove nothing of it.
-    if profile.email is None or profile.subject is None or not is_as_proved(row.claims, profile):
+    if profile.subject is None or not is_as_proved(row.claims, profile):
         return None
     identities = ExternalIdentity.objects.filter(
         company_id=row.company_id, idp_entity_id=profile.idp_entity_id
     ).select_related("user__company")
     if identities.filter(subject=profile.subject).exists():
         return None
-    known = identities.filter(user__email_key=profile.email.key).first()
-    return Relink(row, known.user, known, profile.subject) if known else None
+    keys = [one.key for one in profile.emails]
+    found = list(identities.filter(user__email_key__in=keys)[:2])
+    if len(found) != 1:
+        return None
+    return Relink(row, found[0].user, found[0], profile.subject)
 
 
 def relinks(company: Company, *, now: datetime) -> list[Relink]:
@@ -78,7 +81,8 @@ def replace_identity(row: SignIn, *, actor: Actor, now: datetime) -> bool:
         "identity": [known.subject, found.subject],
     }
     known.subject, known.connection, known.created_at = found.subject, row.connection, now
-    known.save(update_fields=["subject", "connection", "created_at"])
+    known.sent_attributes = None
+    known.save(update_fields=["subject", "connection", "sent_attributes", "created_at"])
     end_sessions_by(known)
     entry = Entry(EventName.IDENTITY_REPLACED, found.user.email, details)
     record([entry], company_id=row.company_id, actor=actor, now=now)

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 
+from passerelle import saml
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
+from passerelle.provisioning import parse_email
+from passerelle.saml.names import NAME_ID_EMAIL
 from passerelle.sso.coming import close, way_of_connection, way_of_google
 from passerelle.sso.enforcement import may_use_password
 from passerelle.sso.models import PendingSignIn, SamlConnection, Session
@@ -24,8 +27,7 @@ MAX_AGE = timedelta(days=30)
 class IdPSession:
     """What the identity provider calls this session, and when it ends there."""
 
-    name_id: str
-    name_id_format: str
+    name_id: saml.NameID
     session_index: str | None
     ends_at: datetime | None
 
@@ -62,9 +64,7 @@ def open_session(
         user=user,
         connection=connection,
         by_google=by_google,
-        name_id=at_idp.name_id if at_idp else "",
-        name_id_digest=digest(at_idp.name_id) if at_idp else "",
-        name_id_format=at_idp.name_id_format if at_idp else "",
+        **(_name_id(at_idp.name_id) if at_idp else {}),
         session_index=(at_idp.session_index or "") if at_idp else "",
         address=browser.address if browser else None,
         agent=shown_agent(browser.agent) if browser else "",
@@ -75,6 +75,23 @@ def open_session(
         ends_at=ends_at,
     )
     return key
+
+
+def _name_id(name_id: saml.NameID) -> dict[str, str]:
+    return {
+        "name_id": name_id.value,
+        "name_id_digest": digest(name_id_key(name_id)),
+        "name_id_format": name_id.format,
+        "name_qualifier": name_id.name_qualifier,
+        "sp_name_qualifier": name_id.sp_name_qualifier,
+        "sp_provided_id": name_id.sp_provided_id,
+    }
+
+
+def name_id_key(name_id: saml.NameID) -> str:
+    """What is compared: an address as addresses are, anything else without white space around."""
+    address = parse_email(name_id.value) if name_id.format == NAME_ID_EMAIL else None
+    return address.key if address else name_id.value.strip()
 
 
 def _end(now: datetime, created_at: datetime, minutes: int, ends_at: datetime | None) -> datetime:

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import re
 import secrets
 
 # Without the letters and digits that are mistaken for each other when read out.
@@ -18,6 +19,12 @@ def new_message_id() -> str:
     return "_" + new_token().replace("-", ".")
 
 
+def is_message_id(text: str) -> bool:
+    """Whether this looks like an ID that `new_message_id` has made."""
+    return _MESSAGE_ID.fullmatch(text) is not None
+
+
+_MESSAGE_ID = re.compile(r"_[A-Za-z0-9_.]{43}")
 _OF_A_TRIAL = "_trial."
 
 

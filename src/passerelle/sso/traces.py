@@ -53,6 +53,8 @@ class Trace:
     checks: list[dict[str, Any]] = field(default_factory=list)
     email: str | None = None
     offered_certificate: str = ""
+    way: str = ""
+    """How the message came, where that is not a sign-in: the two are counted apart."""
     steps: list[dict[str, Any]] = field(default_factory=list)
     notes: list[dict[str, Any]] = field(default_factory=list)
     claims: dict[str, Any] | None = None
@@ -85,8 +87,8 @@ def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None =
         claims=trace.claims,
     )
     if not trace.verified or trace.about:
-        slug = trace.connection.slug
-        return _count(row, slug, whose=trace.about, by_stranger=not trace.verified)
+        way = f"{trace.connection.slug}{trace.way and '/'}{trace.way}"
+        return _count(row, way, whose=trace.about, by_stranger=not trace.verified)
     row.save(force_insert=True)
     return row
 

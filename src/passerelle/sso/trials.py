@@ -18,6 +18,7 @@ from passerelle.provisioning import Plan, Profile, Refusal, plan
 from passerelle.provisioning.describe import describe_step
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
+from passerelle.sso.attributes_seen import left_out
 from passerelle.sso.connection_keys import signing_key
 from passerelle.sso.explain import stored
 from passerelle.sso.flows import AnswersTrial, Outgoing, expected_of, outgoing_request
@@ -44,6 +45,8 @@ _SETTINGS = (
     "email_attribute",
     "first_name_attribute",
     "last_name_attribute",
+    "value_separator",
+    "absent_is_empty",
     "allow_cbc",
 )
 _PROVISIONING = (
@@ -194,7 +197,8 @@ def _planned(
     for name, value in trial.provisioning.items():
         setattr(company, name, value)
     allowed = not company.ip_allowlist or is_within(address, company.ip_allowlist)
-    snapshot = load_snapshot(company, profile, address_allowed=allowed)
+    absent = left_out(trial.connection, profile) if trial.connection else frozenset()
+    snapshot = load_snapshot(company, profile, address_allowed=allowed, left_out=absent)
     decision: Plan | Refusal = plan(profile, snapshot, policy_of(company, rules))
     if isinstance(decision, Refusal):
         failed = Check("account", False, decision.expected, decision.received, decision.reason)
@@ -205,5 +209,5 @@ def _planned(
     return {
         "outcome": decision.outcome,
         "steps": [{"template": template, "values": values} for template, values in described],
-        "notes": [{"note": note.slug, "value": note.value} for note in decision.notes],
+        "notes": [note.stored for note in decision.notes],
     }

@@ -1,6 +1,7 @@
 """Contents at the edge of what the rules allow, and every kind of attribute."""
 
 from ..response_builder import (
+    EXC,
     IDP,
     NOW,
     SP,
@@ -15,6 +16,11 @@ from ..response_builder import (
     name_id,
 )
 from .cases import GROUPS, TYPED, UNSOLICITED, Valid, said
+
+
+def named_with_comments(info: str) -> str:
+    return info.replace(f'Algorithm="{EXC}"', f'Algorithm="{EXC}WithComments"')
+
 
 RULES = (
     Valid(
@@ -121,6 +127,17 @@ RULES = (
             "extensions": "<samlp:Extensions><x:hint xmlns:x='urn:example:x' Id='hint'>1</x:hint>"
             "</samlp:Extensions>",
             "signed": "both",
+        },
+    ),
+    Valid(
+        name="exclusive C14N with comments, as FusionAuth writes it",
+        parts={"signing": Signing(edit_info=named_with_comments), "signed": "both"},
+    ),
+    Valid(
+        name="comments where nothing is signed with them",
+        parts={
+            "signing": Signing(edit_info=named_with_comments),
+            "edit": lambda text: text.replace("<saml:Subject>", "<saml:Subject><!-- who -->"),
         },
     ),
     Valid(

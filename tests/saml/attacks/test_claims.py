@@ -252,6 +252,25 @@ AGAIN = {"authenticated_since": NOW}
 STRONG = {"authn_contexts": ("urn:oasis:names:tc:SAML:2.0:ac:classes:X509",)}
 
 AUTHENTICATION = (
+    said("no statement of an authentication", "authn_statement_missing", statements=""),
+    said(
+        "no statement of an authentication where a new one was asked for",
+        "authn_statement_missing",
+        statements="",
+        expected=AGAIN,
+    ),
+    said(
+        "a statement of an authentication outside the signed assertion",
+        "authn_statement_missing",
+        statements="",
+        after_assertion=authn_statement(),
+    ),
+    said(
+        "a statement of an authentication in the Advice",
+        "authn_statement_missing",
+        statements="",
+        advice=f"<saml:Advice>{authn_statement()}</saml:Advice>",
+    ),
     said(
         "an old authentication where a new one was asked for",
         "authentication_too_old",
@@ -259,9 +278,9 @@ AUTHENTICATION = (
         expected=AGAIN,
     ),
     said(
-        "no statement of an authentication where a new one was asked for",
+        "an authentication of no time where a new one was asked for",
         "authentication_too_old",
-        statements="",
+        statements=re.sub('AuthnInstant="[^"]*"', "", authn_statement()),
         expected=AGAIN,
     ),
     said(
@@ -270,9 +289,9 @@ AUTHENTICATION = (
         expected=STRONG,
     ),
     said(
-        "no statement of an authentication where a way was asked for",
+        "an authentication in no way where a way was asked for",
         "authn_context_mismatch",
-        statements="",
+        statements=re.sub("<saml:AuthnContext>.*</saml:AuthnContext>", "", authn_statement()),
         expected=STRONG,
     ),
     said(

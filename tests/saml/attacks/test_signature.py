@@ -38,6 +38,13 @@ def transform(name: str, algorithm: str, inside: str = "") -> Attack:
     )
 
 
+def with_a_comment(text: str) -> str:
+    """SignedInfo in its form with comments, and with one."""
+    named = text.replace(CANONICALIZATION, CANONICALIZATION.replace(EXC, f"{EXC}WithComments"))
+    assert named != text
+    return named.replace("<ds:Reference", "<!-- signed --><ds:Reference")
+
+
 def second_info(edit: Callable[[str], str]) -> Callable[[str], str]:
     """Put a second SignedInfo into a signature."""
 
@@ -109,7 +116,8 @@ SHAPES = (
     transform("base64", f"{DS_NS}base64"),
     transform("inclusive C14N", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315"),
     transform("C14N 1.1", "http://www.w3.org/2006/12/xml-c14n11"),
-    transform("exclusive C14N with comments", f"{EXC}WithComments"),
+    transform("C14N with comments", "http://www.w3.org/TR/2001/REC-xml-c14n-20010315#WithComments"),
+    transform("exclusive C14N of another name", f"{EXC}withcomments"),
     transform("of no name", ""),
     transform("exclusive C14N with something strange inside", EXC, "<x/>"),
     transform(
@@ -128,9 +136,14 @@ SHAPES = (
         '<ds:CanonicalizationMethod Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/>',
     ),
     info(
-        "SignedInfo with comments",
+        "C14N 1.1 of SignedInfo",
         re.escape(CANONICALIZATION),
-        f'<ds:CanonicalizationMethod Algorithm="{EXC}WithComments"/>',
+        '<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2006/12/xml-c14n11"/>',
+    ),
+    Attack(
+        name="a SignedInfo that was signed with the comments in it",
+        reason="signature_invalid",
+        parts={"signing": Signing(edit_info=with_a_comment, with_comments=True)},
     ),
     info("no canonicalisation of SignedInfo", re.escape(CANONICALIZATION), ""),
     info("two canonicalisations of SignedInfo", re.escape(CANONICALIZATION), CANONICALIZATION * 2),
@@ -258,7 +271,7 @@ def test_a_bad_signature_is_refused(attack: Attack):
         ("an empty Signature", "nothing"),
         ("two SignedInfo", "SignedInfo, SignedInfo, SignatureValue, KeyInfo"),
         ("two References", "CanonicalizationMethod, SignatureMethod, Reference, Reference"),
-        ("SignedInfo with comments", f"{EXC}WithComments"),
+        ("C14N 1.1 of SignedInfo", "http://www.w3.org/2006/12/xml-c14n11"),
         ("17 prefixes in a PrefixList", "17"),
     ],
 )

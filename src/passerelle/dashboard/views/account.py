@@ -18,6 +18,7 @@ from passerelle.dashboard.paging import typed
 from passerelle.dashboard.pictures import picture_of
 from passerelle.directory import actions
 from passerelle.directory.models import Membership, User
+from passerelle.provisioning.person_name import is_one_line
 from passerelle.sso import second_factor
 from passerelle.sso.addresses import client_address
 from passerelle.sso.enforcement import may_use_password
@@ -99,7 +100,7 @@ def name(request: PageRequest) -> HttpResponse:
     first, last = (request.POST.get(one, "").strip() for one in ("first_name", "last_name"))
     if not _name_is_ours(user):
         return redirect("/account/")
-    if any(len(one) > MAX_NAME or not one.isprintable() for one in (first, last)):
+    if any(len(one) > MAX_NAME or not is_one_line(one) for one in (first, last)):
         problem = _("A name has at most %(count)s characters.") % {"count": MAX_NAME}
         return render(request, "account.html", _context(request, problem=problem), status=422)
     with suppress(actions.Gone):

@@ -38,6 +38,7 @@ from passerelle.sso.flows import (
     AnswersTrial,
     Refused,
     accept_response,
+    refuse_logout,
     refuse_message,
     start_sign_in,
 )
@@ -49,7 +50,7 @@ from passerelle.sso.limits import (
     has_finished,
 )
 from passerelle.sso.logout import accept_logout
-from passerelle.sso.models import SignIn
+from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.own_metadata import own_metadata
 from passerelle.sso.sessions import find_session
 from passerelle.sso.tokens import digest, new_token
@@ -102,6 +103,8 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
 @known_connections_only
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """The assertion consumer service: verify, park, and go on same-site."""
+    if "SAMLResponse" in request.GET and request.method == "GET":
+        return _after_redirect(request, slug)
     if request.method == "GET":
         # Somebody who came back here, or switched the language of a refusal: nothing was sent.
         return redirect(f"/login/{find_connection(slug).company.slug}/")
@@ -124,6 +127,19 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     response.headers["Referrer-Policy"] = "no-referrer"
     set_cookie(response, _finish_cookie(parked.code), parked.cookie, max_age=60)
     return response
+
+
+def _after_redirect(request: HttpRequest, slug: str) -> HttpResponse:
+    """A response in an address is never read (Profiles §4.1.2), but somebody should know of it."""
+    error = MessageError(
+        "malformed_message",
+        expected="a response in a form (HTTP-POST)",
+        received="one in an address (HTTP-Redirect)",
+        case="redirected",
+    )
+    now, address = timezone.now(), client_address(request)
+    refused = refuse_message(find_connection(slug), error, address=address, now=now)
+    return _after_failure(request, refused, address)
 
 
 def _after_trial(request: HttpRequest, slug: str, answer: AnswersTrial) -> HttpResponse:
@@ -223,7 +239,7 @@ def logout(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         sent = request.POST if request.method == "POST" else request.GET
     except _UNREADABLE as error:
-        return _refused_logout(request, _unreadable(request, error))
+        return _refused_logout(request, connection, _unreadable(request, error))
     if "SAMLRequest" not in sent:
         # An answer changes nothing here: our own session ended before we asked.
         return redirect(door)
@@ -238,15 +254,18 @@ def logout(request: HttpRequest, slug: str) -> HttpResponse:
             verified = saml.read_redirect(query, "SAMLRequest", certificates)
         answer = accept_logout(connection, verified, relay_state=relay_state, now=now)
     except MessageError as error:
-        return _refused_logout(request, error)
+        return _refused_logout(request, connection, error)
     return redirect(door) if answer is None else leave(request, answer)
 
 
-def _refused_logout(request: HttpRequest, error: MessageError) -> HttpResponse:
-    network = network_of(client_address(request))
-    if count_failure("logout", network, now=timezone.now()) > MAX_REFUSED:
+def _refused_logout(
+    request: HttpRequest, connection: SamlConnection, error: MessageError
+) -> HttpResponse:
+    now, address = timezone.now(), client_address(request)
+    refused = refuse_logout(connection, error, address=address, now=now)
+    if count_failure("logout", network_of(address), now=now) > MAX_REFUSED:
         return too_many_attempts(request)
-    log.warning("a logout request was refused: %s", error)
+    log.warning("a logout request was refused (%s): %s", refused.reference, error)
     context = {
         "title": _("This sign-out could not be carried out"),
         "text": _("You are still signed in here. Sign out on your dashboard instead."),
@@ -275,7 +294,7 @@ def _refused_page(request: HttpRequest, sign_in: SignIn) -> HttpResponse:
     values = {"received": failed.get("received") or "?", **failed.get("values", {})}
     connection = sign_in.connection
     context = {
-        "sentence": filled(_(person_sentence(reason)), values),
+        "sentence": filled(_(person_sentence(reason, values.get("case", ""))), values),
         "reference": sign_in.reference,
         "company": connection.company if connection else sign_in.company,
         "connection": connection,

@@ -38,7 +38,9 @@ from passerelle.dashboard.security_save import Outdated, free_slug, save_securit
 from passerelle.dashboard.setting_labels import LABELS
 from passerelle.directory.models import Company, Domain
 from passerelle.directory.snapshot import known_domains
+from passerelle.provisioning.absence import doubted
 from passerelle.sso.addresses import client_address
+from passerelle.sso.attributes_seen import state_of
 from passerelle.sso.connection_keys import own_keys, rotate_key
 from passerelle.sso.connections import (
     ProviderHeld,
@@ -62,6 +64,7 @@ OF_A_PERSON = (
     "address_not_allowed",
     "approval_pending",
     "domain_not_allowed",
+    "identity_ambiguous",
     "identity_conflict",
     "jit_disabled",
     "jit_unavailable",
@@ -262,6 +265,7 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
         "theirs": _theirs(form),
         "metadata_problem": noted_sentence(connection.metadata_problem) if connection else "",
         "left_out": noted_sentences(connection.certificates_left_out) if connection else [],
+        "doubted": doubted(state_of(connection)) if connection else [],
         "domains": _domains_sentence(company, verified),
         "own_domains": verified,
         "chosen_domains": {str(one) for one in form["domains"].value() or []},

@@ -17,6 +17,7 @@ from passerelle.dashboard.access import administrators_only, company_of
 from passerelle.dashboard.chart import chart_of
 from passerelle.dashboard.differences import mark_difference
 from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.paging import typed
 from passerelle.dashboard.repair import repairs_for
 from passerelle.directory.models import Company, User
 from passerelle.provisioning.describe import NOTES
@@ -92,7 +93,7 @@ def _reasons() -> list[tuple[str, list[tuple[str, str]]]]:
 
 def _filters(request: PageRequest) -> dict[str, str]:
     names = ("outcome", "reason", "connection", "q")
-    return {name: _typed(request.GET.get(name, "")) for name in names}
+    return {name: typed(request.GET.get(name, "")) for name in names}
 
 
 def _chosen(filters: dict[str, str]) -> dict[str, str]:
@@ -123,11 +124,6 @@ def _all_waiting(company: Company) -> list[SignIn]:
     people = company.users.filter(status=User.Status.PENDING).annotate(newest=Subquery(newest))
     found = SignIn.objects.filter(id__in=people.order_by("-created_at").values("newest")[:WAITING])
     return list(found.select_related("user").order_by("-time", "-id"))
-
-
-def _typed(text: str) -> str:
-    """What a person can have typed: control characters, NUL above all, are none of it."""
-    return "".join(character for character in text if character.isprintable()).strip()
 
 
 def _filtered(found: QuerySet[SignIn], filters: dict[str, str]) -> QuerySet[SignIn]:
@@ -209,11 +205,7 @@ def explained_attempt(
         "cause": failed and failed["detail"],
         "cure": failed and failed["fix"],
         "steps": [_step(step) for step in steps],
-        "notes": [
-            filled(_(NOTES[note["note"]]), {"value": note["value"]})
-            for note in notes
-            if note["note"] in NOTES
-        ],
+        "notes": [filled(_(NOTES[note["note"]]), note) for note in notes if note["note"] in NOTES],
     }
 
 

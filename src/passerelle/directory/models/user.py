@@ -126,6 +126,8 @@ class ExternalIdentity(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="identities")
     idp_entity_id = models.CharField(max_length=1024)
     subject = models.CharField(max_length=1024)
+    # Of the attributes that rules read, those that the provider sent last for this person.
+    sent_attributes = models.JSONField(null=True)
     created_at = models.DateTimeField()
 
     class Meta:

@@ -55,6 +55,12 @@ class SamlConnection(models.Model):
     email_attribute = models.CharField(max_length=300, blank=True)
     first_name_attribute = models.CharField(max_length=300, blank=True)
     last_name_attribute = models.CharField(max_length=300, blank=True)
+    # What stands between several values that come as one; without it, each value is one.
+    value_separator = models.CharField(max_length=5, blank=True, db_default="", default="")
+    # Whether what rules read is empty, when it was sent for a person before and is not sent now.
+    absent_is_empty = models.BooleanField(default=True, db_default=True)
+    # What sign-ins have shown of such attributes; see `provisioning/absence.py`.
+    attributes_seen = models.JSONField(default=dict, blank=True, db_default={})
     allow_cbc = models.BooleanField(default=False)
 
     # Single logout; without an address only our own session ends.
@@ -346,6 +352,10 @@ class Session(models.Model):
     name_id = models.TextField(blank=True)
     name_id_digest = models.CharField(max_length=64, blank=True)
     name_id_format = models.TextField(blank=True)
+    # The rest of the NameID: asking for a logout repeats it to the letter.
+    name_qualifier = models.TextField(blank=True, default="", db_default="")
+    sp_name_qualifier = models.TextField(blank=True, default="", db_default="")
+    sp_provided_id = models.TextField(blank=True, default="", db_default="")
     session_index = models.TextField(blank=True)
     # Where it was opened, for the person who looks through their sessions.
     address = models.GenericIPAddressField(null=True)
