@@ -36,7 +36,7 @@ from passerelle.saml.logout import (
     read_logout_request,
 )
 from passerelle.saml.metadata import IdPMetadata, read_idp_metadata, write_sp_metadata
-from passerelle.saml.response import Judgement, decode_response, judge, peek
+from passerelle.saml.response import Judgement, Peek, decode_response, judge, peek
 
 __all__ = [
     "Assertion",
@@ -49,6 +49,7 @@ __all__ = [
     "Judgement",
     "LogoutRequest",
     "NameID",
+    "Peek",
     "SAMLError",
     "Signer",
     "build_authn_request",

@@ -1,6 +1,6 @@
 """A SAML assertion, read from verified bytes only (Core §2.3)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -78,7 +78,7 @@ def read_assertion(verified: VerifiedElement, keys: Sequence[PrivateKey] = ()) -
     """Read an assertion, with `keys` for what is encrypted inside.
 
     Raises MessageError: wrong_message, issuer_mismatch (not an entity ID), malformed_message,
-    decryption_failed, algorithm_forbidden.
+    attribute_without_name, decryption_failed, algorithm_forbidden.
     """
     element = verified.element
     if element.tag != saml("Assertion"):
@@ -199,11 +199,23 @@ def _attributes(
         for child in statement.iterchildren(_ATTRIBUTE, saml("EncryptedAttribute")):
             is_plain = child.tag == _ATTRIBUTE
             attribute = child if is_plain else _decrypted(child, _ATTRIBUTE, keys)
-            name = xml.required_attribute(attribute, "Name")
+            name = attribute.get("Name")
+            if not name:
+                raise _nameless(attribute, values)
             values.setdefault(name, []).extend(_values(attribute))
             if other := attribute.get("FriendlyName"):
                 friendly[name] = other
     return {name: tuple(found) for name, found in values.items()}, friendly
+
+
+def _nameless(attribute: etree._Element, read: Iterable[str]) -> MessageError:
+    """Those that came before it tell which mapping is meant; its values are the person's own."""
+    return MessageError(
+        "attribute_without_name",
+        expected="a name on every attribute",
+        received=attribute.get("FriendlyName") or "none",
+        named=", ".join(read) or "—",
+    )
 
 
 def _values(attribute: etree._Element) -> Iterator[str]:

@@ -68,6 +68,13 @@ FAILED: dict[str, tuple[str, str]] = {
             "arrives."
         ),
     ),
+    "attribute_without_name": (
+        _("An attribute came without a name. Before it came those with these names: %(named)s."),
+        _(
+            "In the identity provider, give every attribute that it sends to this application a "
+            "name, such as “email”, “firstName” or “lastName”."
+        ),
+    ),
     "message_too_large": (
         _("The message is larger than Passerelle accepts."),
         _(
@@ -86,8 +93,8 @@ FAILED: dict[str, tuple[str, str]] = {
     "wrong_message": (
         _("The message is not a SAML response."),
         _(
-            "In the identity provider, give our ACS URL only as the address for responses, not "
-            "for logout or requests."
+            "In the identity provider, choose SAML 2.0 single sign-on for this application, and "
+            "our ACS URL as the address for its responses."
         ),
     ),
     "status_not_success": (

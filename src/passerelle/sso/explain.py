@@ -246,6 +246,7 @@ PHRASES = frozenset(
         _("later"),
         _("an identifier that stays the same"),
         _("an attribute named email"),
+        _("a name on every attribute"),
         _("no attributes"),
         _("an e-mail address"),
         _("text that is not base64"),

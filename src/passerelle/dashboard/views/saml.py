@@ -11,6 +11,7 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
+    QueryDict,
     UnreadablePostError,
 )
 from django.http.multipartparser import MultiPartParserError
@@ -29,12 +30,14 @@ from passerelle.saml.explain import filled
 from passerelle.sso.addresses import client_address, network_of
 from passerelle.sso.connections import (
     UnknownConnection,
+    addresses_of,
     find_connection,
     trusted_certificates,
 )
 from passerelle.sso.explain import person_sentence
 from passerelle.sso.finish import Visit, finish_sign_in
 from passerelle.sso.flows import (
+    AnswersLogout,
     AnswersTrial,
     Refused,
     accept_response,
@@ -49,7 +52,7 @@ from passerelle.sso.limits import (
     has_finished,
 )
 from passerelle.sso.logout import accept_logout
-from passerelle.sso.models import SignIn
+from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.own_metadata import own_metadata
 from passerelle.sso.sessions import find_session
 from passerelle.sso.tokens import digest, new_token
@@ -101,18 +104,32 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @known_connections_only
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
-    """The assertion consumer service: verify, park, and go on same-site."""
+    """The assertion consumer service: verify, park, and go on same-site.
+
+    Many providers have one address for everything: what is about signing out is passed on.
+    """
     if request.method == "GET":
+        connection = find_connection(slug)
+        if "SAMLRequest" in request.GET:
+            arrived_at = addresses_of(connection).acs_url
+            return _sign_out(request, connection, request.GET, arrived_at=arrived_at)
         # Somebody who came back here, or switched the language of a refusal: nothing was sent.
-        return redirect(f"/login/{find_connection(slug).company.slug}/")
+        return redirect(_door(connection))
     now, address = timezone.now(), client_address(request)
     try:
-        field, relay_state = _posted(request)
+        sent = _posted(request)
+        if "SAMLRequest" in sent and "SAMLResponse" not in sent:
+            connection = find_connection(slug)
+            arrived_at = addresses_of(connection).acs_url
+            return _sign_out(request, connection, sent, arrived_at=arrived_at)
+        field, relay_state = _response_in(sent), sent.get("RelayState", "")
         parked = accept_response(slug, field, relay_state=relay_state, address=address, now=now)
     except AnswersTrial as answer:
         return _after_trial(request, slug, answer)
     except TooManyRefused:
         return too_many_attempts(request)
+    except AnswersLogout:
+        return redirect(_door(find_connection(slug)))
     except MessageError as error:
         refused = refuse_message(find_connection(slug), error, address=address, now=now)
         return _after_failure(request, refused, address)
@@ -146,18 +163,21 @@ def _after_trial(request: HttpRequest, slug: str, answer: AnswersTrial) -> HttpR
     return response
 
 
-def _posted(request: HttpRequest) -> tuple[str, str]:
-    """The two form fields. Raises MessageError for a form that is too large or holds none."""
+def _posted(request: HttpRequest) -> QueryDict:
+    """The fields of the form. Raises MessageError for one that is too large or unreadable."""
     try:
-        field = request.POST.get("SAMLResponse")
-        relay_state = request.POST.get("RelayState", "")
+        return request.POST
     except _UNREADABLE as error:
         raise _unreadable(request, error) from error
+
+
+def _response_in(sent: QueryDict) -> str:
+    field = sent.get("SAMLResponse")
     if not field:
         raise MessageError(
             "malformed_message", expected="a form field SAMLResponse", received="none"
         )
-    return field, relay_state
+    return field
 
 
 _UNREADABLE = (SuspiciousOperation, MultiPartParserError, UnreadablePostError)
@@ -219,14 +239,20 @@ def metadata(request: HttpRequest, slug: str) -> HttpResponse:
 def logout(request: HttpRequest, slug: str) -> HttpResponse:
     """Single logout: the identity provider asks for it, or answers that it is done."""
     connection = find_connection(slug)
-    door = f"/login/{connection.company.slug}/"
     try:
-        sent = request.POST if request.method == "POST" else request.GET
-    except _UNREADABLE as error:
-        return _refused_logout(request, _unreadable(request, error))
+        sent = _posted(request) if request.method == "POST" else request.GET
+    except MessageError as error:
+        return _refused_logout(request, error)
     if "SAMLRequest" not in sent:
         # An answer changes nothing here: our own session ended before we asked.
-        return redirect(door)
+        return redirect(_door(connection))
+    return _sign_out(request, connection, sent, arrived_at=addresses_of(connection).logout_url)
+
+
+def _sign_out(
+    request: HttpRequest, connection: SamlConnection, sent: QueryDict, *, arrived_at: str
+) -> HttpResponse:
+    """Do what the identity provider's request asks for, where it can be believed."""
     now, relay_state = timezone.now(), sent.get("RelayState", "")
     try:
         certificates = trusted_certificates(connection)
@@ -236,10 +262,16 @@ def logout(request: HttpRequest, slug: str) -> HttpResponse:
         else:
             query = request.META.get("QUERY_STRING", "")
             verified = saml.read_redirect(query, "SAMLRequest", certificates)
-        answer = accept_logout(connection, verified, relay_state=relay_state, now=now)
+        answer = accept_logout(
+            connection, verified, arrived_at=arrived_at, relay_state=relay_state, now=now
+        )
     except MessageError as error:
         return _refused_logout(request, error)
-    return redirect(door) if answer is None else leave(request, answer)
+    return redirect(_door(connection)) if answer is None else leave(request, answer)
+
+
+def _door(connection: SamlConnection) -> str:
+    return f"/login/{connection.company.slug}/"
 
 
 def _refused_logout(request: HttpRequest, error: MessageError) -> HttpResponse:
