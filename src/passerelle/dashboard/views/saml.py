@@ -28,6 +28,7 @@ from passerelle.dashboard.views.leave import leave
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
 from passerelle.sso.addresses import client_address, network_of
+from passerelle.sso.connection_keys import signing_key
 from passerelle.sso.connections import (
     UnknownConnection,
     addresses_of,
@@ -228,9 +229,28 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 @known_connections_only
 def metadata(request: HttpRequest, slug: str) -> HttpResponse:
-    """Our own metadata for this connection, signed by the key that it publishes."""
-    document = own_metadata(find_connection(slug), now=timezone.now())
-    return HttpResponse(document, content_type="application/samlmetadata+xml")
+    """Our own metadata for this connection, signed by the key that it publishes.
+
+    With `?file`, a file to keep.
+    """
+    is_kept = "file" in request.GET
+    document = own_metadata(find_connection(slug), now=timezone.now(), is_kept=is_kept)
+    answer = HttpResponse(document, content_type="application/samlmetadata+xml")
+    if is_kept:
+        answer["Content-Disposition"] = f'attachment; filename="passerelle-{slug}-metadata.xml"'
+    return answer
+
+
+@require_GET
+@known_connections_only
+def certificate(request: HttpRequest, slug: str) -> HttpResponse:
+    """The certificate of our key that signs now, for consoles that want a file."""
+    key = signing_key(find_connection(slug), now=timezone.now())
+    if key is None:
+        raise Http404
+    answer = HttpResponse(key.certificate.pem, content_type="application/x-pem-file")
+    answer["Content-Disposition"] = f'attachment; filename="passerelle-{slug}.pem"'
+    return answer
 
 
 @csrf_exempt
