@@ -4,7 +4,7 @@ import urllib.parse
 import urllib.request
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from http.cookiejar import CookieJar
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 SECONDS = 20
 
@@ -18,10 +18,10 @@ class Form:
 
 
 def new_session() -> urllib.request.OpenerDirector:
-    """A browser without a past: no cookies yet, no proxy."""
+    """A browser without a past: no cookies yet, no proxy; loopback counts as secure."""
+    cookies = CookieJar(DefaultCookiePolicy(secure_protocols=("https", "http")))
     return urllib.request.build_opener(
-        urllib.request.ProxyHandler({}),
-        urllib.request.HTTPCookieProcessor(CookieJar()),
+        urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(cookies)
     )
 
 

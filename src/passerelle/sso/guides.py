@@ -171,22 +171,57 @@ GUIDES: dict[str, Guide] = {
     ),
     "keycloak": Guide(
         name="Keycloak",
-        create=("Clients > Create client", "Client type > SAML"),
+        create=(
+            "Clients > Import client",
+            "Resource file > Browse",
+            "Save",
+        ),
         fields=(
-            ("Client ID", ENTITY_ID),
-            ("Valid redirect URIs", ACS),
-            ("Master SAML Processing URL", ACS),
-            ("Name ID format", "persistent"),
-            ("Keys > Client signature required", "Off"),
+            ("Settings > Client ID", ENTITY_ID),
+            ("Settings > Valid redirect URIs", ACS),
+            ("Settings > IDP-Initiated SSO URL name", "passerelle"),
+            ("Settings > Name ID format", "persistent"),
+            ("Keys > Client signature required", "On"),
+            ("Settings > Use metadata descriptor URL", "On"),
+            ("Settings > Metadata descriptor URL", METADATA),
+            ("Advanced > Assertion Consumer Service POST Binding URL", ACS),
+            ("Advanced > Logout Service POST Binding URL", LOGOUT),
+            ("Advanced > Logout Service Redirect Binding URL", LOGOUT),
+            (
+                "Client scopes > (client)-dedicated > Add predefined mapper",
+                "X500 email, X500 givenName, X500 surname",
+            ),
         ),
-        attributes=(
-            ("email", "User Property > email"),
-            ("firstName", "User Property > firstName"),
-            ("lastName", "User Property > lastName"),
+        groups="Client scopes > (client)-dedicated > Add mapper > By configuration > Group list",
+        group_values=(
+            ("Name", "groups"),
+            ("Group attribute name", "groups"),
+            ("Full group path", "Off"),
         ),
-        groups="Client scopes > (client)-dedicated > Add mapper > Group list",
-        assign="Users",
+        assign="",
         metadata="Realm settings > General > SAML 2.0 Identity Provider Metadata",
+        checked=_CHECKED,
+        pages=("Creating a SAML client", "Keycloak 26.5, its console and its messages"),
+    ),
+    "lemonldap": Guide(
+        name="LemonLDAP::NG",
+        create=(
+            "General Parameters > Issuer modules > SAML > Activation > On",
+            "SAML2 Service > Security parameters > Signature > New certificate",
+            "SAML Service Providers > Add SAML SP",
+        ),
+        fields=(
+            ("Metadata > Load from URL", METADATA),
+            ("Options > Authentication response > Default NameID format", "Persistent"),
+            ("Options > Security > Enable use of IDP initiated URL", "On"),
+        ),
+        attributes=(("email", "mail"), ("firstName", "givenName"), ("lastName", "sn")),
+        groups="Exported attributes > Add attribute",
+        group_values=(("Variable name", "groups"), ("Attribute name", "groups")),
+        assign="Options > Security > Access rule",
+        metadata="https://(your portal)/saml/metadata",
+        checked=_CHECKED,
+        pages=("SAML Identity Provider", "LemonLDAP::NG 2.16, its Manager"),
     ),
     "onelogin": Guide(
         name="OneLogin",
@@ -315,7 +350,17 @@ HINTS: dict[str, str] = {
         "Then “Edit Claim Issuance Policy…”, “Add Rule…”, “Send LDAP Attributes as Claims”, with "
         "the store “Active Directory”."
     ),
-    "keycloak": _("Attributes are under “Client scopes”, in the scope that ends in “-dedicated”."),
+    "keycloak": _(
+        "“Resource file” is our metadata: download it below. It fills in all of this but “IDP-"
+        "Initiated SSO URL name”, “Use metadata descriptor URL” with its address, and the mappers. "
+        "Without the file: “Clients > Create client”, the client type SAML, and all of these. "
+        "Everybody in the realm may then sign in."
+    ),
+    "lemonldap": _(
+        "Attributes are under “Exported attributes > Add attribute”: what stands under Value is "
+        "the “Variable name”, as your portal calls it under “Exported variables”. The access rule "
+        "says who may sign in; without one, everybody may."
+    ),
     "onelogin": _(
         "Attributes are under “Parameters”: tick “Include in SAML assertion” for each of them."
     ),
