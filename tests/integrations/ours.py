@@ -44,7 +44,9 @@ class Ours:
         (self.installation.state / "idp-metadata.xml").write_bytes(idp_metadata)
         text = toml_for(SLUG, idp_initiated=True)
         start, end = text.index("  entity_id"), text.index("  idp_initiated")
-        self.installation.apply(text[:start] + '  metadata_file = "idp-metadata.xml"\n' + text[end:])
+        self.installation.apply(
+            text[:start] + '  metadata_file = "idp-metadata.xml"\n' + text[end:]
+        )
 
     def typed(self, value: str) -> str:
         """What the guide's page shows for a value: an address of ours, or text as it is."""
@@ -90,9 +92,7 @@ def is_in(visitor: Visitor) -> bool:
     return "Hello" in visitor.get("/").body
 
 
-def carried(
-    session: urllib.request.OpenerDirector, forms: Sequence[Form]
-) -> list[Form]:
+def carried(session: urllib.request.OpenerDirector, forms: Sequence[Form]) -> list[Form]:
     """Post what posts itself in a browser, page after page, until one waits for a person."""
     while carrying := [one for one in forms if {"SAMLRequest", "SAMLResponse"} & set(one.fields)]:
         forms = submit(session, carrying[0])

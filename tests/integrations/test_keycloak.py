@@ -1,17 +1,27 @@
 """Keycloak, set up by our guide alone, signs people in and out."""
 
+import base64
+import re
+import urllib.error
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, astuple
 
 import pytest
 
-from passerelle.sso.guides import GUIDES
+from passerelle.saml import load_certificate
+from passerelle.saml.consoles import _OF_ONE, CONSOLES
+from passerelle.saml.explain import filled
+from passerelle.sso.guide_sentences import SENTENCES
+from passerelle.sso.guides import GUIDES, HINTS
 from tests.integrations.ours import SLUG, Ours, asks_for_a_password, carried, is_in
 from tests.servers.forms import new_session, visit
 from tests.servers.keycloak import ATTRIBUTES, Keycloak
 from tests.servers.processes import ServerError
+from tests.world import signing_key
 
 pytestmark = pytest.mark.xdist_group("keycloak")
-GUIDE = GUIDES["keycloak"]
+GUIDE, CONSOLE = GUIDES["keycloak"], CONSOLES["keycloak"]
 FRONT = "Settings > Logout settings > Front channel logout"
 LEFT_BY_THE_IMPORT = {
     "Settings > IDP-Initiated SSO URL name",
@@ -56,6 +66,43 @@ def test_the_import_fills_in_what_the_guide_says(keycloak, tmp_path):
             if label in ATTRIBUTES and label not in LEFT_BY_THE_IMPORT:
                 assert keycloak.shown(made.entity_id, label) == made.typed(value), label
         keycloak.remove_client(made.entity_id)
+
+
+def test_the_import_keeps_the_certificate_that_signs_now(keycloak, tmp_path):
+    made = Ours.connected_to(keycloak.metadata(), tmp_path)
+    with made.installation:
+        made.installation.run("keys", "rotate", SLUG)
+        keycloak.import_client(made.metadata_file())
+        signs = made.visitor().get(f"/auth/saml/{SLUG}/certificate").body
+        kept = keycloak.shown(made.entity_id, "Keys > Certificate")
+        assert load_certificate(kept) == load_certificate(signs)
+        keycloak.remove_client(made.entity_id)
+
+
+LABEL = re.compile("“([^”]+)”")
+# Of the realm's key providers, of select boxes, of Keycloak's own sign-in page, and of ours.
+NOT_OF_THE_CONSOLE = {
+    "RS256",
+    "Invalid Request",
+    "Invalid redirect uri",
+    "Invalid requester",
+    "/analysts",
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HINTS["keycloak"],
+        *astuple(SENTENCES["keycloak"])[:3],
+        *(filled(one, asdict(CONSOLE)) for one in _OF_ONE["Keycloak"].values()),
+        *(f"“{one}”" for one in astuple(CONSOLE)[1:] if one),
+    ],
+)
+def test_every_label_that_we_name_is_one_of_the_console(keycloak, text):
+    for label in LABEL.findall(text):
+        if label not in NOT_OF_THE_CONSOLE:
+            keycloak.read(label.replace(" > RS256", ""))
 
 
 def test_a_newcomer_signs_in_from_our_page(ours, keycloak):
@@ -111,3 +158,112 @@ def test_an_administrator_there_signs_out_here_unless_front_channel_logout_is_on
     visitor, _ = ours.sign_in(keycloak, new_session(), "ada")
     keycloak.sign_out_as_administrator("ada")
     assert is_in(visitor) == stays
+
+
+def test_disabling_somebody_there_ends_no_session_here(ours, keycloak):
+    visitor, _ = ours.sign_in(keycloak, new_session(), "linus")
+    keycloak.switch("linus", on=False)
+    try:
+        assert is_in(visitor)
+        with pytest.raises(ServerError):
+            ours.sign_in(keycloak, new_session(), "linus")
+    finally:
+        keycloak.switch("linus", on=True)
+    assert "A session that is open here goes on" in SENTENCES["keycloak"].sessions
+
+
+# What is set wrongly there, and what is said of it.
+
+
+@contextmanager
+def wrongly(keycloak: Keycloak, ours: Ours, label: str, value: str) -> Iterator[None]:
+    """With another value in the console; what was there comes back."""
+    before = keycloak.client(ours.entity_id)
+    keycloak.type(ours.entity_id, label, value)
+    try:
+        yield
+    finally:
+        keycloak.put_back(before)
+
+
+def fix_of(ours: Ours) -> str:
+    [failed] = [one for one in ours.last_sign_in["checks"] if not one["passed"]]
+    return str(failed["fix"])
+
+
+def test_another_client_id_is_refused_as_another_audience(ours, keycloak):
+    with wrongly(keycloak, ours, "Settings > Client ID", "https://other.example/metadata"):
+        posted = keycloak.sign_in(new_session(), keycloak.idp_initiated_url("passerelle"), "grace")
+        assert ours.visitor().bring(posted).status == 403
+    assert ours.last_sign_in["reason"] == "audience_mismatch"
+    assert "“Settings > Client ID”" in fix_of(ours)
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "reason"),
+    [
+        (
+            "Settings > Signature and Encryption > Signature algorithm",
+            "RSA_SHA1",
+            "algorithm_forbidden",
+        ),
+        (
+            "Settings > Signature and Encryption > Canonicalization method",
+            "http://www.w3.org/TR/2001/REC-xml-c14n-20010315",
+            "signature_profile_forbidden",
+        ),
+    ],
+)
+def test_what_it_signs_in_another_way_is_refused_with_the_field_that_mends_it(
+    ours, keycloak, label, value, reason
+):
+    with wrongly(keycloak, ours, label, value):
+        assert ours.sign_in(keycloak, new_session(), "grace")[1].status == 400
+    assert ours.last_sign_in["reason"] == reason
+    assert label.rpartition(" > ")[2] in fix_of(ours)
+
+
+def test_a_mapper_without_an_attribute_name_is_named(ours, keycloak):
+    path = "Client scopes > (client)-dedicated > Add mapper > By configuration > User Property"
+    keycloak.configure_mapper(
+        ours.entity_id, path, {"Name": "email", "usermodel.prop.label": "email"}
+    )
+    try:
+        assert ours.sign_in(keycloak, new_session(), "grace")[1].status == 403
+    finally:
+        keycloak.remove_mapper(ours.entity_id, "email")
+    assert ours.last_sign_in["reason"] == "attribute_without_name"
+    assert "“SAML Attribute Name”" in fix_of(ours)
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "said"),
+    [
+        ("Settings > Client ID", "https://other.example/metadata", "Invalid Request"),
+        ("Settings > Valid redirect URIs", "https://other.example/acs", "Invalid redirect uri"),
+    ],
+)
+def test_what_keycloak_says_by_itself_is_what_the_guide_says_it_says(
+    ours, keycloak, label, value, said
+):
+    assert f"“{said}”" in HINTS["keycloak"]
+    with (
+        wrongly(keycloak, ours, label, value),
+        pytest.raises(urllib.error.HTTPError) as error,
+    ):
+        ours.sign_in(keycloak, new_session(), "grace")
+    assert said in error.value.read().decode()
+
+
+def test_a_request_signed_with_another_key_is_what_keycloak_calls_an_invalid_requester(
+    ours, keycloak
+):
+    other = base64.b64encode(signing_key("other").certificate_der).decode()
+    assert "“Invalid requester”" in HINTS["keycloak"]
+    with (
+        wrongly(keycloak, ours, "Settings > Use metadata descriptor URL", "Off"),
+        wrongly(keycloak, ours, "Keys > Certificate", other),
+        pytest.raises(urllib.error.HTTPError) as error,
+    ):
+        ours.sign_in(keycloak, new_session(), "grace")
+    assert "Invalid requester" in error.value.read().decode()

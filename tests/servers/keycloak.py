@@ -31,10 +31,9 @@ ATTRIBUTES = {
     "Settings > Use metadata descriptor URL": "saml.useMetadataDescriptorUrl",
     "Settings > Metadata descriptor URL": "saml.metadataDescriptorUrl",
     "Keys > Client signature required": "saml.client.signature",
+    "Keys > Certificate": "saml.signing.certificate",
     "Keys > Encrypt assertions": "saml.encrypt",
-    "Advanced > Assertion Consumer Service POST Binding URL": (
-        "saml_assertion_consumer_url_post"
-    ),
+    "Advanced > Assertion Consumer Service POST Binding URL": ("saml_assertion_consumer_url_post"),
     "Advanced > Logout Service POST Binding URL": "saml_single_logout_service_url_post",
     "Advanced > Logout Service Redirect Binding URL": "saml_single_logout_service_url_redirect",
     "Settings > Signature and Encryption > Signature algorithm": "saml.signature.algorithm",
@@ -45,9 +44,7 @@ ATTRIBUTES = {
 }
 SWITCHES = {"On": "true", "Off": "false"}
 # It allows no ampersand in a name.
-PEOPLE = tuple(
-    replace(one, last_name=one.last_name.replace(" & ", " ")) for one in CAST
-)
+PEOPLE = tuple(replace(one, last_name=one.last_name.replace(" & ", " ")) for one in CAST)
 
 
 def home() -> Path:
@@ -56,8 +53,8 @@ def home() -> Path:
     return Path(cache) / "passerelle-tests" / f"keycloak-{VERSION}"
 
 
-def console_words() -> set[str]:
-    """All labels of the administration console, in English."""
+def _messages() -> set[str]:
+    """What the administration console says in English."""
     [console] = (home() / "lib/lib/main").glob("org.keycloak.keycloak-admin-ui-*.jar")
     with zipfile.ZipFile(console) as jar:
         messages = jar.read("theme/keycloak.v2/admin/messages/messages_en.properties").decode()
@@ -73,7 +70,7 @@ class Keycloak:
         self.metadata_url = f"{self.realm_url}/protocol/saml/descriptor"
         self.people: dict[str, Person] = {}
         self._server = server
-        self._words = console_words()
+        self._words = _messages()
 
     @classmethod
     def start(cls, state: Path) -> Self:
@@ -91,6 +88,7 @@ class Keycloak:
         )
         processes.wait_for_url(server, f"{url}/realms/master", seconds=PATIENCE)
         keycloak = cls(server, url)
+        keycloak._learn_mappers()
         keycloak._ask("POST", "/admin/realms", {"realm": REALM, "enabled": True})
         keycloak.enrol(*PEOPLE)
         return keycloak
@@ -103,6 +101,14 @@ class Keycloak:
 
     def __exit__(self, *raised: object) -> None:
         self.stop()
+
+    def _learn_mappers(self) -> None:
+        """The console takes these words from the server."""
+        info = self._ask("GET", "/admin/serverinfo")
+        kinds = info["protocolMapperTypes"]["saml"]
+        self._words |= {kind["name"] for kind in kinds}
+        self._words |= {one["label"] for kind in kinds for one in kind["properties"]}
+        self._words |= {one["name"] for one in info["builtinProtocolMappers"]["saml"]}
 
     # People.
 
@@ -129,10 +135,10 @@ class Keycloak:
         user = self.find(username)
         self._ask("POST", f"/admin/realms/{REALM}/users/{user['id']}/logout")
 
-    def disable(self, username: str) -> None:
-        """Users > (user) > Enabled: off."""
+    def switch(self, username: str, *, on: bool) -> None:
+        """Users > (user) > Enabled."""
         user = self.find(username)
-        self._ask("PUT", f"/admin/realms/{REALM}/users/{user['id']}", {**user, "enabled": False})
+        self._ask("PUT", f"/admin/realms/{REALM}/users/{user['id']}", {**user, "enabled": on})
 
     def _set_groups(self, user_id: str, names: tuple[str, ...]) -> None:
         groups = f"/admin/realms/{REALM}/users/{user_id}/groups"
@@ -200,15 +206,17 @@ class Keycloak:
 
     def configure_mapper(self, client_id: str, path: str, values: dict[str, str]) -> None:
         """Client scopes > (client)-dedicated > Add mapper > By configuration > (type)."""
-        start, _, name = path.rpartition(" > ")
-        self.read(start)
+        self.read(path)
+        name = path.rpartition(" > ")[2]
         [kind] = [
             one
             for one in self._ask("GET", "/admin/serverinfo")["protocolMapperTypes"]["saml"]
             if one["name"] == name
         ]
         labels = {one["label"]: one for one in kind["properties"]}
-        config = {one["name"]: one["defaultValue"] for one in labels.values() if "defaultValue" in one}
+        config = {
+            one["name"]: one["defaultValue"] for one in labels.values() if "defaultValue" in one
+        }
         for label, value in values.items():
             if label != "Name":
                 config[labels[label]["name"]] = SWITCHES.get(value, value)
@@ -220,6 +228,15 @@ class Keycloak:
         }
         client = self.client(client_id)
         self._ask("POST", f"{self._path(client)}/protocol-mappers/models", made)
+
+    def put_back(self, client: dict[str, Any]) -> None:
+        """Let a client be again what it was; mappers stay as they are."""
+        self._ask("PUT", self._path(client), client)
+
+    def remove_mapper(self, client_id: str, name: str) -> None:
+        client = self.client(client_id)
+        [found] = [one["id"] for one in client["protocolMappers"] if one["name"] == name]
+        self._ask("DELETE", f"{self._path(client)}/protocol-mappers/models/{found}")
 
     def _add_predefined(self, client: dict[str, Any], names: list[str]) -> None:
         known = self._ask("GET", "/admin/serverinfo")["builtinProtocolMappers"]["saml"]
@@ -263,7 +280,10 @@ class Keycloak:
         request = urllib.request.Request(
             self.url + path,
             data=None if body is None else sent.encode(),
-            headers={"Authorization": f"Bearer {self._token()}", "Content-Type": "application/json"},
+            headers={
+                "Authorization": f"Bearer {self._token()}",
+                "Content-Type": "application/json",
+            },
             method=method,
         )
         try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from . import processes
-from .forms import Form, new_session, submit, visit
+from .forms import new_session, submit, visit, visit_with_frames
 from .people import CAST, Person
 from .posted import Posted, posted_by
 
@@ -117,8 +117,18 @@ class LemonLDAP:
             },
         }
         new = self._state / "people.new"
-        new.write_text(json.dumps(known))
+        new.write_text(json.dumps(known, ensure_ascii=False))
         os.replace(new, self._state / "people.json")
+
+    def option(self, label: str) -> str:
+        """The name of the option of a service provider that the console calls so."""
+        words, parts = console_words(), label.split(" > ")
+        start = "samlSPMetaDataOptions"
+        found = [name for name in words if name.startswith(start) and words[name] == parts[-1]]
+        sections = [words[name] for name in words if name.startswith(start)]
+        if len(found) != 1 or any(part not in sections for part in parts):
+            raise KeyError(f"LemonLDAP's Manager has no {label!r}")
+        return found[0]
 
     def metadata(self) -> bytes:
         with new_session().open(self.metadata_url, timeout=20) as response:
@@ -141,9 +151,9 @@ class LemonLDAP:
         assert self._server
         raise processes.failure(self._server, f"no SAMLResponse at the end of {start_url}")
 
-    def sign_out(self, session: urllib.request.OpenerDirector) -> list[Form]:
-        """Sign out at the portal; return what its page would do next."""
-        return visit(session, f"{self.url}/?logout=1")
+    def sign_out(self, session: urllib.request.OpenerDirector) -> None:
+        """Sign out at the portal, whose page tells service providers in frames."""
+        visit_with_frames(session, f"{self.url}/?logout=1")
 
 
 def _account(person: Person) -> dict[str, str]:
@@ -187,8 +197,13 @@ def _settings(url: str, state: Path) -> dict[str, Any]:
             "Directory": str(state / "psessions"),
             "LockDirectory": str(state / "psessions/lock"),
         },
-        "localSessionStorage": "Cache::NullCache",
-        "requireToken": 0,
+        "localSessionStorage": "Cache::FileCache",
+        "localSessionStorageOptions": {
+            "namespace": "sessions",
+            "cache_root": str(state / "cache"),
+            "cache_depth": 3,
+            "default_expires_in": 600,
+        },
         "issuerDBSAMLActivation": 1,
         "samlServiceSignatureMethod": "RSA_SHA256",
         "samlServiceUseCertificateInResponse": 0,

@@ -354,7 +354,9 @@ HINTS: dict[str, str] = {
         "“Resource file” is our metadata: download it below. It fills in all of this but “IDP-"
         "Initiated SSO URL name”, “Use metadata descriptor URL” with its address, and the mappers. "
         "Without the file: “Clients > Create client”, the client type SAML, and all of these. "
-        "Everybody in the realm may then sign in."
+        "Everybody in the realm may then sign in. What Keycloak says by itself: “Invalid Request” "
+        "is about “Client ID”, “Invalid redirect uri” about “Valid redirect URIs”, “Invalid "
+        "requester” about our certificate, which it reads at the address of our metadata."
     ),
     "lemonldap": _(
         "Attributes are under “Exported attributes > Add attribute”: what stands under Value is "

@@ -277,8 +277,9 @@ def _sign_out(
     try:
         certificates = trusted_certificates(connection)
         if request.method == "POST":
-            with reading(sent["SAMLRequest"]):
-                verified = saml.read_post(sent["SAMLRequest"], certificates)
+            field = sent.get("SAMLRequest", "")
+            with reading(field):
+                verified = saml.read_post(field, certificates)
         else:
             query = request.META.get("QUERY_STRING", "")
             verified = saml.read_redirect(query, "SAMLRequest", certificates)
