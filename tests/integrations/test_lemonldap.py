@@ -1,5 +1,6 @@
 """LemonLDAP::NG, set up by our guide alone, signs people in and out."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import astuple
 
@@ -90,6 +91,16 @@ def test_signing_out_there_signs_out_here(ours, lemonldap):
     assert is_in(visitor)
     lemonldap.sign_out(at_idp)
     assert not is_in(visitor)
+
+
+def test_metadata_that_has_ended_goes_on(ours, lemonldap):
+    """It keeps what was loaded once; nothing reads our metadata again."""
+    loaded = lemonldap.settings["samlSPMetaDataXML"][SP]["samlSPMetaDataXML"]
+    ended = re.sub('validUntil="[^"]+"', 'validUntil="2020-01-01T00:00:00Z"', loaded)
+    assert ended != loaded
+    lemonldap.settings["samlSPMetaDataXML"] = {SP: {"samlSPMetaDataXML": ended}}
+    lemonldap.restart()
+    assert ours.sign_in(lemonldap, new_session(), "grace")[1].status == 302
 
 
 def test_metadata_of_another_address_is_refused_as_another_audience(ours, lemonldap):

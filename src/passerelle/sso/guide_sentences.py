@@ -122,7 +122,7 @@ SENTENCES: dict[str, Sentences] = {
         ),
         logout=_(
             "Our metadata names the logout address. Signing out at the portal ends the session "
-            "here as well, through the person's browser, and the other way round."
+            "here as well, through the person's browser."
         ),
         groups=_(
             "All groups that the portal knows of the person are sent, by name: when a group is "

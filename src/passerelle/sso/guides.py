@@ -201,7 +201,7 @@ GUIDES: dict[str, Guide] = {
         assign="",
         metadata="Realm settings > General > SAML 2.0 Identity Provider Metadata",
         checked=_CHECKED,
-        pages=("Creating a SAML client", "Keycloak 26.5, its console and its messages"),
+        pages=("Messages of the administration console, 26.5.0",),
     ),
     "lemonldap": Guide(
         name="LemonLDAP::NG",
@@ -221,7 +221,7 @@ GUIDES: dict[str, Guide] = {
         assign="Options > Security > Access rule",
         metadata="https://(your portal)/saml/metadata",
         checked=_CHECKED,
-        pages=("SAML Identity Provider", "LemonLDAP::NG 2.16, its Manager"),
+        pages=("Messages of the Manager, 2.16.1",),
     ),
     "onelogin": Guide(
         name="OneLogin",
@@ -352,7 +352,8 @@ HINTS: dict[str, str] = {
     ),
     "keycloak": _(
         "“Resource file” is our metadata: download it below. It fills in all of this but “IDP-"
-        "Initiated SSO URL name”, “Use metadata descriptor URL” with its address, and the mappers. "
+        "Initiated SSO URL name”, “Client signature required”, “Use metadata descriptor URL” with "
+        "its address, and the mappers. "
         "Without the file: “Clients > Create client”, the client type SAML, and all of these. "
         "Everybody in the realm may then sign in. What Keycloak says by itself: “Invalid Request” "
         "is about “Client ID”, “Invalid redirect uri” about “Valid redirect URIs”, “Invalid "
@@ -371,8 +372,8 @@ HINTS: dict[str, str] = {
         "Tick “Declare Redirect Endpoint” and activate the application before copying the metadata."
     ),
     "simplesamlphp": _(
-        "Add an entry with these values to metadata/saml20-sp-remote.php, or convert our metadata "
-        "under “Federation > XML to SimpleSAMLphp metadata converter”. Send “mail”, “givenName” "
+        "Add an entry with these values to metadata/saml20-sp-remote.php, or convert our metadata, "
+        "as the file that you can download below, under “Federation > XML to SimpleSAMLphp metadata converter”. Send “mail”, “givenName” "
         "and “sn”."
     ),
     "other": _(

@@ -42,7 +42,8 @@ def accept_logout(
 ) -> Outgoing | None:
     """End the sessions that the identity provider names, and answer where it can be answered.
 
-    `arrived_at` is the one of our addresses that it was sent to, which it has to name. Raises MessageError for a request that may not be believed.
+    `arrived_at` is the one of our addresses that it was sent to, which it has to name.
+    Raises MessageError for a request that may not be believed.
     """
     request = saml.read_logout_request(
         verified,
