@@ -373,8 +373,8 @@ HINTS: dict[str, str] = {
     ),
     "simplesamlphp": _(
         "Add an entry with these values to metadata/saml20-sp-remote.php, or convert our metadata, "
-        "as the file that you can download below, under “Federation > XML to SimpleSAMLphp metadata converter”. Send “mail”, “givenName” "
-        "and “sn”."
+        "as the file that you can download below, under “Federation > XML to SimpleSAMLphp "
+        "metadata converter”. Send “mail”, “givenName” and “sn”."
     ),
     "other": _(
         "If it reads metadata, give it the metadata address; it holds the others. Send the "
