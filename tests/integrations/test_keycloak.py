@@ -13,7 +13,7 @@ from passerelle.saml import load_certificate
 from passerelle.saml.consoles import _OF_ONE, CONSOLES
 from passerelle.saml.explain import filled
 from passerelle.sso.guide_sentences import SENTENCES
-from passerelle.sso.guides import GUIDES, HINTS
+from passerelle.sso.guides import ACS, GUIDES, HINTS, LOGOUT
 from tests.integrations.ours import SLUG, Ours, asks_for_a_password, carried, is_in
 from tests.servers.forms import new_session, visit
 from tests.servers.keycloak import ATTRIBUTES, Keycloak
@@ -77,6 +77,12 @@ def test_the_import_keeps_the_certificate_that_signs_now(keycloak, tmp_path):
         kept = keycloak.shown(made.entity_id, "Keys > Certificate")
         assert load_certificate(kept) == load_certificate(signs)
         keycloak.remove_client(made.entity_id)
+
+
+def test_a_label_that_the_console_does_not_have_is_refused(ours, keycloak):
+    for label in ("Settings > Audience", "Clients > Add client"):
+        with pytest.raises(KeyError):
+            keycloak.type(ours.entity_id, label, "x")
 
 
 LABEL = re.compile("“([^”]+)”")
@@ -173,6 +179,37 @@ def test_disabling_somebody_there_ends_no_session_here(ours, keycloak):
 
 
 # What is set wrongly there, and what is said of it.
+
+MASTER = "Settings > Master SAML Processing URL"
+LOGOUT_URLS = [label for label, value in GUIDE.fields if value == LOGOUT]
+
+
+@pytest.fixture
+def one_address(ours, keycloak):
+    """A client whose only address is our ACS URL."""
+    before = keycloak.client(ours.entity_id)
+    for label in LOGOUT_URLS:
+        keycloak.type(ours.entity_id, label, "")
+    keycloak.type(ours.entity_id, MASTER, ours.addresses[ACS])
+    yield ours
+    keycloak.put_back({"adminUrl": "", **before})
+
+
+def test_signing_out_here_works_where_all_messages_go_to_one_address(one_address, keycloak):
+    at_idp = new_session()
+    visitor, _ = one_address.sign_in(keycloak, at_idp, "ada")
+    assert carried(at_idp, visit(at_idp, one_address.sign_out(visitor)))
+    assert not is_in(visitor)
+    assert asks_for_a_password(at_idp, visitor.get(f"/auth/saml/{SLUG}/login").location)
+
+
+def test_signing_out_there_works_where_all_messages_go_to_one_address(one_address, keycloak):
+    keycloak.type(one_address.entity_id, FRONT, "On")
+    at_idp = new_session()
+    visitor, _ = one_address.sign_in(keycloak, at_idp, "ada")
+    assert is_in(visitor)
+    carried(at_idp, keycloak.sign_out(at_idp))
+    assert not is_in(visitor)
 
 
 @contextmanager

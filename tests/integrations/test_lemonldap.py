@@ -52,6 +52,12 @@ def follow_the_guide(lemonldap: LemonLDAP, ours: Ours) -> None:
     lemonldap.restart()
 
 
+def test_a_label_that_the_console_does_not_have_is_refused(lemonldap):
+    for label in ("Options > Security > NameID", "Signature > Exported attributes"):
+        with pytest.raises(KeyError):
+            lemonldap.option(label)
+
+
 def test_every_label_of_the_explanations_is_one_of_the_console():
     words = {*console_words().values(), "(partner)"}
     for label in astuple(CONSOLES["lemonldap"])[1:]:

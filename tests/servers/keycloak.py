@@ -186,6 +186,8 @@ class Keycloak:
             client["clientId"] = value
         elif label == "Settings > Valid redirect URIs":
             client["redirectUris"] = [value]
+        elif label == "Settings > Master SAML Processing URL":
+            client["adminUrl"] = value
         elif label == "Settings > Logout settings > Front channel logout":
             client["frontchannelLogout"] = value == "On"
         else:
