@@ -13,10 +13,10 @@ QUICK := tests/saml tests/provisioning tests/directory tests/sso tests/audit tes
 # What touches a database runs again on PostgreSQL.
 DATABASE := tests/directory tests/sso tests/audit tests/configfile tests/dashboard tests/cli
 
-.PHONY: help demo test setup check quick fuzz bench translations
+.PHONY: help demo test test-integrations setup check quick fuzz bench translations
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
 demo: setup ## try it: ends with the service running and one address to open
 	$(BIN)/passerelle demo
@@ -25,8 +25,14 @@ setup: .venv/.runtime ## a virtual environment with the locked dependencies
 
 test: .venv/.dev ## everything, with the real servers and the real browser
 	tests/servers/install
-	$(RUN) pytest -n 2 --dist loadgroup tests
+	$(RUN) pytest -n 2 --dist loadgroup --ignore tests/integrations tests
 	PASSERELLE_TEST_DATABASE=postgresql $(RUN) pytest -n 2 $(DATABASE)
+	$(MAKE) test-integrations
+
+test-integrations: .venv/.dev ## Keycloak and LemonLDAP::NG, set up by the guide; fetches Keycloak once
+	tests/servers/install
+	tests/servers/install-keycloak
+	$(RUN) pytest tests/integrations
 
 quick: .venv/.dev ## unit tests only
 	$(RUN) pytest -n 2 $(QUICK)

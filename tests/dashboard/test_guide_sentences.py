@@ -14,13 +14,14 @@ from tests.browsing import Browser
 from tests.world import make_administrator
 
 pytestmark = pytest.mark.django_db
-PRODUCTS = ("okta", "entra", "google", "adfs", "onelogin", "ping", "jumpcloud")
+PRODUCTS = ("okta", "entra", "google", "adfs", "keycloak", "onelogin", "ping", "jumpcloud")
 WITHOUT_LOGOUT = {"google", "jumpcloud"}
 NAME_IDS = {
     "okta": 'user.getInternalProperty("id")',
     "entra": "user.objectid",
     "google": "Basic Information > Primary email",
     "adfs": "objectGUID",
+    "keycloak": "persistent",
     "onelogin": "OneLogin ID",
     "ping": "User ID",
     "jumpcloud": "email",

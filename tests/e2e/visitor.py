@@ -7,7 +7,7 @@ from http.cookies import SimpleCookie
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from passerelle.practice_idp.views import _read_request
-from tests.servers.simplesamlphp import Posted
+from tests.servers.posted import Posted
 
 
 @dataclass(frozen=True)

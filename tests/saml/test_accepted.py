@@ -168,3 +168,16 @@ def test_what_was_asked_of_the_authentication_is_checked():
         "authn_context",
         "name_id",
     ]
+
+
+def test_an_attribute_without_a_name_is_told_by_those_that_came_before_it():
+    said = attributes(
+        attribute("email", "a@acme.example"),
+        '<saml:Attribute FriendlyName="given"><saml:AttributeValue>Ada</saml:AttributeValue>'
+        "</saml:Attribute>",
+    )
+    judgement = saml.judge(response(attributes=said), expected())
+    assert judgement.reason == "attribute_without_name"
+    refused = judgement.checks[-1]
+    assert refused.received == "given"
+    assert saml.explain(refused)[0].endswith("these names: email.")

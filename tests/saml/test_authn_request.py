@@ -45,7 +45,12 @@ def test_a_request_is_dated_in_utc():
 
 
 def test_a_request_asks_for_nothing_that_was_not_wished():
-    assert [child.tag for child in request()] == [saml_name("Issuer")]
+    assert [child.tag for child in request()] == [saml_name("Issuer"), samlp("NameIDPolicy")]
+
+
+def test_an_identifier_may_be_made_for_a_newcomer_whatever_its_format():
+    policy = request().find(samlp("NameIDPolicy"))
+    assert dict(policy.attrib) == {"AllowCreate": "true"}
 
 
 def test_a_request_can_ask_for_a_new_authentication_a_name_and_a_context():

@@ -50,3 +50,23 @@ def test_a_label_says_its_own_tab_where_a_console_spreads_them_over_several(slug
     assert console.page.endswith(")")
     assert " > " in console.acs_url
     assert console.acs_url.split(" > ")[0] != console.attributes.split(" > ")[0]
+
+
+def test_the_product_that_was_chosen_is_known_without_its_entity_id():
+    assert (
+        console_of("https://sso.acme.example/saml/metadata", product="lemonldap")
+        == (CONSOLES["lemonldap"])
+    )
+    assert console_of("http://www.okta.com/x", product="other").console == "Okta"
+
+
+def test_keycloak_is_mended_in_its_own_words():
+    for reason, label in {
+        "signature_profile_forbidden": "Canonicalization method",
+        "algorithm_forbidden": "Encryption Algorithm",
+        "attribute_without_name": "SAML Attribute Name",
+        "destination_mismatch": "Advanced > Assertion Consumer Service POST Binding URL",
+    }.items():
+        _, fix = saml.explain(saml.Check("x", False, "a", "b", reason), CONSOLES["keycloak"])
+        assert label in fix
+        assert "%(" not in fix

@@ -16,7 +16,7 @@ from passerelle.saml.errors import MetadataError
 from passerelle.saml.names import NAME_ID_EMAIL, NAME_ID_PERSISTENT
 
 from .keys import key_pair
-from .response_builder import ACS, DS_NS, IDP, SAMLP_NS, SP
+from .response_builder import ACS, DS_NS, IDP, NOW, SAMLP_NS, SP
 
 BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
 MD = 'xmlns:md="urn:oasis:names:tc:SAML:2.0:metadata"'
@@ -347,6 +347,24 @@ def test_our_metadata_offers_every_key_to_verify_with_and_the_newest_to_encrypt_
     ]
     assert root.find("{*}SPSSODescriptor").get("AuthnRequestsSigned") == "true"
     assert len(list(root.iter("{*}SingleLogoutService"))) == 2
+
+
+def test_the_certificate_that_signs_now_is_the_last_of_those_for_signing():
+    # Keycloak's import keeps the last one and forgets the others.
+    pairs = (key_pair("next"), key_pair("ours"))
+    for signs in pairs:
+        root = ours(
+            certificates=tuple(pair.der for pair in pairs),
+            signer=saml.Signer(signs.private, signs.der),
+        )
+        listed = root.xpath("//*[@use='signing']//*[local-name()='X509Certificate']/text()")
+        assert base64.b64decode(listed[-1]) == signs.der
+        assert len(set(listed)) == 2
+
+
+def test_our_metadata_says_until_when_it_may_be_used_unless_it_is_kept():
+    assert ours(valid_until=NOW).get("validUntil") == "2030-01-31T12:00:00Z"
+    assert ours().get("validUntil") is None
 
 
 def test_our_metadata_is_signed_as_a_whole():

@@ -15,7 +15,7 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 PAUSE = 0.02
-PATIENCE = 20.0
+PATIENCE = 180.0
 _direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 

@@ -1,11 +1,9 @@
 """SimpleSAMLphp of Debian as a real identity provider, on loopback, with a state of its own."""
 
-import base64
 import json
 import os
 import urllib.parse
 import urllib.request
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, Unpack
 
@@ -13,29 +11,10 @@ from . import processes
 from .answers import Answer, settings
 from .forms import new_session, submit, visit
 from .people import CAST, Person
+from .posted import Posted, posted_by
 
 PACKAGE = Path("/usr/share/simplesamlphp")
 CONFIGURATION = Path(__file__).parent / "simplesamlphp_idp"
-
-
-@dataclass(frozen=True)
-class Posted:
-    """What the identity provider lets the browser post to the service provider."""
-
-    action: str
-    saml_response: str
-    relay_state: str | None
-
-    @property
-    def xml(self) -> bytes:
-        """The response itself."""
-        return base64.b64decode(self.saml_response, validate=True)
-
-    @property
-    def fields(self) -> dict[str, str]:
-        """The fields of the form, ready to be posted to `action`."""
-        relay_state = {} if self.relay_state is None else {"RelayState": self.relay_state}
-        return {"SAMLResponse": self.saml_response, **relay_state}
 
 
 class SimpleSAMLphp:
@@ -114,9 +93,8 @@ class SimpleSAMLphp:
         for form in [form for form in forms if "password" in form.fields]:
             person = self.people[username]
             forms = submit(session, form, username=username, password=person.password)
-        for form in [form for form in forms if "SAMLResponse" in form.fields]:
-            fields = form.fields
-            return Posted(form.action, fields["SAMLResponse"], fields.get("RelayState"))
+        if posted := posted_by(forms):
+            return posted
         raise processes.failure(self._server, f"no SAMLResponse at the end of {start_url}")
 
 

@@ -77,5 +77,6 @@ def test_our_metadata_is_valid(signer):
         certificates=(key_pair("ours").der, key_pair("next").der),
         signer=signer,
         document_id="_m",
+        valid_until=NOW,
     )
     check(etree.fromstring(written), "saml-schema-metadata-2.0.xsd")

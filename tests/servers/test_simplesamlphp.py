@@ -12,7 +12,8 @@ from .answers import Algorithm, Answer, NameID
 from .forms import new_session
 from .loopback_sp import RELAY_STATE, REQUEST_ID, LoopbackSP
 from .people import CAST, Person
-from .simplesamlphp import Posted, SimpleSAMLphp
+from .posted import Posted
+from .simplesamlphp import SimpleSAMLphp
 
 SAML = {
     "a": "urn:oasis:names:tc:SAML:2.0:assertion",

@@ -1,7 +1,7 @@
 """Our private keys: sealed at rest, rotated with overlap, published in our metadata."""
 
 import base64
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection as database
@@ -16,7 +16,7 @@ from passerelle.sso.connection_keys import OVERLAP, make_key, own_keys, rotate_k
 from passerelle.sso.models import ConnectionKey, SignIn
 from passerelle.sso.sealed import CannotUnseal, seal, unseal
 from tests.browsing import Browser
-from tests.world import NOW, make_company
+from tests.world import NOW, make_administrator, make_company
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +94,37 @@ def test_our_metadata_publishes_the_keys_and_is_signed_with_one_of_them(acme):
     }
     assert certificates == {key.certificate.der}
     assert xmldsig.verify(root[0], (key.certificate,)).element.get("entityID")
+
+
+def test_our_metadata_is_read_again_before_a_key_signs_that_it_does_not_hold(acme):
+    document = etree.fromstring(Browser().get("/auth/saml/acme/metadata").content)
+    ends = datetime.fromisoformat(document.get("validUntil"))
+    assert timedelta(days=7) < ends - datetime.now(UTC) <= OVERLAP
+
+
+def test_our_metadata_as_a_file_has_no_end(acme):
+    answer = Browser().get("/auth/saml/acme/metadata?file")
+    assert etree.fromstring(answer.content).get("validUntil") is None
+    assert answer["Content-Disposition"] == 'attachment; filename="passerelle-acme-metadata.xml"'
+
+
+def test_the_certificate_that_signs_now_can_be_downloaded(acme):
+    first = signing_key(acme, now=datetime.now(UTC)).certificate
+    rotate_key(acme, actor=OPERATOR, now=datetime.now(UTC))
+    answer = Browser().get("/auth/saml/acme/certificate")
+    assert answer.content.decode() == first.pem
+    assert answer["Content-Disposition"] == 'attachment; filename="passerelle-acme.pem"'
+    assert Browser().get("/auth/saml/nobody/certificate").status_code == 404
+
+
+def test_settings_and_guide_show_our_certificate_and_where_to_download_it(acme):
+    alice = Browser().enter(make_administrator(acme.company))
+    pem = signing_key(acme, now=NOW).certificate.pem.strip()
+    for page in ("/settings/security/", "/settings/connect/acme/"):
+        content = alice.get(page).content.decode()
+        assert pem in content
+        assert "/auth/saml/acme/certificate" in content
+        assert "/auth/saml/acme/metadata?file" in content
 
 
 def acme_again(connection):

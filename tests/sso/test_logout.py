@@ -45,6 +45,7 @@ def signed_in(connection, person=GRACE) -> Browser:
 def asked(
     connection,
     *,
+    to: str | None = None,
     name: str = GRACE.subject,
     index: str | None = None,
     issuer: str | None = None,
@@ -57,7 +58,7 @@ def asked(
     message = saml.build_logout_request(
         request_id="_from-idp",
         issued_at=datetime.now(UTC) - age,
-        destination=ours.logout_url,
+        destination=to or ours.logout_url,
         sp_entity_id=issuer or connection.idp_entity_id,
         name_id=saml.NameID(name, name_format or UNSPECIFIED),
         session_index=index,
@@ -155,6 +156,73 @@ def test_the_identity_provider_may_post_its_request(acme):
     answer = Browser().post(PATH, {"SAMLRequest": saml.post_field(message, signer=signer)})
     assert not Session.objects.exists()
     assert answer["Location"].startswith(SLO)
+
+
+CALLBACK = "/auth/saml/acme/callback"
+
+
+def test_a_request_posted_to_where_sign_ins_arrive_signs_out_too(acme):
+    signed_in(acme)
+    message, signer = asked(acme, to=addresses_of(acme).acs_url)
+    answer = Browser().post(CALLBACK, {"SAMLRequest": saml.post_field(message, signer=signer)})
+    assert not Session.objects.exists()
+    assert answer["Location"].startswith(SLO)
+
+
+def test_a_request_redirected_to_where_sign_ins_arrive_signs_out_too(acme):
+    signed_in(acme)
+    message, signer = asked(acme, to=addresses_of(acme).acs_url)
+    address = saml.redirect_url(addresses_of(acme).acs_url, message, signer=signer)
+    answer = Browser().get(f"{CALLBACK}?{urlsplit(address).query}")
+    assert not Session.objects.exists()
+    assert answer["Location"].startswith(SLO)
+
+
+@pytest.mark.parametrize("field", ["", "junk", base64.b64encode(b"<a/>").decode()])
+def test_junk_at_where_sign_ins_arrive_signs_nobody_out(acme, field):
+    signed_in(acme)
+    browser = Browser(raise_request_exception=False)
+    assert browser.get(CALLBACK, {"SAMLRequest": field}).status_code == 400
+    assert browser.post(CALLBACK, {"SAMLRequest": field}).status_code == 400
+    assert Session.objects.count() == 1
+
+
+def test_a_request_for_our_other_address_signs_nobody_out(acme):
+    signed_in(acme)
+    message, signer = asked(acme)
+    answer = Browser().post(CALLBACK, {"SAMLRequest": saml.post_field(message, signer=signer)})
+    assert answer.status_code == 400
+    assert Session.objects.count() == 1
+
+
+def test_an_answer_about_signing_out_leads_to_the_door_wherever_it_is_posted(acme):
+    message = saml.build_logout_response(
+        response_id="_from-idp",
+        issued_at=datetime.now(UTC),
+        destination=addresses_of(acme).acs_url,
+        sp_entity_id=acme.idp_entity_id,
+        in_response_to="_ours",
+    )
+    field = saml.post_field(message)
+    assert Browser().post(CALLBACK, {"SAMLResponse": field})["Location"] == "/login/acme/"
+    assert Browser().post(PATH, {"SAMLResponse": field})["Location"] == "/login/acme/"
+    assert not SignIn.objects.exists()
+
+
+def test_an_answer_about_signing_out_that_is_redirected_to_where_sign_ins_arrive_leaves_no_trace(
+    acme,
+):
+    message = saml.build_logout_response(
+        response_id="_answer",
+        issued_at=datetime.now(UTC),
+        destination=addresses_of(acme).acs_url,
+        sp_entity_id=idp_of("acme"),
+        in_response_to="_x",
+    )
+    address = saml.redirect_url(addresses_of(acme).acs_url, message, field="SAMLResponse")
+    answer = Browser().get(f"{CALLBACK}?{urlsplit(address).query}")
+    assert (answer.status_code, answer["Location"]) == (302, "/login/acme/")
+    assert not SignIn.objects.exists()
 
 
 def test_the_answer_goes_where_the_metadata_says(acme):

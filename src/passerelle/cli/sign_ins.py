@@ -61,7 +61,10 @@ def _check(check: dict[str, Any], connection: Any) -> dict[str, Any]:
     from passerelle.saml.explain import filled
     from passerelle.sso.explain import explain_stored
 
-    explained = explain_stored(check, console_of(connection and connection.idp_entity_id))
+    console = (
+        console_of(connection.idp_entity_id, product=connection.product) if connection else None
+    )
+    explained = explain_stored(check, console)
     return {
         "check": check["check"],
         "passed": check["passed"],

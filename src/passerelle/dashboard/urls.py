@@ -62,6 +62,7 @@ urlpatterns = [
     path("auth/saml/<slug:slug>/callback", saml.callback),
     path("auth/saml/<slug:slug>/finish", saml.finish),
     path("auth/saml/<slug:slug>/metadata", saml.metadata),
+    path("auth/saml/<slug:slug>/certificate", saml.certificate),
     path("auth/saml/<slug:slug>/logout", saml.logout),
     path("settings/delivery/", delivery.page),
     path("settings/delivery/<slug:kind>/", delivery.save),

@@ -14,6 +14,7 @@ from passerelle.saml.authn_request import build_authn_request
 from passerelle.saml.bindings import (
     Field,
     Signer,
+    inflated,
     post_field,
     read_post,
     read_redirect,
@@ -36,7 +37,7 @@ from passerelle.saml.logout import (
     read_logout_request,
 )
 from passerelle.saml.metadata import IdPMetadata, read_idp_metadata, write_sp_metadata
-from passerelle.saml.response import Judgement, decode_response, judge, peek
+from passerelle.saml.response import Judgement, Peek, decode_response, judge, peek
 
 __all__ = [
     "Assertion",
@@ -49,6 +50,7 @@ __all__ = [
     "Judgement",
     "LogoutRequest",
     "NameID",
+    "Peek",
     "SAMLError",
     "Signer",
     "build_authn_request",
@@ -56,6 +58,7 @@ __all__ = [
     "build_logout_response",
     "decode_response",
     "explain",
+    "inflated",
     "judge",
     "load_bundle",
     "load_certificate",

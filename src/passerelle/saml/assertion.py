@@ -1,6 +1,6 @@
 """A SAML assertion, read from verified bytes only (Core §2.3)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -90,7 +90,7 @@ def read_assertion(verified: VerifiedElement, keys: Sequence[PrivateKey] = ()) -
     """Read an assertion, with `keys` for what is encrypted inside.
 
     Raises MessageError: wrong_message, issuer_mismatch (not an entity ID), malformed_message,
-    message_too_large, decryption_failed, algorithm_forbidden.
+    attribute_without_name, message_too_large, decryption_failed, algorithm_forbidden.
     """
     element = verified.element
     if element.tag != saml("Assertion"):
@@ -228,7 +228,9 @@ def _attributes(
             attribute = _decrypted(child, _ATTRIBUTE, keys)
             count += len(attribute)
             _bound(count, MAX_VALUES, "values")
-        name = _name(attribute)
+        name = attribute.get("Name")
+        if not name:
+            raise _nameless(attribute, values)
         values.setdefault(name, []).extend(_values(attribute))
         if other := attribute.get("FriendlyName"):
             friendly[name] = other
@@ -248,16 +250,14 @@ def _bound(count: int, most: int, what: str) -> None:
         )
 
 
-def _name(attribute: etree._Element) -> str:
-    name = attribute.get("Name")
-    if not name:
-        raise MessageError(
-            "malformed_message",
-            expected="a Name on each Attribute",
-            received="an Attribute without Name",
-            case="nameless",
-        )
-    return name
+def _nameless(attribute: etree._Element, read: Iterable[str]) -> MessageError:
+    """Those that came before it tell which mapping is meant; its values are the person's own."""
+    return MessageError(
+        "attribute_without_name",
+        expected="a name on every attribute",
+        received=attribute.get("FriendlyName") or "none",
+        named=", ".join(read) or "—",
+    )
 
 
 def _values(attribute: etree._Element) -> Iterator[str]:

@@ -36,9 +36,10 @@ def build_authn_request(
     if force_authn:
         root.set("ForceAuthn", "true")
     etree.SubElement(root, saml("Issuer")).text = sp_entity_id
+    # Without one, Lasso knows only people who have signed in here before (Core §3.4.1.1).
+    policy = etree.SubElement(root, samlp("NameIDPolicy"), AllowCreate="true")
     if name_id_format:
-        policy = etree.SubElement(root, samlp("NameIDPolicy"), Format=name_id_format)
-        policy.set("AllowCreate", "true")
+        policy.set("Format", name_id_format)
     if authn_contexts:
         requested = etree.SubElement(root, samlp("RequestedAuthnContext"), Comparison="exact")
         for context in authn_contexts:

@@ -90,7 +90,7 @@ def read_redirect(query: str, field: Field, certificates: Sequence[Certificate])
     signer = xmldsig.verify_detached(
         algorithm, _base64(sent["Signature"]), signed.encode(), certificates
     )
-    return xmldsig.covered(xml.parse(_inflated(sent[field])), signer, algorithm)
+    return xmldsig.covered(xml.parse(inflated(sent[field])), signer, algorithm)
 
 
 def _parameters(query: str) -> dict[str, str]:
@@ -105,8 +105,8 @@ def _parameters(query: str) -> dict[str, str]:
     return found
 
 
-def _inflated(value: str) -> bytes:
-    """Inflate a message, up to the size that is read at all."""
+def inflated(value: str) -> bytes:
+    """Inflate a message of a query, up to the size that is read at all. Raises MessageError."""
     inflater = zlib.decompressobj(-15)
     try:
         message = inflater.decompress(_base64(value), xml.MAX_BYTES)

@@ -83,15 +83,27 @@ CONSOLES: dict[str, Console] = {
     ),
     "keycloak": Console(
         console="Keycloak",
-        page="Clients > (client) > Settings",
-        acs_url="Master SAML Processing URL",
-        audience="Client ID",
+        page="Clients > (client)",
+        acs_url="Advanced > Assertion Consumer Service POST Binding URL",
+        audience="Settings > Client ID",
         certificate="Realm settings > Keys > RS256 > Certificate",
-        name_id="Name ID format",
-        attributes="Client scopes > (client)-dedicated > Mappers",
-        signing="Sign assertions",
+        name_id="Settings > Name ID format",
+        attributes="Client scopes > (client)-dedicated",
+        signing="Settings > Signature and Encryption > Sign assertions",
         encryption="Keys > Encrypt assertions",
-        assignment="Users",
+        assignment="",
+    ),
+    "lemonldap": Console(
+        console="LemonLDAP::NG",
+        page="SAML Service Providers > (partner)",
+        acs_url="Metadata",
+        audience="Metadata",
+        certificate="SAML2 Service > Security parameters > Signature > Public key",
+        name_id="Options > Authentication response > Default NameID format",
+        attributes="Exported attributes",
+        signing="Options > Signature > Sign SSO message",
+        encryption="Options > Security > Encryption mode",
+        assignment="Options > Security > Access rule",
     ),
     "onelogin": Console(
         console="OneLogin",
@@ -162,8 +174,10 @@ _MARKS = (
 )
 
 
-def console_of(*entity_ids: str | None) -> Console | None:
-    """The console of an identity provider, told by its entity ID; the first that is known."""
+def console_of(*entity_ids: str | None, product: str = "") -> Console | None:
+    """The console of the product that was chosen, or that an entity ID tells: the first known."""
+    if product in CONSOLES:
+        return CONSOLES[product]
     for entity_id in entity_ids:
         for mark, slug in _MARKS:
             if entity_id and mark in entity_id:
@@ -213,6 +227,9 @@ IN_CONSOLE: dict[str, str] = {
         "Decide which account is the person's, and remove the other one or change its address. Or "
         "open “%(page)s” in %(console)s and let “%(attributes)s” send only the right address."
     ),
+    "attribute_without_name": _(
+        "In %(console)s, open “%(page)s” and give every attribute under “%(attributes)s” a name."
+    ),
     "message_too_large": _(
         "In %(console)s, open “%(page)s” and send fewer groups: “%(attributes)s”."
     ),
@@ -220,8 +237,46 @@ IN_CONSOLE: dict[str, str] = {
 """How to mend it there, for the reasons for which a console has a field."""
 
 
+_LOAD_OUR_METADATA = _(
+    "In %(console)s, open “%(page)s” and load our metadata again under “Metadata > Load from URL”."
+)
+_OF_ONE: dict[str, dict[str, str]] = {
+    "Keycloak": {
+        "signature_profile_forbidden": _(
+            "In Keycloak, open “%(page)s” and choose EXCLUSIVE under “Settings > Signature and "
+            "Encryption > Canonicalization method”."
+        ),
+        "algorithm_forbidden": _(
+            "In Keycloak, open “%(page)s” and look under “Settings > Signature and Encryption”: "
+            "choose RSA_SHA256 as “Signature algorithm” and, if assertions are encrypted, "
+            "AES_256_GCM as “Encryption Algorithm”."
+        ),
+        "attribute_without_name": _(
+            "In Keycloak, open “%(page)s > %(attributes)s” and fill in “SAML Attribute Name” of "
+            "every mapper: “Name” is only what the mapper itself is called. Or delete it and use "
+            "“Add mapper > From predefined mappers”."
+        ),
+        "status_not_success": _(
+            "Keycloak assigns nobody to a client, so look up the sign-in there under “Events” in "
+            "the realm: it was broken off, or a step of the sign-in failed."
+        ),
+    },
+    "LemonLDAP::NG": {
+        "audience_mismatch": _LOAD_OUR_METADATA,
+        "destination_mismatch": _LOAD_OUR_METADATA,
+        "recipient_mismatch": _LOAD_OUR_METADATA,
+        "algorithm_forbidden": _(
+            "In LemonLDAP::NG, open “%(page)s” and choose RSA SHA256 under “Options > Signature > "
+            "Signature method”."
+        ),
+    },
+}
+"""Where one console needs other words, or has a cure of its own."""
+
+
 def mend_in(console: Console | None, reason: str | None) -> tuple[str, Mapping[str, str]] | None:
     """The sentence for this console and its values, where there is one."""
-    if console is None or reason not in IN_CONSOLE:
+    if console is None:
         return None
-    return IN_CONSOLE[reason or ""], asdict(console)
+    sentences = {**IN_CONSOLE, **_OF_ONE.get(console.console, {})}
+    return (sentences[reason], asdict(console)) if reason in sentences else None

@@ -74,6 +74,13 @@ FAILED: dict[str, tuple[str, str]] = {
             "arrives."
         ),
     ),
+    "attribute_without_name": (
+        _("An attribute came without a name. Before it came those with these names: %(named)s."),
+        _(
+            "In the identity provider, give every attribute that it sends to this application a "
+            "name, such as “email”, “firstName” or “lastName”."
+        ),
+    ),
     "message_too_large": (
         _("The message is larger than Passerelle accepts."),
         _SEND_LESS,
@@ -89,8 +96,8 @@ FAILED: dict[str, tuple[str, str]] = {
     "wrong_message": (
         _("The message is not a SAML response."),
         _(
-            "In the identity provider, give our ACS URL only as the address for responses, not "
-            "for logout or requests."
+            "In the identity provider, choose SAML 2.0 single sign-on for this application, and "
+            "our ACS URL as the address for its responses."
         ),
     ),
     "status_not_success": (
@@ -263,13 +270,6 @@ _ONE_OTHER_ISSUER = (
     ),
 )
 CLOSER: dict[str, tuple[str, str]] = {
-    "malformed_message.nameless": (
-        _("An attribute came without a name, so the assertion cannot be read."),
-        _(
-            "In the identity provider, give each attribute a name. In Keycloak that is “SAML "
-            "Attribute Name” of each mapper."
-        ),
-    ),
     "malformed_message.redirected": (
         _("The response came in an address (HTTP-Redirect). Responses are read from a form only."),
         _("In the identity provider, choose HTTP-POST as the binding of our ACS URL."),

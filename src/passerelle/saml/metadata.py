@@ -251,11 +251,13 @@ def write_sp_metadata(
     certificates: tuple[bytes, ...],
     signer: Signer | None,
     document_id: str,
+    valid_until: datetime | None = None,
 ) -> bytes:
     """Our own metadata for one connection: signed assertions wanted, by HTTP-POST.
 
     `certificates` (DER) are ours, the newest first: all of them verify what we sign, and the newest
-    is to encrypt with. Signed where there is a `signer`.
+    is to encrypt with. Signed where there is a `signer`. With `valid_until`, it has to be read
+    again before that.
     """
     root = etree.Element(
         md("EntityDescriptor"),
@@ -263,6 +265,8 @@ def write_sp_metadata(
         entityID=entity_id,
         ID=document_id,
     )
+    if valid_until is not None:
+        root.set("validUntil", xml.written(valid_until))
     role = etree.SubElement(
         root,
         md("SPSSODescriptor"),
@@ -270,7 +274,10 @@ def write_sp_metadata(
         WantAssertionsSigned="true",
         protocolSupportEnumeration=PROTOCOL_NS,
     )
-    for der in certificates:
+    # Keycloak's import keeps one certificate, the last for signing; Lasso and SimpleSAMLphp try
+    # them all. So the one that signs now stands last.
+    now = signer.certificate_der if signer else b""
+    for der in sorted(certificates, key=lambda one: one == now):
         _key_descriptor(role, "signing", der)
     for der in certificates[:1]:
         _key_descriptor(role, "encryption", der)

@@ -58,6 +58,7 @@ class Peek(NamedTuple):
 
     in_response_to: str | None
     issuer: str | None
+    is_about_logout: bool = False
 
 
 _BEGINNINGS_OF_XML = (b"<", b"\x00<", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
@@ -94,7 +95,8 @@ def peek(message: bytes) -> Peek:
     """Read what a response claims, without verifying it. Raises MessageError."""
     root = xml.parse(message)
     issuer = root.findtext(saml("Issuer"))
-    return Peek(root.get("InResponseTo"), issuer and issuer.strip(xml.WHITE_SPACE))
+    about_logout = root.tag == samlp("LogoutResponse")
+    return Peek(root.get("InResponseTo"), issuer and issuer.strip(xml.WHITE_SPACE), about_logout)
 
 
 def judge(message: bytes, expected: Expected) -> Judgement:

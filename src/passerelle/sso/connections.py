@@ -24,6 +24,7 @@ class Addresses:
 
     acs_url: str
     metadata_url: str
+    certificate_url: str
     login_url: str
     logout_url: str
     sp_entity_id: str
@@ -39,6 +40,7 @@ def addresses_for_slug(slug: str, sp_entity_id: str = "") -> Addresses:
     return Addresses(
         acs_url=f"{start}/callback",
         metadata_url=metadata_url,
+        certificate_url=f"{start}/certificate",
         login_url=f"{start}/login",
         logout_url=f"{start}/logout",
         sp_entity_id=sp_entity_id or metadata_url,

@@ -172,7 +172,6 @@ PERSON: dict[str, str] = {
     ),
     # Starting again would not help.
     "request_unknown.never_made": _SET_UP,
-    "malformed_message.nameless": _SET_UP,
     "malformed_message.redirected": _SET_UP,
     "assertion_replayed": _("This sign-in was used already. Please start again."),
     "browser_mismatch": _(
@@ -257,8 +256,6 @@ PHRASES = frozenset(
         _("an empty InResponseTo"),
         _("InResponseTo on the Response as well"),
         _("only in the SubjectConfirmationData"),
-        _("a Name on each Attribute"),
-        _("an Attribute without Name"),
         _("a response in a form (HTTP-POST)"),
         _("one in an address (HTTP-Redirect)"),
         _("a request that we made"),
@@ -274,6 +271,7 @@ PHRASES = frozenset(
         _("later"),
         _("an identifier that stays the same"),
         _("an attribute named email"),
+        _("a name on every attribute"),
         _("no attributes"),
         _("an e-mail address"),
         _("text that is not base64"),

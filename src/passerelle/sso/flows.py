@@ -65,6 +65,10 @@ class AnswersTrial(Exception):  # noqa: N818 - where it belongs, not an error
         self.request_id, self.message = request_id, message
 
 
+class AnswersLogout(Exception):  # noqa: N818 - where it belongs, not an error
+    """An answer about signing out, sent to where sign-ins arrive."""
+
+
 @dataclass(frozen=True, slots=True)
 class Outgoing:
     """A message on its way to the identity provider; with fields, it is posted."""
@@ -147,14 +151,17 @@ def accept_response(
 ) -> Parked:
     """Verify a response and park its claims.
 
-    Raises Refused, UnknownConnection, AnswersTrial, TooManyRefused, Busy.
+    Raises Refused, UnknownConnection, AnswersTrial, AnswersLogout, TooManyRefused, Busy.
     """
     with reading(field):
         return _accept(slug, field, relay_state, address, now)
 
 
 def _accept(slug: str, field: str, relay_state: str, address: str | None, now: datetime) -> Parked:
-    message, request_id, unreadable = _open_message(field)
+    message, claimed, unreadable = _open_message(field)
+    if claimed.is_about_logout:
+        raise AnswersLogout
+    request_id = claimed.in_response_to
     if request_id and is_of_trial(request_id):
         raise AnswersTrial(request_id, message)
     connection, request = _who_is_asked(slug, request_id)
@@ -190,13 +197,13 @@ def _accept(slug: str, field: str, relay_state: str, address: str | None, now: d
     raise Refused(refused)
 
 
-def _open_message(field: str) -> tuple[bytes, str | None, Check | None]:
-    """The message and the request it names, unverified; or the check that it fails."""
+def _open_message(field: str) -> tuple[bytes, saml.Peek, Check | None]:
+    """The message and what it claims, unverified; or the check that it fails."""
     try:
         message = saml.decode_response(field)
-        return message, saml.peek(message).in_response_to, None
+        return message, saml.peek(message), None
     except MessageError as error:
-        return b"", None, Check.failed("message", error)
+        return b"", saml.Peek(None, None), Check.failed("message", error)
 
 
 def _who_is_asked(slug: str, request_id: str | None) -> tuple[SamlConnection, AuthnRequest | None]:

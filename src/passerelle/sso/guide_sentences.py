@@ -95,6 +95,40 @@ SENTENCES: dict[str, Sentences] = {
             "there, change its rule here."
         ),
     ),
+    "keycloak": Sentences(
+        identifier=_(
+            "With the format persistent, Keycloak makes an identifier of its own for each person, "
+            "which never changes. An e-mail address can, and the person would arrive here as "
+            "somebody new. Somebody who is deleted there and made anew is somebody new too."
+        ),
+        logout=_(
+            "Never type our ACS URL as “Master SAML Processing URL”: Keycloak would send logout "
+            "messages there too. With “Logout settings > Front channel logout” on, signing out at "
+            "Keycloak ends the session here through the person's browser, but an administrator's "
+            "“Sign out” under “Sessions” does not reach us. Off, Keycloak tells us by itself in "
+            "both cases, if it can reach our address."
+        ),
+        groups=_(
+            "Groups are sent by name: when a group is renamed there, change its rule here. With "
+            "“Full group path” on, a group arrives as “/analysts”, and the rule has to say so."
+        ),
+    ),
+    "lemonldap": Sentences(
+        identifier=_(
+            "With the format persistent, LemonLDAP::NG makes an identifier of its own for each "
+            "person and keeps it in its persistent sessions: where those are lost, everybody "
+            "arrives here as somebody new. To use an attribute of your directory that never "
+            "changes instead, enter its name as “Force NameID session key”."
+        ),
+        logout=_(
+            "Our metadata names the logout address. Signing out at the portal ends the session "
+            "here as well, through the person's browser."
+        ),
+        groups=_(
+            "All groups that the portal knows of the person are sent, by name: when a group is "
+            "renamed there, change its rule here."
+        ),
+    ),
     "onelogin": Sentences(
         identifier=_(
             "The OneLogin ID never changes. With the e-mail address in its place, somebody whose "

@@ -171,22 +171,57 @@ GUIDES: dict[str, Guide] = {
     ),
     "keycloak": Guide(
         name="Keycloak",
-        create=("Clients > Create client", "Client type > SAML"),
+        create=(
+            "Clients > Import client",
+            "Resource file > Browse",
+            "Save",
+        ),
         fields=(
-            ("Client ID", ENTITY_ID),
-            ("Valid redirect URIs", ACS),
-            ("Master SAML Processing URL", ACS),
-            ("Name ID format", "persistent"),
-            ("Keys > Client signature required", "Off"),
+            ("Settings > Client ID", ENTITY_ID),
+            ("Settings > Valid redirect URIs", ACS),
+            ("Settings > IDP-Initiated SSO URL name", "passerelle"),
+            ("Settings > Name ID format", "persistent"),
+            ("Keys > Client signature required", "On"),
+            ("Settings > Use metadata descriptor URL", "On"),
+            ("Settings > Metadata descriptor URL", METADATA),
+            ("Advanced > Assertion Consumer Service POST Binding URL", ACS),
+            ("Advanced > Logout Service POST Binding URL", LOGOUT),
+            ("Advanced > Logout Service Redirect Binding URL", LOGOUT),
+            (
+                "Client scopes > (client)-dedicated > Add predefined mapper",
+                "X500 email, X500 givenName, X500 surname",
+            ),
         ),
-        attributes=(
-            ("email", "User Property > email"),
-            ("firstName", "User Property > firstName"),
-            ("lastName", "User Property > lastName"),
+        groups="Client scopes > (client)-dedicated > Add mapper > By configuration > Group list",
+        group_values=(
+            ("Name", "groups"),
+            ("Group attribute name", "groups"),
+            ("Full group path", "Off"),
         ),
-        groups="Client scopes > (client)-dedicated > Add mapper > Group list",
-        assign="Users",
+        assign="",
         metadata="Realm settings > General > SAML 2.0 Identity Provider Metadata",
+        checked=_CHECKED,
+        pages=("Messages of the administration console, 26.5.0",),
+    ),
+    "lemonldap": Guide(
+        name="LemonLDAP::NG",
+        create=(
+            "General Parameters > Issuer modules > SAML > Activation > On",
+            "SAML2 Service > Security parameters > Signature > New certificate",
+            "SAML Service Providers > Add SAML SP",
+        ),
+        fields=(
+            ("Metadata > Load from URL", METADATA),
+            ("Options > Authentication response > Default NameID format", "Persistent"),
+            ("Options > Security > Enable use of IDP initiated URL", "On"),
+        ),
+        attributes=(("email", "mail"), ("firstName", "givenName"), ("lastName", "sn")),
+        groups="Exported attributes > Add attribute",
+        group_values=(("Variable name", "groups"), ("Attribute name", "groups")),
+        assign="Options > Security > Access rule",
+        metadata="https://(your portal)/saml/metadata",
+        checked=_CHECKED,
+        pages=("Messages of the Manager, 2.16.1",),
     ),
     "onelogin": Guide(
         name="OneLogin",
@@ -315,7 +350,20 @@ HINTS: dict[str, str] = {
         "Then “Edit Claim Issuance Policy…”, “Add Rule…”, “Send LDAP Attributes as Claims”, with "
         "the store “Active Directory”."
     ),
-    "keycloak": _("Attributes are under “Client scopes”, in the scope that ends in “-dedicated”."),
+    "keycloak": _(
+        "“Resource file” is our metadata: download it below. It fills in all of this but “IDP-"
+        "Initiated SSO URL name”, “Client signature required”, “Use metadata descriptor URL” with "
+        "its address, and the mappers. "
+        "Without the file: “Clients > Create client”, the client type SAML, and all of these. "
+        "Everybody in the realm may then sign in. What Keycloak says by itself: “Invalid Request” "
+        "is about “Client ID”, “Invalid redirect uri” about “Valid redirect URIs”, “Invalid "
+        "requester” about our certificate, which it reads at the address of our metadata."
+    ),
+    "lemonldap": _(
+        "Attributes are under “Exported attributes > Add attribute”: what stands under Value is "
+        "the “Variable name”, as your portal calls it under “Exported variables”. The access rule "
+        "says who may sign in; without one, everybody may."
+    ),
     "onelogin": _(
         "Attributes are under “Parameters”: tick “Include in SAML assertion” for each of them."
     ),
@@ -324,9 +372,9 @@ HINTS: dict[str, str] = {
         "Tick “Declare Redirect Endpoint” and activate the application before copying the metadata."
     ),
     "simplesamlphp": _(
-        "Add an entry with these values to metadata/saml20-sp-remote.php, or convert our metadata "
-        "under “Federation > XML to SimpleSAMLphp metadata converter”. Send “mail”, “givenName” "
-        "and “sn”."
+        "Add an entry with these values to metadata/saml20-sp-remote.php, or convert our metadata, "
+        "as the file that you can download below, under “Federation > XML to SimpleSAMLphp "
+        "metadata converter”. Send “mail”, “givenName” and “sn”."
     ),
     "other": _(
         "If it reads metadata, give it the metadata address; it holds the others. Send the "

@@ -40,17 +40,22 @@ def start_logout(session: Session, *, now: datetime) -> Outgoing | None:
 
 
 def accept_logout(
-    connection: SamlConnection, verified: VerifiedElement, *, relay_state: str, now: datetime
+    connection: SamlConnection,
+    verified: VerifiedElement,
+    *,
+    arrived_at: str,
+    relay_state: str,
+    now: datetime,
 ) -> Outgoing | None:
     """End the sessions that the identity provider names, and answer where it can be answered.
 
+    `arrived_at` is the one of our addresses that it was sent to, which it has to name.
     Raises MessageError for a request that may not be believed.
     """
-    ours = addresses_of(connection)
     request = saml.read_logout_request(
         verified,
         idp_entity_id=connection.idp_entity_id,
-        destination=ours.logout_url,
+        destination=arrived_at,
         now=now,
         clock_skew=CLOCK_SKEW,
         keys=tuple(one.private for one in own_keys(connection, now=now)),
@@ -64,7 +69,7 @@ def accept_logout(
         response_id=new_message_id(),
         issued_at=now,
         destination=target,
-        sp_entity_id=ours.sp_entity_id,
+        sp_entity_id=addresses_of(connection).sp_entity_id,
         in_response_to=request.id,
         **status,
     )

@@ -4,13 +4,17 @@ from datetime import datetime
 
 from passerelle import saml
 from passerelle.saml.names import NAME_ID_EMAIL, NAME_ID_PERSISTENT
-from passerelle.sso.connection_keys import own_keys, signing_key
+from passerelle.sso.connection_keys import OVERLAP, own_keys, signing_key
 from passerelle.sso.connections import addresses_of
 from passerelle.sso.models import SamlConnection
 
 
-def own_metadata(connection: SamlConnection, *, now: datetime) -> bytes:
-    """The document, with every key that did not retire, signed by the one that signs now."""
+def own_metadata(connection: SamlConnection, *, now: datetime, is_kept: bool = False) -> bytes:
+    """The document, with every key that did not retire, signed by the one that signs now.
+
+    It ends before a key that is newer than it could sign: whoever reads it at its address reads it
+    again until then. One that is kept as a file has no end, or the provider would refuse us then.
+    """
     ours, signer = addresses_of(connection), signing_key(connection, now=now)
     keys = own_keys(connection, now=now)
     return saml.write_sp_metadata(
@@ -24,4 +28,5 @@ def own_metadata(connection: SamlConnection, *, now: datetime) -> bytes:
         certificates=tuple(one.certificate.der for one in keys),
         signer=signer.signer if signer else None,
         document_id=f"_{connection.id.hex}",
+        valid_until=None if is_kept else now + OVERLAP,
     )

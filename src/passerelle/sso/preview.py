@@ -103,7 +103,8 @@ def _notes(decision: Plan | Refusal | None) -> list[str]:
 
 
 def _explained(check: Check, connection: SamlConnection) -> dict[str, Any]:
-    explained = explain_stored(stored(check), console_of(connection.idp_entity_id))
+    console = console_of(connection.idp_entity_id, product=connection.product)
+    explained = explain_stored(stored(check), console)
     return {
         "check": check.check,
         "passed": check.passed,

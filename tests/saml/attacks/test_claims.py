@@ -147,12 +147,12 @@ SUBJECTS = (
     ),
     said(
         "an attribute without a name",
-        "malformed_message",
+        "attribute_without_name",
         attributes=attributes("<saml:Attribute/>"),
     ),
     said(
         "an attribute with an empty name",
-        "malformed_message",
+        "attribute_without_name",
         attributes=attributes(attribute("", "x")),
     ),
 )

@@ -433,7 +433,7 @@ PARTS = (
     ),
     part(
         "an encrypted Attribute without a Name",
-        "malformed_message",
+        "attribute_without_name",
         "saml:Attribute",
         Encryption(edit_plain=lambda text: text.replace("Name=", "Other=")),
         attributes=attributes(attribute("email", "a@acme.example")),

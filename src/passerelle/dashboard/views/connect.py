@@ -23,7 +23,7 @@ from passerelle.dashboard.security_form import LACKING
 from passerelle.dashboard.security_save import Outdated, free_slug, save_guide
 from passerelle.dashboard.views.trials import last_trial, leave_for_trial
 from passerelle.directory.models import Company
-from passerelle.sso.connection_keys import make_key
+from passerelle.sso.connection_keys import make_key, signing_key
 from passerelle.sso.connections import (
     MISSING_CERTIFICATE,
     MISSING_ENTITY_ID,
@@ -193,6 +193,7 @@ def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
     ours, product = addresses_of(connection), connection.product or "other"
     steps = GUIDES[product]
     lacking = missing_for_sign_in(connection, len(form.certificates))
+    own_key = signing_key(connection, now=form.now)
     return {
         "form": form,
         "connection": connection,
@@ -206,6 +207,7 @@ def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
             for label, value in steps.fields
         ],
         "ours": ours,
+        "own_certificate": own_key.certificate if own_key else None,
         "lacking": _lacking_in_words(lacking),
         "trial": last_trial(connection, by_setup_link=by_setup_link),
         "shown": shown_digest(connection),

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
@@ -11,6 +12,7 @@ from django.http import (
     Http404,
     HttpRequest,
     HttpResponse,
+    QueryDict,
     UnreadablePostError,
 )
 from django.http.multipartparser import MultiPartParserError
@@ -27,14 +29,17 @@ from passerelle.dashboard.views.leave import leave
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
 from passerelle.sso.addresses import client_address, network_of
+from passerelle.sso.connection_keys import signing_key
 from passerelle.sso.connections import (
     UnknownConnection,
+    addresses_of,
     find_connection,
     trusted_certificates,
 )
 from passerelle.sso.explain import person_sentence
 from passerelle.sso.finish import Visit, finish_sign_in
 from passerelle.sso.flows import (
+    AnswersLogout,
     AnswersTrial,
     Refused,
     accept_response,
@@ -102,20 +107,34 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @known_connections_only
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
-    """The assertion consumer service: verify, park, and go on same-site."""
+    """The assertion consumer service: verify, park, and go on same-site.
+
+    Many providers have one address for everything: what is about signing out is passed on.
+    """
     if "SAMLResponse" in request.GET and request.method == "GET":
         return _after_redirect(request, slug)
     if request.method == "GET":
+        connection = find_connection(slug)
+        if "SAMLRequest" in request.GET:
+            arrived_at = addresses_of(connection).acs_url
+            return _sign_out(request, connection, request.GET, arrived_at=arrived_at)
         # Somebody who came back here, or switched the language of a refusal: nothing was sent.
-        return redirect(f"/login/{find_connection(slug).company.slug}/")
+        return redirect(_door(connection))
     now, address = timezone.now(), client_address(request)
     try:
-        field, relay_state = _posted(request)
+        sent = _posted(request)
+        if "SAMLRequest" in sent and "SAMLResponse" not in sent:
+            connection = find_connection(slug)
+            arrived_at = addresses_of(connection).acs_url
+            return _sign_out(request, connection, sent, arrived_at=arrived_at)
+        field, relay_state = _response_in(sent), sent.get("RelayState", "")
         parked = accept_response(slug, field, relay_state=relay_state, address=address, now=now)
     except AnswersTrial as answer:
         return _after_trial(request, slug, answer)
     except TooManyRefused:
         return too_many_attempts(request)
+    except AnswersLogout:
+        return redirect(_door(find_connection(slug)))
     except MessageError as error:
         refused = refuse_message(find_connection(slug), error, address=address, now=now)
         return _after_failure(request, refused, address)
@@ -129,8 +148,18 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     return response
 
 
+def _is_about_logout(field: str) -> bool:
+    """Whether this is an answer to a sign-out of ours, which changes nothing here."""
+    try:
+        return saml.peek(saml.inflated(quote(field))).is_about_logout
+    except MessageError:
+        return False
+
+
 def _after_redirect(request: HttpRequest, slug: str) -> HttpResponse:
     """A response in an address is never read (Profiles §4.1.2), but somebody should know of it."""
+    if _is_about_logout(request.GET["SAMLResponse"]):
+        return redirect(_door(find_connection(slug)))
     error = MessageError(
         "malformed_message",
         expected="a response in a form (HTTP-POST)",
@@ -162,18 +191,21 @@ def _after_trial(request: HttpRequest, slug: str, answer: AnswersTrial) -> HttpR
     return response
 
 
-def _posted(request: HttpRequest) -> tuple[str, str]:
-    """The two form fields. Raises MessageError for a form that is too large or holds none."""
+def _posted(request: HttpRequest) -> QueryDict:
+    """The fields of the form. Raises MessageError for one that is too large or unreadable."""
     try:
-        field = request.POST.get("SAMLResponse")
-        relay_state = request.POST.get("RelayState", "")
+        return request.POST
     except _UNREADABLE as error:
         raise _unreadable(request, error) from error
+
+
+def _response_in(sent: QueryDict) -> str:
+    field = sent.get("SAMLResponse")
     if not field:
         raise MessageError(
             "malformed_message", expected="a form field SAMLResponse", received="none"
         )
-    return field, relay_state
+    return field
 
 
 _UNREADABLE = (SuspiciousOperation, MultiPartParserError, UnreadablePostError)
@@ -224,9 +256,28 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 @known_connections_only
 def metadata(request: HttpRequest, slug: str) -> HttpResponse:
-    """Our own metadata for this connection, signed by the key that it publishes."""
-    document = own_metadata(find_connection(slug), now=timezone.now())
-    return HttpResponse(document, content_type="application/samlmetadata+xml")
+    """Our own metadata for this connection, signed by the key that it publishes.
+
+    With `?file`, a file to keep.
+    """
+    is_kept = "file" in request.GET
+    document = own_metadata(find_connection(slug), now=timezone.now(), is_kept=is_kept)
+    answer = HttpResponse(document, content_type="application/samlmetadata+xml")
+    if is_kept:
+        answer["Content-Disposition"] = f'attachment; filename="passerelle-{slug}-metadata.xml"'
+    return answer
+
+
+@require_GET
+@known_connections_only
+def certificate(request: HttpRequest, slug: str) -> HttpResponse:
+    """The certificate of our key that signs now, for consoles that want a file."""
+    key = signing_key(find_connection(slug), now=timezone.now())
+    if key is None:
+        raise Http404
+    answer = HttpResponse(key.certificate.pem, content_type="application/x-pem-file")
+    answer["Content-Disposition"] = f'attachment; filename="passerelle-{slug}.pem"'
+    return answer
 
 
 @csrf_exempt
@@ -235,27 +286,40 @@ def metadata(request: HttpRequest, slug: str) -> HttpResponse:
 def logout(request: HttpRequest, slug: str) -> HttpResponse:
     """Single logout: the identity provider asks for it, or answers that it is done."""
     connection = find_connection(slug)
-    door = f"/login/{connection.company.slug}/"
     try:
-        sent = request.POST if request.method == "POST" else request.GET
-    except _UNREADABLE as error:
-        return _refused_logout(request, connection, _unreadable(request, error))
+        sent = _posted(request) if request.method == "POST" else request.GET
+    except MessageError as error:
+        return _refused_logout(request, connection, error)
     if "SAMLRequest" not in sent:
         # An answer changes nothing here: our own session ended before we asked.
-        return redirect(door)
+        return redirect(_door(connection))
+    return _sign_out(request, connection, sent, arrived_at=addresses_of(connection).logout_url)
+
+
+def _sign_out(
+    request: HttpRequest, connection: SamlConnection, sent: QueryDict, *, arrived_at: str
+) -> HttpResponse:
+    """Do what the identity provider's request asks for, where it can be believed."""
     now, relay_state = timezone.now(), sent.get("RelayState", "")
     try:
         certificates = trusted_certificates(connection)
         if request.method == "POST":
-            with reading(sent["SAMLRequest"]):
-                verified = saml.read_post(sent["SAMLRequest"], certificates)
+            field = sent.get("SAMLRequest", "")
+            with reading(field):
+                verified = saml.read_post(field, certificates)
         else:
             query = request.META.get("QUERY_STRING", "")
             verified = saml.read_redirect(query, "SAMLRequest", certificates)
-        answer = accept_logout(connection, verified, relay_state=relay_state, now=now)
+        answer = accept_logout(
+            connection, verified, arrived_at=arrived_at, relay_state=relay_state, now=now
+        )
     except MessageError as error:
         return _refused_logout(request, connection, error)
-    return redirect(door) if answer is None else leave(request, answer)
+    return redirect(_door(connection)) if answer is None else leave(request, answer)
+
+
+def _door(connection: SamlConnection) -> str:
+    return f"/login/{connection.company.slug}/"
 
 
 def _refused_logout(

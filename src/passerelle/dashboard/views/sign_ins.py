@@ -180,7 +180,8 @@ def sign_in_detail(request: PageRequest, reference: str) -> HttpResponse:
 
 
 def _detail(row: SignIn) -> dict[str, Any]:
-    console = console_of(row.connection.idp_entity_id) if row.connection else None
+    by = row.connection
+    console = console_of(by.idp_entity_id, product=by.product) if by else None
     return {
         "row": row,
         "who": row.user.email if row.user and row.outcome != SignIn.Outcome.REFUSED else row.email,
