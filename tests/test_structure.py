@@ -50,6 +50,7 @@ SETTINGS_ACTIONS = [
     "/settings/security/key/",
     "/settings/security/sessions/",
     "/settings/security/metadata/",
+    "/settings/security/metadata/read/",
     "/settings/security/trial/",
     "/settings/security/effect/",
     "/settings/users/several/",

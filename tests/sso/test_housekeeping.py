@@ -6,10 +6,11 @@ import pytest
 
 from passerelle.housekeeping import purge
 from passerelle.sso.finish import Visit, finish_sign_in
-from passerelle.sso.flows import CODE_LIFETIME, REQUEST_LIFETIME, Refused, accept_response
+from passerelle.sso.flows import Refused, accept_response
 from passerelle.sso.flows import start_sign_in as start
 from passerelle.sso.models import AuthnRequest, PendingSignIn
 from passerelle.sso.sessions import find_session, open_session
+from passerelle.sso.spend import CODE_LIFETIME, REQUEST_LIFETIME
 from tests.world import NOW, make_company, make_user, respond_to
 
 pytestmark = pytest.mark.django_db

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
@@ -14,6 +15,7 @@ from passerelle.provisioning.describe import REFUSED
 from passerelle.sso.addresses import is_within
 from passerelle.sso.admit import may_be_admitted
 from passerelle.sso.connections import is_usable
+from passerelle.sso.follow import held_difference
 from passerelle.sso.models import SignIn
 from passerelle.sso.profiles import profile_of_claims
 from passerelle.sso.relink import relink_of
@@ -56,6 +58,7 @@ def repairs_for(row: SignIn) -> dict[str, Any]:
         "setting": SETTINGS.get(row.reason),
         "would_enter": would_enter(row),
         "relink": relink_of(row),
+        "in_metadata": is_in_metadata(row),
     }
 
 
@@ -84,6 +87,16 @@ def offered_certificate(row: SignIn) -> saml.Certificate | None:
     certificate = saml.load_certificate(row.offered_certificate)
     trusted = connection.certificates.filter(fingerprint=certificate.fingerprint)
     return None if trusted.exists() else certificate
+
+
+def is_in_metadata(row: SignIn) -> bool:
+    """Whether the certificate stands in a change of metadata that waits for a decision."""
+    certificate, connection = offered_certificate(row), row.connection
+    if certificate is None or connection is None:
+        return False
+    held = held_difference(connection, now=timezone.now())
+    added = held.added if held else ()
+    return certificate.fingerprint in {one.fingerprint for one in added}
 
 
 def waiting_newcomer(row: SignIn) -> User | None:

@@ -78,6 +78,7 @@ urlpatterns = [
     path("settings/security/key/", security.rotate),
     path("settings/security/sessions/", security.end_sessions),
     path("settings/security/metadata/", security.decide_metadata),
+    path("settings/security/metadata/read/", security.read_metadata),
     path("settings/security/effect/", security.effect),
     path("settings/security/trial/", trials.start),
     path("settings/security/trial/<uuid:trial_id>/", trials.result),

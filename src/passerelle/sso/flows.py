@@ -10,14 +10,13 @@ the trace is kept; only a crash rolls back, and then nothing has happened.
 """
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 
 from passerelle import saml
-from passerelle.directory.inserts import insert_or_nothing
 from passerelle.saml.checks import Check
-from passerelle.saml.errors import MessageError, shortened
+from passerelle.saml.errors import MessageError
 from passerelle.sso.addresses import network_of
 from passerelle.sso.connection_keys import OwnKey, own_keys, signing_key
 from passerelle.sso.connections import (
@@ -28,25 +27,20 @@ from passerelle.sso.connections import (
     trusted_certificates,
 )
 from passerelle.sso.explain import stored
+from passerelle.sso.follow import follow_again
 from passerelle.sso.limits import MAX_REFUSED, TooManyRefused, failures
 from passerelle.sso.models import (
     AuthnRequest,
     Binding,
-    ConsumedAssertion,
-    PendingSignIn,
     SamlConnection,
     SignIn,
 )
 from passerelle.sso.profiles import profile_of
-from passerelle.sso.redirects import own_path, safe_next
-from passerelle.sso.tokens import digest, is_message_id, is_of_trial, new_message_id, new_token
+from passerelle.sso.redirects import safe_next
+from passerelle.sso.spend import CLOCK_SKEW, REQUEST_LIFETIME, Parked, park, spend
+from passerelle.sso.tokens import digest, is_of_trial, new_message_id
 from passerelle.sso.traces import Trace, keep
 from passerelle.sso.turns import reading
-
-REQUEST_LIFETIME = timedelta(minutes=15)
-CODE_LIFETIME = timedelta(seconds=60)
-CLOCK_SKEW = timedelta(seconds=60)
-_LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
@@ -75,14 +69,6 @@ class Outgoing:
 
     address: str
     fields: dict[str, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Parked:
-    """The one-time code for the address of finish, and the cookie that it is bound to."""
-
-    code: str
-    cookie: str
 
 
 def start_sign_in(
@@ -169,15 +155,15 @@ def _accept(slug: str, field: str, relay_state: str, address: str | None, now: d
     if request is None and failures("callback", network_of(address), now=now) > MAX_REFUSED:
         # Before it costs anything more; an answer to a request of ours is always looked at.
         raise TooManyRefused
-    trace = Trace(connection=connection, now=now, address=address)
     if unreadable:
         judgement = saml.Judgement(checks=[unreadable])
     else:
-        forced = request is not None and (request.forced or connection.force_authn)
-        since = request.created_at if request and forced else None
-        certificates = trusted_certificates(connection)
-        expected = expected_of(connection, certificates, request_id, since=since, now=now)
-        judgement = saml.judge(message, expected)
+        judgement = _judged(message, connection, request, request_id, now)
+        if _may_be_renewed(judgement) and follow_again(connection, now=now):
+            # Its provider signs with a new key, which stands in its metadata.
+            connection, request = _who_is_asked(slug, request_id)
+            judgement = _judged(message, connection, request, request_id, now)
+    trace = Trace(connection=connection, now=now, address=address)
     trace.checks = [stored(check) for check in judgement.checks]
     trace.verified = judgement.verified is not None
     trace.offered_certificate = judgement.stranger.pem if judgement.stranger else ""
@@ -190,11 +176,34 @@ def _accept(slug: str, field: str, relay_state: str, address: str | None, now: d
         reason = judgement.reason or "malformed_message"
         raise Refused(keep(trace, outcome="refused", reason=reason))
     with transaction.atomic():
-        reason = _spend(judgement.assertion, request_id, request, trace)
+        reason = spend(judgement.assertion, request_id, request, trace)
         if not reason:
-            return _park(judgement, request, relay_state, trace)
+            return park(judgement, request, relay_state, trace)
         refused = keep(trace, outcome="refused", reason=reason)
     raise Refused(refused)
+
+
+def _may_be_renewed(judgement: saml.Judgement) -> bool:
+    """Whether none of the keys that are trusted made the signature, of the provider we know."""
+    failed = next((one for one in judgement.checks if not one.passed), None)
+    if failed is None or failed.reason not in ("certificate_unknown", "signature_invalid"):
+        return False
+    # A trusted key made it, or another provider did.
+    return "fingerprint" not in failed.values and "case" not in failed.values
+
+
+def _judged(
+    message: bytes,
+    connection: SamlConnection,
+    request: AuthnRequest | None,
+    request_id: str | None,
+    now: datetime,
+) -> saml.Judgement:
+    forced = request is not None and (request.forced or connection.force_authn)
+    since = request.created_at if request and forced else None
+    certificates = trusted_certificates(connection)
+    expected = expected_of(connection, certificates, request_id, since=since, now=now)
+    return saml.judge(message, expected)
 
 
 def _open_message(field: str) -> tuple[bytes, saml.Peek, Check | None]:
@@ -279,100 +288,3 @@ def expected_of(
         decryption_keys=tuple(one.private for one in own_keys(connection, now=now)),
         allow_cbc=connection.allow_cbc,
     )
-
-
-def _spend(
-    assertion: saml.Assertion,
-    request_id: str | None,
-    request: AuthnRequest | None,
-    trace: Trace,
-) -> str:
-    """Spend the assertion and the request it answers; return a reason when either cannot be.
-
-    Both by the database: a unique row, and an update that can only succeed once.
-    """
-    used = ConsumedAssertion(
-        company_id=trace.connection.company_id,
-        digest=digest(f"{assertion.issuer}\0{assertion.id}"),
-        expires_at=_last_moment(assertion, trace.now),
-    )
-    if not insert_or_nothing(used):
-        return trace.failed(
-            Check(
-                "replay",
-                False,
-                "a new assertion",
-                "one that was used already",
-                "assertion_replayed",
-            )
-        )
-    trace.checks.append(stored(Check("replay", True)))
-    if request_id is None:
-        return ""
-    if request is None and not is_message_id(request_id):
-        return trace.failed(_never_made(request_id))
-    waiting = AuthnRequest.objects.filter(id=request_id[:64], answered_at=None)
-    if request is None or not waiting.update(answered_at=trace.now):
-        received = request_id[:100]
-        return trace.failed(
-            Check("request", False, "a request that waits", received, "request_unknown")
-        )
-    if request.expires_at <= trace.now:
-        return trace.failed(_expired(request))
-    trace.checks.append(stored(Check("request", True, request_id, request_id)))
-    return ""
-
-
-def _never_made(request_id: str) -> Check:
-    """No ID of ours looks like this: the identity provider has made it up, or always sends it."""
-    expected, values = "a request that we made", {"case": "never_made"}
-    received = shortened(request_id)
-    return Check("request", False, expected, received, "request_unknown", values)
-
-
-def _expired(request: AuthnRequest) -> Check:
-    minutes = str(round(REQUEST_LIFETIME.total_seconds() / 60))
-    started = f"started {request.created_at:%H:%M:%S} UTC"
-    values = {"minutes": minutes}
-    return Check("request", False, f"within {minutes} minutes", started, "request_expired", values)
-
-
-def _last_moment(assertion: saml.Assertion, now: datetime) -> datetime:
-    """When the assertion can be forgotten: by then its own end refuses it."""
-    ends = [one.not_on_or_after for one in assertion.confirmations if one.not_on_or_after]
-    # An end at the end of time is never forgotten.
-    return min(max(ends, default=now), _LATEST) + 2 * CLOCK_SKEW
-
-
-def _park(
-    judgement: saml.Judgement, request: AuthnRequest | None, relay_state: str, trace: Trace
-) -> Parked:
-    assertion, name_id = judgement.assertion, judgement.assertion.name_id
-    assert name_id is not None
-    ends, at = assertion.session_not_on_or_after, assertion.authenticated_at
-    parked = Parked(code=new_token(), cookie=new_token())
-    asked = "" if request else relay_state
-    next_path = request.next if request else own_path(relay_state)
-    PendingSignIn(
-        code_digest=digest(parked.code),
-        company_id=trace.connection.company_id,
-        connection=trace.connection,
-        binding_digest=request.binding_digest if request else "",
-        cookie_digest=digest(parked.cookie),
-        claims={
-            "idp_entity_id": trace.connection.idp_entity_id,
-            "name_id": name_id.value,
-            "name_id_format": name_id.format,
-            "name_id_qualifiers": name_id[2:],
-            "session_index": assertion.session_index,
-            "authenticated_at": at.isoformat() if at else None,
-            "session_ends": ends.isoformat() if ends else None,
-            "signed_with": judgement.certificate.fingerprint if judgement.certificate else None,
-            "attributes": assertion.named_attributes,
-            "next_elsewhere": "" if next_path else shortened(asked),
-        },
-        checks=trace.checks,
-        next=next_path,
-        expires_at=trace.now + CODE_LIFETIME,
-    ).save(force_insert=True)
-    return parked

@@ -29,8 +29,9 @@ from passerelle.sso.connections import (
     holder_of_provider,
     locked,
 )
-from passerelle.sso.fetch import FetchError, fetch
+from passerelle.sso.fetch import FetchError, fetch, fetch_for
 from passerelle.sso.idp_metadata import read_metadata_of, settings_of
+from passerelle.sso.limits import count_failure
 from passerelle.sso.metadata_errors import noted, noted_together
 from passerelle.sso.models import FOLLOWING, REFUSED, Binding, SamlConnection, Session
 from passerelle.sso.sessions import end_sessions_of_another_provider
@@ -42,6 +43,8 @@ FOLLOWER = Actor("identity provider", "metadata")
 EVERY = timedelta(days=1)
 SOONEST, LATEST = timedelta(hours=1), timedelta(days=7)
 CLAIM = timedelta(minutes=10)
+MOST_AGAIN = 3
+SECONDS_ASKED = 5.0
 KEPT = 50
 """How many replaced values of a setting are remembered."""
 _TRUSTED_WITH_CARE = (
@@ -135,17 +138,38 @@ def follow_all(now: datetime) -> int:
     return followed
 
 
-def follow(connection: SamlConnection, *, now: datetime) -> None:
-    """Fetch a connection's metadata and take it over, hold it, or note what is wrong with it."""
+def follow(connection: SamlConnection, *, now: datetime, asked: bool = False) -> None:
+    """Fetch a connection's metadata and take it over, hold it, or note what is wrong with it.
+
+    Where somebody `asked` for it and waits, the company waits its turn.
+    """
+    networks, url = settings.PASSERELLE.private_networks, connection.metadata_url
     try:
-        document = fetch(
-            connection.metadata_url, private_networks=settings.PASSERELLE.private_networks
-        )
+        if asked:
+            waits = {"private_networks": networks, "seconds": SECONDS_ASKED}
+            document = fetch_for(connection.company_id, url, **waits)
+        else:
+            document = fetch(url, private_networks=networks)
         metadata = read_metadata_of(document, entity_id=connection.idp_entity_id, now=now)
     except (FetchError, SAMLError) as error:
         _note_problem(connection, noted(error), now)
         return
     _take_or_hold(connection, document, metadata, now)
+
+
+def follow_again(connection: SamlConnection, *, now: datetime) -> bool:
+    """Read metadata that is followed because a message came with a key that is not trusted.
+
+    Many providers sign with a new key at once. Tell whether something was taken over. Strangers can
+    cause it, so a few times within ten minutes.
+    """
+    if not connection.metadata_url:
+        return False
+    if count_failure("metadata again", str(connection.id), now=now) > MOST_AGAIN:
+        return False
+    follow(connection, now=now, asked=True)
+    version = Company.objects.values_list("version", flat=True).get(id=connection.company_id)
+    return version != connection.company.version
 
 
 def _read_held(connection: SamlConnection, now: datetime) -> saml.IdPMetadata:

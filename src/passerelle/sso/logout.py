@@ -15,9 +15,10 @@ from passerelle.saml.names import NAME_ID_EMAIL, NAME_ID_TRANSIENT, STATUS_UNKNO
 from passerelle.saml.xmldsig import VerifiedElement
 from passerelle.sso.connection_keys import own_keys, signing_key
 from passerelle.sso.connections import addresses_of
-from passerelle.sso.flows import CLOCK_SKEW, Outgoing
+from passerelle.sso.flows import Outgoing
 from passerelle.sso.models import Binding, SamlConnection, Session
 from passerelle.sso.sessions import name_id_key
+from passerelle.sso.spend import CLOCK_SKEW
 from passerelle.sso.tokens import digest, new_message_id
 
 log = logging.getLogger("passerelle")

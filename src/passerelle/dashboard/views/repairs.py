@@ -5,6 +5,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from passerelle import saml
 from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.methods import page_with_form
@@ -42,13 +43,25 @@ def accept_certificate(request: PageRequest, reference: str) -> HttpResponse:
     """Trust the certificate that this attempt was signed with, besides those trusted already."""
     row = find_sign_in(company_of(request), reference)
     certificate = offered_certificate(row)
-    # The fingerprint that was looked at and confirmed, and no other.
+    # The fingerprint that was looked at and confirmed, or the certificate itself, and no other.
     if certificate is None or row.connection is None:
         return _back(row)
-    if request.POST.get("fingerprint") != certificate.fingerprint:
+    pasted = request.POST.get("certificate", "").strip()
+    if pasted and not _is_the_same(pasted, certificate):
+        return _back(row, "unlike")
+    if not pasted and request.POST.get("fingerprint") != certificate.fingerprint:
         return _back(row, "unconfirmed")
     trust_certificate(row.connection, certificate, **by(request))
     return _back(row, "trusted")
+
+
+def _is_the_same(pasted: str, certificate: saml.Certificate) -> bool:
+    """Whether what an administrator copied from the provider's console is this certificate."""
+    try:
+        found = saml.load_certificates(pasted)
+    except saml.SAMLError:
+        return False
+    return certificate.fingerprint in {one.fingerprint for one in found}
 
 
 @require_POST

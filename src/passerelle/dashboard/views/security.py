@@ -50,7 +50,7 @@ from passerelle.sso.connections import (
     usable_connections,
 )
 from passerelle.sso.enforcement import NoWayBack
-from passerelle.sso.follow import decide, held_difference
+from passerelle.sso.follow import decide, follow, held_difference
 from passerelle.sso.google import redirect_address
 from passerelle.sso.metadata_errors import noted_sentence, noted_sentences
 from passerelle.sso.models import BY_STRANGERS, SamlConnection, SignIn
@@ -218,6 +218,17 @@ def decide_metadata(request: PageRequest) -> HttpResponse:
     except ProviderHeld:
         return _back(connection, "provider-held")
     return _back(connection, "metadata" if decided else "changed-again")
+
+
+@require_POST
+@administrators_only
+@confirmed_before_waiting
+def read_metadata(request: PageRequest) -> HttpResponse:
+    """Read the metadata of a connection now, and not with the next daily reading."""
+    connection = _named_connection(request)
+    if connection.metadata_url:
+        follow(connection, now=timezone.now(), asked=True)
+    return _back(connection, "read")
 
 
 @require_POST

@@ -1,0 +1,124 @@
+"""What a response spends, and what it leaves for finish: each once, whoever sends it again."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from passerelle import saml
+from passerelle.directory.inserts import insert_or_nothing
+from passerelle.saml.checks import Check
+from passerelle.saml.errors import shortened
+from passerelle.sso.explain import stored
+from passerelle.sso.models import AuthnRequest, ConsumedAssertion, PendingSignIn
+from passerelle.sso.redirects import own_path
+from passerelle.sso.tokens import digest, is_message_id, new_token
+from passerelle.sso.traces import Trace
+
+REQUEST_LIFETIME = timedelta(minutes=15)
+CODE_LIFETIME = timedelta(seconds=60)
+CLOCK_SKEW = timedelta(seconds=60)
+_LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """The one-time code for the address of finish, and the cookie that it is bound to."""
+
+    code: str
+    cookie: str
+
+
+def spend(
+    assertion: saml.Assertion,
+    request_id: str | None,
+    request: AuthnRequest | None,
+    trace: Trace,
+) -> str:
+    """Spend the assertion and the request it answers; return a reason when either cannot be.
+
+    Both by the database: a unique row, and an update that can only succeed once.
+    """
+    used = ConsumedAssertion(
+        company_id=trace.connection.company_id,
+        digest=digest(f"{assertion.issuer}\0{assertion.id}"),
+        expires_at=_last_moment(assertion, trace.now),
+    )
+    if not insert_or_nothing(used):
+        return trace.failed(
+            Check(
+                "replay",
+                False,
+                "a new assertion",
+                "one that was used already",
+                "assertion_replayed",
+            )
+        )
+    trace.checks.append(stored(Check("replay", True)))
+    if request_id is None:
+        return ""
+    if request is None and not is_message_id(request_id):
+        return trace.failed(_never_made(request_id))
+    waiting = AuthnRequest.objects.filter(id=request_id[:64], answered_at=None)
+    if request is None or not waiting.update(answered_at=trace.now):
+        received = request_id[:100]
+        return trace.failed(
+            Check("request", False, "a request that waits", received, "request_unknown")
+        )
+    if request.expires_at <= trace.now:
+        return trace.failed(_expired(request))
+    trace.checks.append(stored(Check("request", True, request_id, request_id)))
+    return ""
+
+
+def _never_made(request_id: str) -> Check:
+    """No ID of ours looks like this: the identity provider has made it up, or always sends it."""
+    expected, values = "a request that we made", {"case": "never_made"}
+    received = shortened(request_id)
+    return Check("request", False, expected, received, "request_unknown", values)
+
+
+def _expired(request: AuthnRequest) -> Check:
+    minutes = str(round(REQUEST_LIFETIME.total_seconds() / 60))
+    started = f"started {request.created_at:%H:%M:%S} UTC"
+    values = {"minutes": minutes}
+    return Check("request", False, f"within {minutes} minutes", started, "request_expired", values)
+
+
+def _last_moment(assertion: saml.Assertion, now: datetime) -> datetime:
+    """When the assertion can be forgotten: by then its own end refuses it."""
+    ends = [one.not_on_or_after for one in assertion.confirmations if one.not_on_or_after]
+    # An end at the end of time is never forgotten.
+    return min(max(ends, default=now), _LATEST) + 2 * CLOCK_SKEW
+
+
+def park(
+    judgement: saml.Judgement, request: AuthnRequest | None, relay_state: str, trace: Trace
+) -> Parked:
+    assertion, name_id = judgement.assertion, judgement.assertion.name_id
+    assert name_id is not None
+    ends, at = assertion.session_not_on_or_after, assertion.authenticated_at
+    parked = Parked(code=new_token(), cookie=new_token())
+    asked = "" if request else relay_state
+    next_path = request.next if request else own_path(relay_state)
+    PendingSignIn(
+        code_digest=digest(parked.code),
+        company_id=trace.connection.company_id,
+        connection=trace.connection,
+        binding_digest=request.binding_digest if request else "",
+        cookie_digest=digest(parked.cookie),
+        claims={
+            "idp_entity_id": trace.connection.idp_entity_id,
+            "name_id": name_id.value,
+            "name_id_format": name_id.format,
+            "name_id_qualifiers": name_id[2:],
+            "session_index": assertion.session_index,
+            "authenticated_at": at.isoformat() if at else None,
+            "session_ends": ends.isoformat() if ends else None,
+            "signed_with": judgement.certificate.fingerprint if judgement.certificate else None,
+            "attributes": assertion.named_attributes,
+            "next_elsewhere": "" if next_path else shortened(asked),
+        },
+        checks=trace.checks,
+        next=next_path,
+        expires_at=trace.now + CODE_LIFETIME,
+    ).save(force_insert=True)
+    return parked
