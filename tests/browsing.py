@@ -45,7 +45,9 @@ class Browser(Client):
         )
         for name, morsel in stranger.cookies.items():
             self.cookies[name] = morsel.value
-        return answer
+        # Where the person may be in already, a page of this site looks first.
+        is_elsewhere = answer.status_code == 303 and "/again?" in answer["Location"]
+        return self.get(answer["Location"]) if is_elsewhere else answer
 
     def sign_in(
         self,

@@ -112,7 +112,7 @@ def test_the_same_response_lets_nobody_in_twice(acme):
     browser = Browser()
     field = respond_to(acme, request_id=browser.start(acme), now=datetime.now(UTC))
     browser.get(browser.post_response(acme, field)["Location"])
-    answer = browser.post_response(acme, field)
+    answer = Browser().post_response(acme, field)
     assert SignIn.objects.get(reference=reference_in(answer)).reason == "assertion_replayed"
 
 

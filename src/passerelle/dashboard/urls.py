@@ -61,6 +61,7 @@ urlpatterns = [
     path("auth/saml/<slug:slug>/login", saml.login),
     path("auth/saml/<slug:slug>/callback", saml.callback),
     path("auth/saml/<slug:slug>/finish", saml.finish),
+    path("auth/saml/<slug:slug>/again", saml.again),
     path("auth/saml/<slug:slug>/metadata", saml.metadata),
     path("auth/saml/<slug:slug>/certificate", saml.certificate),
     path("auth/saml/<slug:slug>/logout", saml.logout),

@@ -37,7 +37,7 @@ from passerelle.sso.models import (
 )
 from passerelle.sso.profiles import profile_of
 from passerelle.sso.redirects import safe_next
-from passerelle.sso.spend import CLOCK_SKEW, REQUEST_LIFETIME, Parked, park, spend
+from passerelle.sso.spend import CLOCK_SKEW, REQUEST_LIFETIME, Parked, park, park_again, spend
 from passerelle.sso.tokens import digest, is_of_trial, new_message_id
 from passerelle.sso.traces import Trace, keep
 from passerelle.sso.turns import reading
@@ -179,6 +179,8 @@ def _accept(slug: str, field: str, relay_state: str, address: str | None, now: d
         reason = spend(judgement.assertion, request_id, request, trace)
         if not reason:
             return park(judgement, request, relay_state, trace)
+        if reason == "assertion_replayed" and (parked := park_again(judgement.assertion, trace)):
+            return parked
         refused = keep(trace, outcome="refused", reason=reason)
     raise Refused(refused)
 

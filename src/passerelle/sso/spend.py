@@ -39,7 +39,7 @@ def spend(
     """
     used = ConsumedAssertion(
         company_id=trace.connection.company_id,
-        digest=digest(f"{assertion.issuer}\0{assertion.id}"),
+        digest=_digest_of(assertion),
         expires_at=_last_moment(assertion, trace.now),
     )
     if not insert_or_nothing(used):
@@ -90,6 +90,34 @@ def _last_moment(assertion: saml.Assertion, now: datetime) -> datetime:
     return min(max(ends, default=now), _LATEST) + 2 * CLOCK_SKEW
 
 
+def _digest_of(assertion: saml.Assertion) -> str:
+    return digest(f"{assertion.issuer}\0{assertion.id}")
+
+
+MOST_COPIES = 3
+"""Of one answer that a browser may send while none of them is finished."""
+
+
+def park_again(assertion: saml.Assertion, trace: Trace) -> Parked | None:
+    """Another code for an answer that came twice within a second and still waits to be finished.
+
+    Which of the two the browser goes on with, nobody knows. Both are worth something only in the
+    browser that asked, by its binding; so one that nobody asked for is not parked again.
+    """
+    waiting = PendingSignIn.objects.filter(
+        connection=trace.connection,
+        claims__assertion=_digest_of(assertion),
+        expires_at__gt=trace.now,
+    ).exclude(binding_digest="")
+    copies = list(waiting[:MOST_COPIES])
+    if not 0 < len(copies) < MOST_COPIES:
+        return None
+    parked, copy = Parked(code=new_token(), cookie=new_token()), copies[0]
+    copy.code_digest, copy.cookie_digest = digest(parked.code), digest(parked.cookie)
+    copy.save(force_insert=True)
+    return parked
+
+
 def park(
     judgement: saml.Judgement, request: AuthnRequest | None, relay_state: str, trace: Trace
 ) -> Parked:
@@ -106,6 +134,7 @@ def park(
         binding_digest=request.binding_digest if request else "",
         cookie_digest=digest(parked.cookie),
         claims={
+            "assertion": _digest_of(assertion),
             "idp_entity_id": trace.connection.idp_entity_id,
             "name_id": name_id.value,
             "name_id_format": name_id.format,

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
+from django.core import signing
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import (
     Http404,
@@ -347,7 +349,36 @@ def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -
     failures = count_failure("callback", network_of(address), now=timezone.now())
     if failures > MAX_REFUSED:
         return too_many_attempts(request)
+    if sign_in.reason in CAME_BEFORE and sign_in.connection:
+        # Came from another site, without the cookies that tell whether the person is in already.
+        about = signing.dumps(str(sign_in.id), salt=CAME_AGAIN)
+        response = HttpResponse(status=303)
+        response.headers["Location"] = f"/auth/saml/{sign_in.connection.slug}/again?about={about}"
+        return response
     return _refused_page(request, sign_in)
+
+
+CAME_BEFORE = ("assertion_replayed", "request_unknown")
+"""Back and forth, or a form sent twice: the person may be in by the first one."""
+CAME_AGAIN = "came again"
+SHOWN_FOR = timedelta(minutes=10)
+
+
+@require_GET
+@known_connections_only
+def again(request: HttpRequest, slug: str) -> HttpResponse:
+    """To the dashboard, for somebody who is in; otherwise why the answer was refused."""
+    door = _door(find_connection(slug))
+    key = request.COOKIES.get(settings.SESSION_COOKIE, "")
+    if find_session(key, now=timezone.now()):
+        return redirect("/")
+    try:
+        about = signing.loads(request.GET.get("about", ""), salt=CAME_AGAIN, max_age=SHOWN_FOR)
+    except signing.BadSignature:
+        return redirect(door)
+    found = SignIn.objects.select_related("connection__company", "company")
+    sign_in = found.filter(id=about, connection__slug=slug).first()
+    return redirect(door) if sign_in is None else _refused_page(request, sign_in)
 
 
 def _refused_page(request: HttpRequest, sign_in: SignIn) -> HttpResponse:
