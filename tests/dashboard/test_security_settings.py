@@ -307,7 +307,8 @@ def test_a_stranger_is_led_to_the_sign_in_page_and_back(acme):
         302,
         "/login/?next=%2Fsettings%2Fsecurity%2F",
     )
-    assert Browser().post(PAGE, fields_of(acme)).status_code == 302
+    assert Browser().post(PAGE).status_code == 302
+    assert Browser().post(PAGE, fields_of(acme)).status_code == 403
 
 
 def test_another_company_cannot_reach_the_workspace_or_the_connection(acme):

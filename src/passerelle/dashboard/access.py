@@ -1,6 +1,6 @@
 """Who may see a page. Every administration view is wrapped by `administrators_only`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from passerelle.audit.record import Actor
@@ -64,15 +65,26 @@ def deciding(request: PageRequest) -> Iterator[None]:
 
 
 def signed_in_only(view: View) -> View:
-    """Lead strangers to the sign-in page, and back here afterwards."""
+    """Lead strangers to the sign-in page, and back here afterwards; what was entered is kept."""
 
     @wraps(view)
     def guarded(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.person is None:
+            kept = entries(request)
+            if kept:
+                context = {"kept": kept, "has_files": bool(request.FILES)}
+                return render(request, "session_ended.html", context, status=403)
             return redirect("/login/?" + urlencode({"next": request.get_full_path()}))
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def entries(request: HttpRequest, but: Collection[str] = ()) -> list[tuple[str, str]]:
+    """What a form has sent, to be sent again by the next page; files excepted."""
+    left_out = ("csrfmiddlewaretoken", *but)
+    names = [name for name in request.POST if name not in left_out]
+    return [(name, value) for name in names for value in request.POST.getlist(name)]
 
 
 def administrators_only(view: View) -> View:

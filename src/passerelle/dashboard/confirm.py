@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from passerelle.dashboard.access import View, deciding
+from passerelle.dashboard.access import View, deciding, entries
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.sso import google, second_factor
 from passerelle.sso.addresses import client_address
@@ -25,7 +25,7 @@ from passerelle.sso.passwords import TooManyAttempts
 
 FIELD = "confirm_password"
 CODE = "confirm_code"
-_OWN_FIELDS = ("csrfmiddlewaretoken", FIELD, CODE)
+_OWN_FIELDS = (FIELD, CODE)
 
 
 def confirmed_only(view: View) -> View:
@@ -84,12 +84,7 @@ def _ask(request: PageRequest, problem: str) -> HttpResponse:
         "passkeys": are_possible() and user.passkeys.exists() and may_use_password(user),
         "connections": usable_connections(user.company) if came_by_saml else [],
         "google": came_by_google and google.is_usable(user.company),
-        "kept": [
-            (name, value)
-            for name in request.POST
-            if name not in _OWN_FIELDS
-            for value in request.POST.getlist(name)
-        ],
+        "kept": entries(request, but=_OWN_FIELDS),
         "has_files": bool(request.FILES),
         "address": request.get_full_path(),
     }
