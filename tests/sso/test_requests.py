@@ -13,8 +13,10 @@ from passerelle.directory.models import Domain, User
 from passerelle.practice_idp.people import Person
 from passerelle.saml import xmldsig
 from passerelle.sso.connection_keys import signing_key
+from passerelle.sso.idp_metadata import settings_of
 from passerelle.sso.models import Session, SignIn, SigningCertificate
 from tests.browsing import Browser, reference_in
+from tests.configfile.files import metadata_of
 from tests.world import GRACE, make_company, make_connection, respond_to
 
 pytestmark = pytest.mark.django_db
@@ -135,3 +137,20 @@ def test_both_connections_of_a_company_let_people_in_each_its_own(acme):
     assert Browser().sign_in(acme, GRACE).status_code == 302
     assert Browser().sign_in(paris, ADA).status_code == 302
     assert User.objects.count() == 2
+
+
+def test_each_binding_has_its_own_address(acme):
+    metadata = metadata_of("acme").replace(
+        b"</md:IDPSSODescriptor>",
+        b'<md:SingleSignOnService Binding="urn:oasis:names:tc:SAML:2.0:bindings:HTTP-POST" '
+        b'Location="https://idp.acme.example/by-post"/></md:IDPSSODescriptor>',
+    )
+    for name, value in settings_of(saml.read_idp_metadata(metadata)).items():
+        setattr(acme, name, value)
+    acme.save()
+    redirected = Browser().get("/auth/saml/acme/login")["Location"]
+    acme.request_binding = "post"
+    acme.save()
+    posted = Browser().get("/auth/saml/acme/login").content.decode()
+    assert redirected.startswith(f"{acme.target_url}?SAMLRequest=")
+    assert 'action="https://idp.acme.example/by-post"' in posted

@@ -131,6 +131,7 @@ class Saml(Table):
     # What metadata says, unless the file does.
     request_binding: Literal["redirect", "post"] | None = None
     sign_requests: bool | None = None
+    post_target_url: Url | Literal[""] | None = None
     logout_url: Url | Literal[""] | None = None
     logout_binding: Literal["redirect", "post"] | None = None
     logout_answer_url: Url | Literal[""] | None = None

@@ -13,6 +13,7 @@ CONNECTION_TEXTS = (
     "last_name_attribute",
     "value_separator",
     "name_id_format",
+    "post_target_url",
     "logout_url",
     "logout_answer_url",
     "metadata_url",

@@ -302,6 +302,9 @@ class ConnectionForm(forms.Form):
     def _take_fields(self, connection: SamlConnection, values: dict[str, Any]) -> None:
         connection.enabled = values["saml_enabled"]
         connection.idp_initiated = values["idp_initiated"]
+        if connection.target_url != values.get("target_url", ""):
+            # Typed by hand: what metadata said of the other binding belongs to another address.
+            connection.post_target_url = ""
         for name in ("name", "idp_entity_id", "target_url"):
             setattr(connection, name, values.get(name, ""))
         if not values.get("advanced"):

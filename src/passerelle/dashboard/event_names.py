@@ -78,6 +78,7 @@ _DETAIL_LABELS: dict[str, Promise] = {
     "connection": _("SAML connection"),
     "slug": _("Name in the address"),
     "migrating_since": _("Migration"),
+    "post_target_url": _("Target URL for HTTP-POST"),
     "codes": _("Codes"),
     "enabled": _("SAML SSO is on"),
     "email": _("E-mail address"),

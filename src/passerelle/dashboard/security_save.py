@@ -54,6 +54,7 @@ _CONNECTION_FIELDS = (
     "idp_entity_id",
     "migrating_since",
     "target_url",
+    "post_target_url",
     "idp_initiated",
     "metadata_url",
     "certificates_left_out",

@@ -118,7 +118,7 @@ def outgoing_request(
     message = saml.build_authn_request(
         request_id=request_id,
         issued_at=now,
-        destination=connection.target_url,
+        destination=connection.request_address,
         acs_url=ours.acs_url,
         sp_entity_id=ours.sp_entity_id,
         force_authn=connection.force_authn or forced,
@@ -128,8 +128,8 @@ def outgoing_request(
     signer = key.signer if key else None
     if connection.request_binding == Binding.POST:
         field = saml.post_field(message, signer=signer)
-        return Outgoing(connection.target_url, {"SAMLRequest": field})
-    return Outgoing(saml.redirect_url(connection.target_url, message, signer=signer))
+        return Outgoing(connection.request_address, {"SAMLRequest": field})
+    return Outgoing(saml.redirect_url(connection.request_address, message, signer=signer))
 
 
 def accept_response(

@@ -50,6 +50,7 @@ KEPT = 50
 _TRUSTED_WITH_CARE = (
     "idp_entity_id",
     "target_url",
+    "post_target_url",
     "logout_url",
     "logout_answer_url",
 )
@@ -59,6 +60,7 @@ _CHOICES = ("request_binding", "sign_requests", "logout_binding")
 _WRITTEN = (*FOLLOWING, *_TRUSTED_WITH_CARE, *_CHOICES, "last_success_at", "trusted_since")
 # What stands for "metadata said nothing yet".
 _UNSAID = {
+    "post_target_url": "",
     "request_binding": Binding.REDIRECT.value,
     "sign_requests": False,
     "logout_url": "",

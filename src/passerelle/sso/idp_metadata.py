@@ -41,7 +41,7 @@ def read_metadata(
             expected=f"an entity ID of at most {MAX_ENTITY_ID} bytes",
             received=f"{len(found.entity_id.encode())} bytes",
         )
-    for url in (found.sign_in_url, *_logout(found).values()):
+    for url in (found.sign_in_url, found.post_url or "", *_logout(found).values()):
         if len(url) > MAX_URL or (url and url not in Binding.values and not is_web_address(url)):
             raise MetadataError(
                 "metadata_no_sso_url",
@@ -70,6 +70,7 @@ def settings_of(metadata: saml.IdPMetadata) -> dict[str, Any]:
     return {
         "idp_entity_id": metadata.entity_id,
         "target_url": metadata.sign_in_url,
+        "post_target_url": (metadata.post_url or "") if by_redirect else "",
         "request_binding": Binding.REDIRECT.value if by_redirect else Binding.POST.value,
         "sign_requests": metadata.wants_signed_requests,
         **_logout(metadata),

@@ -35,6 +35,7 @@ _SETTINGS = (
     "name",
     "idp_entity_id",
     "target_url",
+    "post_target_url",
     "sp_entity_id",
     "request_binding",
     "sign_requests",

@@ -164,6 +164,7 @@ def shown_digest(connection: SamlConnection) -> str:
     parts = (
         connection.idp_entity_id,
         connection.target_url,
+        connection.post_target_url,
         connection.request_binding,
         connection.logout_url,
         connection.logout_binding,

@@ -21,6 +21,7 @@ from passerelle.dashboard.concerned import (
 )
 from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.dashboard.effect import effect_shown
+from passerelle.dashboard.event_names import detail_label
 from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import typed
@@ -304,7 +305,7 @@ def _held(connection: SamlConnection | None, form: SecurityForm) -> dict[str, An
     found = held_difference(connection, now=form.now) if connection else None
     if found is None:
         return None
-    settings = [(LABELS.get(name, name), *pair) for name, pair in found.settings.items()]
+    settings = [(detail_label(name), *pair) for name, pair in found.settings.items()]
     return {"found": found, "settings": settings}
 
 

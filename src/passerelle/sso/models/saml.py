@@ -14,7 +14,7 @@ class Binding(models.TextChoices):
     POST = "post", "HTTP-POST"
 
 
-TRUST = ("idp_entity_id", "target_url", "request_binding")
+TRUST = ("idp_entity_id", "target_url", "post_target_url", "request_binding")
 """After a change of these fields a connection has to prove itself anew."""
 
 
@@ -28,6 +28,8 @@ class SamlConnection(models.Model):
     enabled = models.BooleanField(default=True)
     idp_entity_id = models.CharField(max_length=1024, blank=True)
     target_url = models.CharField(max_length=2048, blank=True)
+    # Where requests go by HTTP-POST, if metadata says that this is elsewhere.
+    post_target_url = models.CharField(max_length=2048, blank=True, default="", db_default="")
     sp_entity_id = models.CharField(max_length=1024, blank=True)
     idp_initiated = models.BooleanField(default=False)
     last_success_at = models.DateTimeField(null=True, blank=True)
@@ -101,6 +103,12 @@ class SamlConnection(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def request_address(self) -> str:
+        """Where requests go, by the binding that is chosen."""
+        by_post = self.request_binding == Binding.POST and self.post_target_url
+        return self.post_target_url if by_post else self.target_url
 
     def follow_metadata(self, url: str, *, now: datetime) -> None:
         """Follow another address, or none; what was learnt from the one before is forgotten."""
