@@ -8,9 +8,8 @@ import pytest
 from django.db import connection
 
 from passerelle.audit.models import AuditEvent
-from passerelle.csv_lines import harmless
 from passerelle.dashboard.browsers import described
-from passerelle.dashboard.people_file import carry_out
+from passerelle.dashboard.people_file import carry_out, read_people
 from passerelle.directory.models import Membership, Tombstone, User
 from passerelle.sso.models import Session
 from tests.browsing import Browser
@@ -329,15 +328,20 @@ def test_a_browser_is_called_what_a_person_calls_it(agent, words):
     assert described(agent) == words
 
 
-def test_what_a_spreadsheet_would_run_becomes_text():
-    assert [harmless(one) for one in ("=1", "+1", "-1", "@x", "x", 3)] == [
-        "'=1",
-        "'+1",
-        "'-1",
-        "'@x",
-        "x",
-        3,
-    ]
+def test_a_download_that_is_sent_back_changes_no_name(acme, alice, crowd):
+    names = {
+        "p0@acme.example": "Ada;=HYPERLINK(1)",
+        "p1@acme.example": "'-Ada, \"@x",
+        "p2@acme.example": "O'Neil - =x",
+        "+p@acme.example": "Ada",
+    }
+    make_user(acme, "+p@acme.example")
+    for email, name in names.items():
+        User.objects.filter(email_key=email).update(first_name=name)
+    content = b"".join(alice.get(f"{PAGE}users.csv").streaming_content)
+    read = {one.email: one.first_name for one in read_people(acme, content)}
+    assert {email: read[email] for email in names} == names
+    assert "Ada;'=HYPERLINK(1)" in content.decode()
 
 
 def test_what_would_be_refused_is_said_when_it_is_looked_at(acme, alice, crowd):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from passerelle.csv_lines import as_it_was
 from passerelle.dashboard.access import By
 from passerelle.directory import actions
 from passerelle.directory.models import Company, PermissionSet, User, Workspace
@@ -114,9 +115,8 @@ def _heading(text: str) -> str:
 
 
 def _cell(text: str) -> str:
-    text = text.strip()
-    # What our own download puts before something that a spreadsheet would take for a formula.
-    return text[1:] if text[:1] == "'" and text[1:2] in ("=", "+", "-", "@") else text
+    """Without what our own download puts before something that would be taken for a formula."""
+    return as_it_was(text.strip())
 
 
 def _check(company: Company, lines: list[tuple[Line, dict[str, str]]]) -> None:
