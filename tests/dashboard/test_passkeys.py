@@ -19,8 +19,10 @@ from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Company, User
 from passerelle.sso.letters import send_letters
 from passerelle.sso.models import Letter, Passkey, PasskeyChallenge, Session, SignIn
+from passerelle.sso.passkeys import WrongPasskey, register
+from passerelle.sso.password_rules import reset_path
 from tests.browsing import Browser
-from tests.dashboard.test_local_sign_in import change, with_password
+from tests.dashboard.test_local_sign_in import PASSWORD, change, enter, with_password
 from tests.world import make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db
@@ -326,3 +328,61 @@ def test_at_an_address_of_numbers_there_are_none(bob, kept, settings):
     settings.PASSERELLE = settings.PASSERELLE.model_copy(update=numbers)
     assert "passkey" not in Browser().get("/login/acme/").content.decode()
     assert Browser().post(DOOR).status_code == 404
+
+
+def removed() -> list[dict]:
+    events = AuditEvent.objects.filter(event="user:passkey_removed")
+    return [one.details for one in events]
+
+
+def test_a_new_password_by_mail_ends_the_passkeys_and_says_so(bob, mailed, kept, mailoutbox):
+    path, browser = reset_path(bob), Browser()
+    assert "Your passkeys are removed as well" in browser.get(path).content.decode()
+    assert browser.post(path, {"password": "quite another passphrase"}).status_code == 302
+    assert use(Browser(), kept).status_code == 422
+    assert removed() == [{"name": "Phone"}]
+    send_letters(datetime.now(UTC))
+    [changed] = [one for one in mailoutbox if "was changed" in one.subject]
+    assert "Your passkeys were removed as well" in changed.body
+
+
+def test_a_new_password_by_mail_says_nothing_of_passkeys_where_there_are_none(
+    bob, mailed, mailoutbox
+):
+    path = reset_path(bob)
+    assert "passkey" not in Browser().get(path).content.decode()
+    Browser().post(path, {"password": "quite another passphrase"})
+    send_letters(datetime.now(UTC))
+    assert "passkey" not in mailoutbox[-1].body
+
+
+def test_a_passkey_that_is_being_added_meanwhile_is_not_kept(bob, device):
+    browser = Browser().enter(bob)
+    response = device.make(options_in(browser.post("/account/passkeys/")))
+    Browser().post(reset_path(bob), {"password": "quite another passphrase"})
+    with pytest.raises(WrongPasskey):
+        register(bob, browser.cookies[django_settings.PASSKEY_COOKIE].value, response, "Phone", now=datetime.now(UTC))
+
+
+def test_who_replaces_a_password_that_is_too_old_keeps_the_passkeys(acme, bob, kept):
+    change(acme, password_expiry_days=90)
+    User.objects.update(password_set_at=datetime.now(UTC) - timedelta(days=91))
+    browser = Browser()
+    path = enter(browser)["Location"]
+    assert "/reset/" in path
+    assert browser.post(path, {"password": "quite another passphrase"}).status_code == 302
+    assert use(Browser(), kept).status_code == 302
+    assert not removed()
+
+
+@pytest.mark.parametrize("ends", [False, True])
+def test_changing_the_own_password_shows_the_passkeys_and_ends_them_if_asked_to(bob, kept, ends):
+    browser = Browser().enter(bob)
+    page = browser.get("/account/").content.decode()
+    assert "Tick this if somebody else may have added one: Phone" in page
+    sent = {"current": PASSWORD, "password": "quite another passphrase"}
+    ticked = {"end_passkeys": "on"} if ends else {}
+    browser.post("/account/password/", {**sent, **ticked})
+    assert is_in(browser)
+    assert use(Browser(), kept).status_code == (422 if ends else 302)
+    assert removed() == ([{"name": "Phone"}] if ends else [])

@@ -18,7 +18,7 @@ from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import User
 from passerelle.sso.hashing import hash_of, is_hash_of
-from passerelle.sso.models import EarlierPassword, TrustedDevice
+from passerelle.sso.models import EarlierPassword, PasskeyChallenge, TrustedDevice
 
 MAX_PASSWORD = 1000
 MAX_REUSE = 24
@@ -160,17 +160,33 @@ def _needs_password(user: User) -> bool:
 
 def reset_path(user: User) -> str:
     """The address where somebody chooses another password; worthless once that is done."""
-    token = signing.dumps([str(user.id), _fingerprint(user)], salt="reset")
+    return _reset_path(user, [])
+
+
+def renewal_path(user: User) -> str:
+    """The same for somebody who has just shown the old one, which is too old."""
+    return f"{_reset_path(user, [_SHOWN])}?expired"
+
+
+_SHOWN = "shown"
+"""In a link: it was not sent to a mailbox, but given to who had shown the password."""
+
+
+def _reset_path(user: User, besides: list[str]) -> str:
+    token = signing.dumps([str(user.id), _fingerprint(user), *besides], salt="reset")
     return f"/reset/{user.id}/{token}/"
 
 
-def reset_user(user_id: UUID | str, token: str) -> User:
-    """The user of a link. Raises signing.BadSignature when it ended or was used."""
+def reset_user(user_id: UUID | str, token: str) -> tuple[User, bool]:
+    """The user of a link, and whether it proves a mailbox and no more.
+
+    Raises signing.BadSignature when it ended or was used.
+    """
     signed = signing.loads(token, salt="reset", max_age=timedelta(minutes=RESET_MINUTES))
     user = _found(user_id)
-    if signed != [str(user.id), _fingerprint(user)] or not user.is_active:
+    if signed[:2] != [str(user.id), _fingerprint(user)] or not user.is_active:
         raise signing.BadSignature
-    return user
+    return user, signed[2:] != [_SHOWN]
 
 
 def _fingerprint(user: User) -> str:
@@ -185,17 +201,38 @@ def _found(user_id: UUID | str) -> User:
     return user
 
 
-def set_password(user: User, password: str, *, kept_session: str = "", now: datetime) -> bool:
+def set_password(
+    user: User,
+    password: str,
+    *,
+    kept_session: str = "",
+    end_passkeys: bool = False,
+    now: datetime,
+) -> bool:
     """Give a user a password, and sign them out wherever the old one let them in.
 
     `kept_session` is the digest of the key of the session that goes on. False when somebody was
     quicker. The caller has looked at the rules. Raises TooBusy.
     """
     # Hashed first: no transaction waits for that.
-    return _set_hash(user, hash_of(password), kept_session, now)
+    encoded = hash_of(password)
+    with transaction.atomic():
+        is_set = _set_hash(user, encoded, kept_session, now)
+        if is_set and end_passkeys:
+            _end_passkeys(user, now)
+    return is_set
 
 
-@transaction.atomic
+def _end_passkeys(user: User, now: datetime) -> None:
+    """All of them, and any that is being added: it waits for its challenge, and finds none."""
+    PasskeyChallenge.objects.filter(user=user).delete()
+    names = list(user.passkeys.values_list("name", flat=True))
+    user.passkeys.all().delete()
+    entries = [Entry(EventName.PASSKEY_REMOVED, user.email, {"name": name}) for name in names]
+    actor = Actor("user", user.email)
+    record(entries, company_id=user.company_id, actor=actor, now=now)
+
+
 def _set_hash(user: User, encoded: str, kept_session: str, now: datetime) -> bool:
     before = user.password
     rows = User.objects.select_for_update(no_key=True, of=("self",)).select_related("company")

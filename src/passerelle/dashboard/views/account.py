@@ -124,8 +124,12 @@ def sessions(request: PageRequest) -> HttpResponse:
 @require_POST
 @signed_in_only
 def password(request: PageRequest) -> HttpResponse:
-    """Change one's own password; every other session ends, and this one goes on."""
+    """Change one's own password; every other session ends, and this one goes on.
+
+    Passkeys end where that is ticked: the person sees which there are.
+    """
     user, now = _person(request), timezone.now()
+    end_passkeys = "end_passkeys" in request.POST and user.passkeys.exists()
     typed, current = request.POST.get("password", ""), request.POST.get("current", "")
     if not user.has_password or not may_use_password(user):
         return redirect("/account/")
@@ -135,13 +139,22 @@ def password(request: PageRequest) -> HttpResponse:
             return _password_problem(request, "", wrong=_("This is not your password."))
         problem = password_problem(user, typed)
         problem = problem or reuse_problem(user, typed)
-        if not problem and not set_password(user, typed, kept_session=here, now=now):
+        if not problem and not set_password(
+            user, typed, kept_session=here, end_passkeys=end_passkeys, now=now
+        ):
             problem = _("The password was changed elsewhere in the meantime.")
     except TooManyAttempts:
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
     if problem:
         return _password_problem(request, problem)
-    put_down("password_changed", user.company, user.email, now=now, language=user.language)
+    put_down(
+        "password_changed",
+        user.company,
+        user.email,
+        now=now,
+        language=user.language,
+        passkeys=end_passkeys,
+    )
     return redirect("/account/?done=password")
 
 

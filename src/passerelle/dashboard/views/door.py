@@ -31,7 +31,7 @@ from passerelle.sso.password_rules import (
     activation_user,
     is_expired,
     password_problem,
-    reset_path,
+    renewal_path,
     reuse_problem,
     set_password,
 )
@@ -167,7 +167,7 @@ def go_in(
         now = timezone.now()
         if way == "password" and is_expired(locked, now=now):
             # Both factors have just shown who it is: the link goes to them and to nobody else.
-            return redirect(reset_path(locked) + "?expired")
+            return redirect(renewal_path(locked))
         record_entry(locked, way=way, address=client_address(request), now=now)
         return _open(request, locked, next_path)
 

@@ -167,25 +167,30 @@ def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
 
 @page_with_form
 def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
-    """Choose another password, once; then sign in with it, second factor and all."""
+    """Choose another password, once; then sign in with it, second factor and all.
+
+    Passkeys end where the link was mailed: somebody else may have added them, and who has the
+    mailbox has to be able to shut them out.
+    """
     try:
-        user = reset_user(user_id, token)
+        user, by_mail = reset_user(user_id, token)
     except signing.BadSignature:
         return render(request, "reset_ended.html", status=410)
-    problem = ""
+    problem, passkeys = "", by_mail and user.passkeys.exists()
     if request.method == "POST":
-        password = request.POST.get("password", "")
+        password, now = request.POST.get("password", ""), timezone.now()
         problem = password_problem(user, password)
         problem = problem or reuse_problem(user, password)
-        if not problem and not set_password(user, password, now=timezone.now()):
+        if not problem and not set_password(user, password, end_passkeys=by_mail, now=now):
             return render(request, "reset_ended.html", status=410)
         if not problem:
             put_down(
                 "password_changed",
                 user.company,
                 user.email,
-                now=timezone.now(),
+                now=now,
                 language=user.language or get_language(),
+                passkeys=passkeys,
             )
             return redirect(f"/login/{user.company.slug}/?password&done=reset")
     context = {
@@ -193,6 +198,7 @@ def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
         "company": user.company,
         "problem": problem,
         "expired": "expired" in request.GET,
+        "passkeys": passkeys,
     }
     response = render(request, "reset.html", context, status=422 if problem else 200)
     response.headers["Referrer-Policy"] = "same-origin"
