@@ -6,7 +6,7 @@ from typing import Any
 # A spreadsheet may cut a line at other signs than the comma that we write, and may not know that a
 # quoted cell has several lines. So a formula can begin behind each of these, whatever quotes and
 # white space come first. The full-width signs count in East Asian versions.
-_CUT = "(?:^|[,;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029])[\\s\"]*"
+_CUT = '(?:^|[,;|\t\n\v\f\r\x1c-\x1e\x85\u2028\u2029])[\\s"]*'
 _SIGN = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
 # What has the apostrophe already gets another one: only so is taking one away the way back.
 _FORMULA = re.compile(f"({_CUT})('*{_SIGN})")

@@ -26,7 +26,7 @@ many = settings(deadline=None, max_examples=1000, database=None)
         ("'=1", "''=1"),
         ("\uff1d1", "'\uff1d1"),
         ('Ada;=HYPERLINK("x")', 'Ada;\'=HYPERLINK("x")'),
-        ('Ada; "=1', 'Ada; "\'=1'),
+        ('Ada; "=1', "Ada; \"'=1"),
         ("Ada\t+1", "Ada\t'+1"),
         ("Ada,-1", "Ada,'-1"),
         ("Ada\r\n@x", "Ada\r\n'@x"),

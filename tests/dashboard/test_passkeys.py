@@ -361,7 +361,13 @@ def test_a_passkey_that_is_being_added_meanwhile_is_not_kept(bob, device):
     response = device.make(options_in(browser.post("/account/passkeys/")))
     Browser().post(reset_path(bob), {"password": "quite another passphrase"})
     with pytest.raises(WrongPasskey):
-        register(bob, browser.cookies[django_settings.PASSKEY_COOKIE].value, response, "Phone", now=datetime.now(UTC))
+        register(
+            bob,
+            browser.cookies[django_settings.PASSKEY_COOKIE].value,
+            response,
+            "Phone",
+            now=datetime.now(UTC),
+        )
 
 
 def test_who_replaces_a_password_that_is_too_old_keeps_the_passkeys(acme, bob, kept):

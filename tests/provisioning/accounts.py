@@ -118,10 +118,5 @@ def applied(before: Snapshot, plan: Plan, who: Profile) -> Snapshot:
         found = replace(found, sent=plan.seen.kept)
     theirs = found.email.key in {one.key for one in who.emails}
     others = tuple(one for one in before.by_emails if one.id != found.id)
-    return replace(
-        before,
-        by_identity=found,
-        by_emails=(*others, found) if theirs else others,
-        identity_removed=False,
-        email_removed=False,
-    )
+    by_emails = (*others, found) if theirs else others
+    return replace(before, by_identity=found, by_emails=by_emails)

@@ -32,6 +32,7 @@ def outside(expected):
 
 
 NONE: frozenset[str] = frozenset()
+REMOVED = frozenset({"grace@acme.example"})
 ACME = frozenset({"acme.example"})
 INVITED = account(status="invited", grants=frozenset({(LAB, "invitation")}))
 UNKNOWN_DOMAIN = snapshot(verified_domains=NONE)
@@ -135,10 +136,10 @@ CASES = {
         Refusal("email_invalid", "an e-mail address", "grace"),
     ),
     # People who were here.
-    "removed": (profile(), snapshot(email_removed=True), policy(), Refusal("user_removed")),
+    "removed": (profile(), snapshot(removed_emails=REMOVED), policy(), Refusal("user_removed")),
     "removed, and no e-mail now": (
         NO_EMAIL,
-        snapshot(email_removed=True),
+        snapshot(removed_emails=REMOVED),
         policy(),
         Refusal("user_removed"),
     ),
@@ -156,7 +157,7 @@ CASES = {
     ),
     "removed, then invited again": (
         profile(),
-        snapshot(email_removed=True, by_emails=(INVITED,)),
+        snapshot(removed_emails=REMOVED, by_emails=(INVITED,)),
         policy(),
         linked(ActivateAccount()),
     ),
@@ -249,7 +250,7 @@ CASES = {
     ),
     "several addresses: one was removed": (
         profile(emails=(MOVED, GRACE)),
-        snapshot(email_removed=True),
+        snapshot(removed_emails=REMOVED),
         policy(),
         Refusal("user_removed"),
     ),
@@ -374,6 +375,24 @@ CASES = {
         TAKEN,
         policy(),
         signed_in(notes=(Note("email_taken", "grace@elsewhere.example"),)),
+    ),
+    "the e-mail was that of somebody who was removed": (
+        profile(email=MOVED, first_name="G"),
+        snapshot(by_identity=account(linked_here=True), removed_emails=frozenset({MOVED.key})),
+        policy(),
+        signed_in(
+            UpdateProfile(None, "G"), notes=(Note("email_removed", "grace@elsewhere.example"),)
+        ),
+    ),
+    "the own e-mail is kept though another that was sent was somebody's who was removed": (
+        profile(emails=(MOVED, GRACE)),
+        snapshot(
+            by_identity=account(linked_here=True),
+            by_emails=(account(linked_here=True),),
+            removed_emails=frozenset({MOVED.key}),
+        ),
+        policy(),
+        signed_in(),
     ),
     "the e-mail is kept": (profile(email=MOVED), TAKEN, policy(update_profile=False), signed_in()),
 }

@@ -102,7 +102,7 @@ def situations(draw) -> tuple[Profile, Snapshot, Policy]:
         others = [one for one in ADDRESSES if one.key not in keys]
         other = draw(accounts("a-9", st.sampled_from(others), linked=True)) if others else None
         by_identity = draw(st.sampled_from([*linked, other]))
-    return who, draw(snapshots(by_identity, tuple(by_emails))), draw(policies)
+    return who, draw(snapshots(by_identity, tuple(by_emails), who.emails)), draw(policies)
 
 
 def accounts(number: str, emails, *, linked: bool | None = None):
@@ -119,7 +119,9 @@ def accounts(number: str, emails, *, linked: bool | None = None):
     )
 
 
-def snapshots(by_identity, by_emails):
+def snapshots(by_identity, by_emails, emails):
+    keys = [one.key for one in emails]
+    removed = st.frozensets(st.sampled_from(keys)) if keys else st.just(frozenset())
     return st.builds(
         Snapshot,
         jit_available=st.booleans(),
@@ -127,7 +129,7 @@ def snapshots(by_identity, by_emails):
         by_identity=st.just(by_identity),
         by_emails=st.just(by_emails),
         identity_removed=st.sampled_from([False, False, True]),
-        email_removed=st.sampled_from([False, False, True]),
+        removed_emails=removed,
         verified_domains=domains,
         known_domains=domains,
         left_out=st.frozensets(attributes_read),
@@ -242,7 +244,7 @@ def test_only_a_newcomer_is_created_and_only_with_the_company_s_consent(situatio
         assert answer.account is None
         assert (before.by_identity, before.by_emails) == (None, ())
         assert not before.identity_removed
-        assert not before.email_removed
+        assert not before.removed_emails
         assert before.jit_available
         assert settings_.automatic
         assert any(isinstance(one, Give) for one in answer.steps)
@@ -279,6 +281,21 @@ def test_an_address_never_becomes_that_of_another_account(situation):
             mine = account_of(before)
             taken = {one.email.key for one in before.by_emails if one.id != mine.id}
             assert step.email.key not in taken
+
+
+@given(situations())
+@very_many
+def test_an_address_of_somebody_who_was_removed_goes_to_no_other_account_and_that_is_said(
+    situation,
+):
+    who, before, settings_ = situation
+    answer, mine = plan(who, before, settings_), account_of(before)
+    for step in steps_of(answer):
+        if isinstance(step, UpdateProfile) and step.email and step.email.key != mine.email.key:
+            assert step.email.key not in before.removed_emails
+    for note in answer.notes if isinstance(answer, Plan) else ():
+        if note.slug == "email_removed":
+            assert parse_email(note.value).key in before.removed_emails - {mine.email.key}
 
 
 @given(situations(), st.randoms(use_true_random=False))

@@ -8,6 +8,8 @@ from django.db import OperationalError
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
 
+from passerelle.audit.record import Actor
+from passerelle.directory.actions import remove
 from passerelle.directory.models import ExternalIdentity, Membership, User
 from passerelle.practice_idp.people import Person
 from passerelle.sso.connection_keys import make_key
@@ -185,6 +187,16 @@ def test_an_email_that_changes_at_the_provider_is_followed_inside_the_company(ac
     assert SignIn.objects.latest("time").notes == [
         {"note": "email_domain_not_allowed", "value": "grace@elsewhere.example"}
     ]
+
+
+def test_the_address_of_somebody_who_was_removed_is_not_taken_over(acme):
+    Browser().sign_in(acme)
+    bob = make_user(acme.company, "bob@acme.example")
+    remove(bob, tombstone=True, actor=Actor("system", "test"), now=datetime.now(UTC))
+    Browser().sign_in(acme, replace(GRACE, email="Bob@acme.example"))
+    assert User.objects.get().email == "grace@acme.example"
+    note = {"note": "email_removed", "value": "Bob@acme.example"}
+    assert SignIn.objects.latest("time").notes == [note]
 
 
 def test_a_database_that_does_not_answer_is_overload_not_an_error(acme, monkeypatch):

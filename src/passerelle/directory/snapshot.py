@@ -36,7 +36,9 @@ def load_snapshot(
         by_identity=accounts[by_identity] if by_identity else None,
         by_emails=tuple(accounts[one] for one in sorted(by_emails)),
         identity_removed=found["identity_removed"],
-        email_removed=found["email_removed"],
+        removed_emails=frozenset(
+            one.key for at, one in enumerate(profile.emails) if found[f"email_removed_{at}"]
+        ),
         verified_domains=frozenset(name for at, name in domains if found[f"verified_{at}"]),
         known_domains=frozenset(name for at, name in domains if found[f"known_{at}"]),
         left_out=left_out,
@@ -102,13 +104,14 @@ def _domains(profile: Profile) -> list[str]:
 
 
 def _facts(company_id: UUID, profile: Profile) -> dict[str, BaseExpression]:
-    """Four questions to the database, the last two for each domain."""
+    """Four questions to the database: one for each address, and two for each domain."""
     tombstones = Tombstone.objects.filter(company_id=company_id)
     marks = _marks(company_id, profile)
     facts: dict[str, BaseExpression] = {
         "identity_removed": Exists(tombstones.filter(mark__in=marks.identity)),
-        "email_removed": Exists(tombstones.filter(mark__in=marks.emails)),
     }
+    for at, mark in enumerate(marks.emails):
+        facts[f"email_removed_{at}"] = Exists(tombstones.filter(mark=mark))
     verified = Domain.objects.filter(company_id=company_id, verified_at__isnull=False)
     for at, domain in enumerate(_domains(profile)):
         facts[f"verified_{at}"] = Exists(verified.filter(name=domain))
@@ -218,7 +221,11 @@ class _Facts:
         marks, domains = _marks(company_id, profile), frozenset(_domains(profile))
         return {
             "identity_removed": not self.marks.isdisjoint(marks.identity),
-            "email_removed": not self.marks.isdisjoint(marks.emails),
+            "removed_emails": frozenset(
+                one.key
+                for one, mark in zip(profile.emails, marks.emails, strict=True)
+                if mark in self.marks
+            ),
             "verified_domains": domains & self.verified,
             "known_domains": domains & self.known,
         }

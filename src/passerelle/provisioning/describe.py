@@ -130,6 +130,9 @@ NOTES = {
     "email_taken": _(
         "The new e-mail address %(value)s belongs to another account: kept the old one."
     ),
+    "email_removed": _(
+        "The new e-mail address %(value)s was that of a person who was removed: kept the old one."
+    ),
     "email_domain_not_allowed": _(
         "The domain of the new e-mail address %(value)s is not allowed: kept the old one."
     ),

@@ -66,7 +66,7 @@ def plan(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal
 def _was_removed(snapshot: Snapshot) -> bool:
     """A removed person stays out, whatever address they bring now, until they are invited again."""
     if not snapshot.by_emails:
-        return snapshot.identity_removed or snapshot.email_removed
+        return snapshot.identity_removed or bool(snapshot.removed_emails)
     invited = any(one.status == "invited" for one in snapshot.by_emails)
     return snapshot.identity_removed and not invited
 
@@ -196,21 +196,35 @@ def _allowed_domains(policy: Policy) -> str:
 def _profile_changes(
     profile: Profile, account: Account, snapshot: Snapshot, policy: Policy
 ) -> tuple[UpdateProfile | None, list[Note]]:
-    """Names follow when they are sent; an e-mail follows only where it may and is free."""
+    """Names follow when they are sent; an e-mail follows only where it may and is free.
+
+    One that somebody had who was removed is not free: mail and applications that go by the address
+    would take the account for theirs.
+    """
     first = _changed(profile.first_name, account.first_name)
     last = _changed(profile.last_name, account.last_name)
     email, notes = _followed_email(profile, account), []
     if email is None or email == account.email:
         email = None
     elif email.key != account.email.key:
-        others = (one for one in snapshot.by_emails if one.id != account.id)
-        taken = any(one.email.key == email.key for one in others)
-        if taken or not _is_allowed(email, snapshot, policy):
-            notes = [Note("email_taken" if taken else "email_domain_not_allowed", email.shown)]
+        if obstacle := _obstacle(email, account, snapshot, policy):
+            notes = [Note(obstacle, email.shown)]
             email = None
     if email is None and first is None and last is None:
         return None, notes
     return UpdateProfile(email, first, last), notes
+
+
+def _obstacle(
+    email: EmailAddress, account: Account, snapshot: Snapshot, policy: Policy
+) -> str | None:
+    """The note on why an account cannot have another address."""
+    others = (one for one in snapshot.by_emails if one.id != account.id)
+    if any(one.email.key == email.key for one in others):
+        return "email_taken"
+    if email.key in snapshot.removed_emails:
+        return "email_removed"
+    return None if _is_allowed(email, snapshot, policy) else "email_domain_not_allowed"
 
 
 def _changed(sent: str, kept: str) -> str | None:

@@ -112,7 +112,8 @@ class Snapshot:
     by_emails: tuple[Account, ...] = ()
     """The accounts that have one of the addresses, each once."""
     identity_removed: bool = False
-    email_removed: bool = False
+    removed_emails: frozenset[str] = frozenset()
+    """Of the addresses that were sent, those that somebody had who was removed, by their keys."""
     verified_domains: frozenset[str] = frozenset()
     """Of the domains of the addresses that were sent."""
     known_domains: frozenset[str] = frozenset()

@@ -48,7 +48,7 @@ def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
         load_snapshot(company, profile, address_allowed=True),
         jit_available=True,
         identity_removed=False,
-        email_removed=False,
+        removed_emails=frozenset(),
     )
     if snapshot.by_identity or snapshot.by_emails:
         # Somebody was quicker, or it is another matter by now: the next sign-in tells.
