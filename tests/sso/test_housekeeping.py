@@ -8,7 +8,7 @@ from passerelle.housekeeping import purge
 from passerelle.sso.finish import Visit, finish_sign_in
 from passerelle.sso.flows import Refused, accept_response
 from passerelle.sso.flows import start_sign_in as start
-from passerelle.sso.models import AuthnRequest, PendingSignIn
+from passerelle.sso.models import AuthnRequest, ConsumedAssertion, PendingSignIn
 from passerelle.sso.sessions import find_session, open_session
 from passerelle.sso.spend import CODE_LIFETIME, REQUEST_LIFETIME
 from tests.world import NOW, make_company, make_user, respond_to
@@ -54,6 +54,32 @@ def test_a_code_that_expired_is_told_so_even_after_a_purge(acme):
     )
     purge(NOW + timedelta(hours=2))
     assert not PendingSignIn.objects.exists()
+
+
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=23), -timedelta(hours=1)])
+def test_a_response_counts_once_though_the_clock_goes_away_and_comes_back(acme, jump):
+    acme.idp_initiated = True
+    acme.save()
+    field = respond_to(acme, request_id=None)
+    accept_response("acme", field, relay_state="", address=None, now=NOW)
+    purge(NOW + jump)
+    with pytest.raises(Refused) as refused:
+        accept_response("acme", field, relay_state="", address=None, now=NOW)
+    assert refused.value.sign_in.reason == "assertion_replayed"
+
+
+def test_a_clock_that_goes_back_lets_nothing_old_in_again(acme):
+    acme.idp_initiated = True
+    acme.save()
+    field = respond_to(acme, request_id=None)
+    accept_response("acme", field, relay_state="", address=None, now=NOW)
+    for hours in range(1, 23):
+        purge(NOW + timedelta(hours=hours))
+    with pytest.raises(Refused) as refused:
+        accept_response("acme", field, relay_state="", address=None, now=NOW)
+    assert refused.value.sign_in.reason == "assertion_replayed"
+    purge(NOW + timedelta(days=2))
+    assert not ConsumedAssertion.objects.exists()
 
 
 @pytest.mark.parametrize("minutes", [1, 5, 60, 1440])
