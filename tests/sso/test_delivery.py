@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from passerelle.audit.chain import seal
+from passerelle.audit.heads import compare, read_heads
 from passerelle.audit.models import AuditEvent
 from passerelle.clock import Clock
 from passerelle.dashboard.views import delivery as delivery_page
@@ -183,6 +185,31 @@ def test_many_events_go_in_several_requests(acme, alice, web):
     happen(acme, TODAY - timedelta(days=1), 2500)
     deliver_all(TODAY)
     assert [sent[3].count(b"\n") for sent in web.taken] == [1000, 1000, 500]
+
+
+@pytest.mark.parametrize("kind", ["webhook", "bucket"])
+def test_the_head_of_the_audit_log_goes_with_the_events_and_proves_its_end(acme, alice, web, kind):
+    save(alice, web, kind)
+    seal()
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1), 3)
+    web.answers["/hook"] = web.answers["/audit/security-events-2031-03-04.csv"] = (200, b"")
+    assert deliver_all(TODAY) == 1
+    [(_method, _path, _headers, body)] = web.taken
+    assert [one.sequence for one in read_heads(body.decode())] == [
+        AuditEvent.objects.filter(company=acme).count()
+    ]
+    assert compare(read_heads(body.decode())) == []
+    # The next day begins where this one ended.
+    assert EventDelivery.objects.get().sent_until == midnight(TODAY)
+
+
+def test_a_day_without_events_sends_no_head_either(acme, alice, web):
+    save(alice, web)
+    seal()
+    start_at(TODAY - timedelta(days=1))
+    assert deliver_all(TODAY) == 1
+    assert web.taken == []
 
 
 def test_a_bucket_gets_a_file_a_day_signed_as_s3_wants_it(acme, alice, web):

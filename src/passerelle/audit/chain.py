@@ -71,8 +71,21 @@ def _holds(head: AuditChain, sequence: int, digest: str) -> bool:
     """Whether the last sealed event is the one that the head was written for."""
     if sequence == 0:
         return head.sequence == 0 and not head.digest
-    expected = _digest_of_head(head.chain, sequence, digest)
-    return head.sequence == sequence and hmac.compare_digest(head.digest, expected)
+    return head.sequence == sequence and head_is_sealed(head.chain, sequence, digest, head.digest)
+
+
+def head_is_sealed(chain: str, sequence: int, digest: str, seal: str) -> bool:
+    """Whether we wrote this head, for an event with this place and digest."""
+    return hmac.compare_digest(seal, _digest_of_head(chain, sequence, digest))
+
+
+def sealed_head(chain: str) -> tuple[int, str, str] | None:
+    """Place and digest of the last sealed event, and the head's own digest; None if none holds."""
+    head = AuditChain.objects.filter(chain=chain, sequence__gt=0).first()
+    last = _sealed(chain).filter(sequence=head.sequence).first() if head else None
+    if head is None or last is None or not _holds(head, head.sequence, last.digest):
+        return None
+    return head.sequence, last.digest, head.digest
 
 
 def _digest_of_head(chain: str, sequence: int, digest: str) -> str:

@@ -3,9 +3,13 @@
 import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, company_of, start_django, written
+
+if TYPE_CHECKING:
+    from passerelle.audit.heads import Head
 
 
 def add_parser(commands: Any) -> None:
@@ -21,6 +25,11 @@ def add_parser(commands: Any) -> None:
         epilog="example: passerelle audit verify --json",
     )
     verify.add_argument("--json", action="store_true")
+    verify.add_argument(
+        "--heads",
+        metavar="FILE",
+        help="what was exported or delivered earlier: whatever is in it must be there still",
+    )
     add_data_option(verify)
     verify.set_defaults(run=run_verify)
     export = verbs.add_parser(
@@ -34,14 +43,18 @@ def add_parser(commands: Any) -> None:
 def run_verify(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     from passerelle.audit.chain import verify
+    from passerelle.audit.heads import compare
 
+    heads = _heads_in(arguments.heads) if arguments.heads else []
     found = verify()
-    first = found.breaks[0] if found.breaks else None
+    breaks = [*found.breaks, *compare(heads)]
+    first = breaks[0] if breaks else None
     if arguments.json:
         document = {
             "whole": first is None,
             "sealed": found.sealed,
             "unsealed": found.unsealed,
+            "compared": len(heads),
             "first_broken": None
             if first is None
             else {
@@ -53,12 +66,27 @@ def run_verify(arguments: argparse.Namespace) -> int:
         }
         sys.stdout.write(json.dumps(document) + "\n")
     elif first is None:
-        sys.stdout.write(f"whole: {found.sealed} sealed, {found.unsealed} unsealed\n")
+        compared = f", {len(heads)} as they were exported" if heads else ""
+        sys.stdout.write(f"whole: {found.sealed} sealed, {found.unsealed} unsealed{compared}\n")
     else:
         sys.stdout.write(
             f"broken: entry {first.sequence} of chain {first.chain}: {first.problem}\n"
         )
     return 0 if first is None else 1
+
+
+def _heads_in(path: str) -> "list[Head]":
+    from passerelle.audit.heads import read_heads
+    from passerelle.cli.inspect import read_file
+
+    expected = "expected what `passerelle audit export` wrote, or delivered events"
+    try:
+        heads = read_heads(read_file(path).decode("utf-8-sig"))
+    except ValueError as error:
+        raise UsageError(f"--heads {path}: {expected}; received something else: {error}") from error
+    if not heads:
+        raise UsageError(f"--heads {path}: {expected}; received no sealed entry and no head")
+    return heads
 
 
 def run_export(arguments: argparse.Namespace) -> int:
@@ -78,6 +106,7 @@ def _as_json(event: Any) -> dict[str, Any]:
         "id": str(event.id),
         "time": written(event.time),
         "company": event.company.slug if event.company else None,
+        "chain": event.chain,
         "event": event.event,
         "actor_kind": event.actor_kind,
         "actor": event.actor,

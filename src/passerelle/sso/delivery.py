@@ -23,8 +23,10 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from django.conf import settings
 
+from passerelle.audit.heads import HEAD, head_of
 from passerelle.clock import Clock
 from passerelle.csv_lines import harmless
+from passerelle.directory.models import Company
 from passerelle.sso.events import COLUMNS, Row, events_of
 from passerelle.sso.fetch import Sent, fetch, fetch_for
 from passerelle.sso.models import EventDelivery
@@ -101,7 +103,7 @@ def _move(row: EventDelivery, **changes: Any) -> None:
 
 def _send_all(row: EventDelivery, until: datetime, clock: Clock) -> None:
     """Everything since the last time, and the cursor behind what was taken."""
-    events = events_of(row.company, since=row.sent_until, until=until)
+    events = _with_head(row.company, row.sent_until, until)
     if row.kind == EventDelivery.Kind.BUCKET:
         day = (until - timedelta(days=1)).date()
         _put(row, f"security-events-{day}.csv", events)
@@ -109,6 +111,16 @@ def _send_all(row: EventDelivery, until: datetime, clock: Clock) -> None:
     while batch := list(islice(events, BATCH)):
         _post(row, batch, clock.now())
         _move(row, sent_until=batch[-1][0], due_at=clock.now() + CLAIMED)
+
+
+def _with_head(company: Company, since: datetime, until: datetime) -> Iterator[Row]:
+    """Behind the events, the head of the company's audit log: kept elsewhere, it proves its end."""
+    row = None
+    for row in events_of(company, since=since, until=until):
+        yield row
+    if row is not None and (head := head_of(str(company.id))):
+        details = json.dumps(head.stored)
+        yield until, (f"{head.chain}:{head.sequence}", HEAD, "", "", "", "", details)
 
 
 def send_test(row: EventDelivery, event: Row, *, now: datetime) -> None:
