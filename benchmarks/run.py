@@ -21,6 +21,7 @@ import tests.environment  # noqa: E402, F401
 django.setup()
 
 from benchmarks import peers, startup, throughput  # noqa: E402
+from benchmarks.door import door_rows  # noqa: E402
 from benchmarks.floor import floor  # noqa: E402
 from benchmarks.hashing import hashing_rows  # noqa: E402
 from benchmarks.payloads import Keys, make_payloads  # noqa: E402
@@ -119,12 +120,20 @@ def sign_in(folder: Path) -> str:
     with PostgreSQL.start(folder / "postgresql") as postgresql:
         rows = sign_in_rows(folder, postgresql)
         besides = hashing_rows(folder / "hashing", postgresql)
+        pages = door_rows(folder / "door", postgresql)
     text = table(
         "## A whole sign-in",
         "Login, callback and finish over HTTP, eight people at a time, two worker processes, the "
         "client on the same cores. Time of one sign-in without the identity provider's part. This "
         "PostgreSQL does not wait for the disk; SQLite does, at every commit.",
         rows,
+    )
+    text += table(
+        "## The sign-in page beside a sign-in",
+        "Processor time of the one worker that serves: login, callback, finish and the dashboard, "
+        "and a company's sign-in page, which people reload while others sign in. A tenth is wanted "
+        "at most.",
+        pages,
     )
     return text + table(
         "## Signing in while others try passwords",

@@ -5,11 +5,12 @@ import threading
 
 import pytest
 from django.contrib.auth.hashers import make_password
+from django.db.models import F
 
 from passerelle.directory.models import Company, Domain, User
 from passerelle.provisioning import parse_email
 from passerelle.sso import hashing, passwords
-from passerelle.sso.models import FailedAttempts, Session, SignIn
+from passerelle.sso.models import FailedAttempts, SamlConnection, Session, SignIn
 from passerelle.sso.password_rules import activation_path
 from tests.browsing import Browser
 from tests.world import make_administrator, make_company, make_connection, make_user
@@ -289,3 +290,73 @@ def test_an_address_that_passes_to_somebody_else_within_the_hour_is_nobody_s(ada
     enter("ada@acme.example", "wrong")
     row = SignIn.objects.get()
     assert (row.count, row.user) == (2, None)
+
+
+# The page is written once, and filled in for each who opens it.
+
+
+def reload(path: str = "/login/acme/", browser: Browser | None = None) -> str:
+    return (browser or Browser()).get(path).content.decode()
+
+
+@pytest.mark.parametrize("path", ["/login/acme/", "/login/", "/login/acme/?next=/account/"])
+def test_a_reload_of_the_page_is_one_query(acme, path, django_assert_num_queries):
+    reload(path)
+    with django_assert_num_queries(1):
+        assert "Sign in with Acme SSO" in reload(path)
+
+
+def test_a_change_of_settings_shows_at_the_next_request(acme):
+    assert "Sign in with Acme SSO" in reload()
+    SamlConnection.objects.update(name="Other SSO")
+    Company.objects.update(name="Acme & Sons", version=F("version") + 1)
+    page = reload()
+    assert "Sign in with Other SSO" in page
+    assert "Acme &amp; Sons" in page
+    assert "Acme SSO" not in page
+
+
+def test_each_language_and_each_company_has_its_own_page(acme):
+    make_company("globex")
+    pages = [reload(), reload("/login/globex/"), reload(browser=Browser("fr"))]
+    assert ["Sign in with Acme SSO" in one for one in pages] == [True, False, False]
+    assert 'lang="fr"' in pages[2]
+    assert "Sign in with Globex SSO" in pages[1]
+
+
+def test_where_somebody_wanted_to_go_is_nobody_elses_and_no_markup(acme):
+    page = reload("/login/acme/?next=/a%22%3E%3Cb%3E%26c")
+    assert 'name="next" value="/a&quot;&gt;&lt;b&gt;&amp;c"' in page
+    assert "/auth/saml/acme/login?next=%2Fa%22%3E%3Cb%3E%26c" in page
+    assert 'value="/login/acme/?next=/a%22%3E%3Cb%3E%26c"' in page
+    assert "<b>" not in page
+    other = reload()
+    assert "next=" not in other
+    assert 'name="next" value=""' in other
+    assert 'name="next" value="/login/acme/"' in other
+
+
+def test_each_browser_gets_a_token_of_its_own_that_its_forms_are_taken_with(ada):
+    tokens = set()
+    for _ in range(2):
+        browser = Browser(enforce_csrf_checks=True)
+        found = re.findall(r'name="csrfmiddlewaretoken" value="([^"]+)"', reload(browser=browser))
+        assert len(set(found)) == 1
+        fields = {"email": ada.email, "password": PASSWORD}
+        assert browser.post("/login/acme/", fields).status_code == 403
+        sent = {**fields, "csrfmiddlewaretoken": found[0]}
+        assert browser.post("/login/acme/", sent).status_code == 302
+        tokens.add(found[0])
+    assert len(tokens) == 2
+
+
+def test_the_password_is_open_and_the_new_one_confirmed_only_for_who_comes_from_there(acme):
+    def is_open(page: str) -> bool:
+        return "<details open>" in page
+
+    assert not is_open(reload())
+    page = reload("/login/acme/?password&done=reset")
+    assert is_open(page)
+    assert "The password is changed." in page
+    assert "The password is changed." not in reload("/login/acme/?password")
+    assert not is_open(reload())

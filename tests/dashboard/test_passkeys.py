@@ -155,6 +155,16 @@ def test_a_passkey_lets_its_owner_in(bob, kept):
     assert Passkey.objects.get().last_used_at
 
 
+def test_the_sign_in_page_offers_passkeys_as_long_as_there_are_any_in_one_query(
+    bob, kept, django_assert_num_queries
+):
+    assert "Sign in with a passkey" in Browser().get("/login/acme/").content.decode()
+    with django_assert_num_queries(1):
+        assert "Sign in with a passkey" in Browser().get("/login/acme/").content.decode()
+    Passkey.objects.all().delete()
+    assert "Sign in with a passkey" not in Browser().get("/login/acme/").content.decode()
+
+
 def test_it_needs_no_second_factor(acme, bob, kept):
     change(acme, two_factor="required")
     browser = Browser()

@@ -1,18 +1,17 @@
 """The sign-in pages: find the company, then its own door; password sign-in for administrators."""
 
-from urllib.parse import urlencode
-
 from django.conf import settings
 from django.core import signing
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from passerelle.dashboard.cookies import delete_cookie, replace_session, set_cookie
+from passerelle.dashboard.door_page import door_page, offers_of, query_for, seen
 from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.views.leave import leave
@@ -20,9 +19,8 @@ from passerelle.directory.models import Company, Domain, User
 from passerelle.provisioning import parse_email
 from passerelle.sso import second_factor
 from passerelle.sso.addresses import client_address, is_within
-from passerelle.sso.connections import addresses_of, is_usable, usable_connections
+from passerelle.sso.connections import addresses_of, is_usable
 from passerelle.sso.enforcement import may_use_password
-from passerelle.sso.google import is_usable as google_is_usable
 from passerelle.sso.letters import can_send, put_down
 from passerelle.sso.logout import start_logout
 from passerelle.sso.models import Passkey, SignIn
@@ -45,15 +43,16 @@ from passerelle.sso.traces import keep_password_attempt
 def find_company(request: PageRequest) -> HttpResponse:
     """By work e-mail; an installation with one company shows its door at once."""
     next_path = safe_next(request.GET.get("next"))
-    only = Company.objects.all()[:2]
-    if request.method == "GET" and len(only) == 1:
-        return _door(request, only[0], next_path)
+    if request.method == "GET":
+        companies = seen(Company.objects.all()[:2])
+        if len(companies) == 1:
+            return door_page(request, companies[0], next_path)
     context: dict[str, object] = {"next": next_path}
     if request.method == "POST":
         typed = request.POST.get("email", "")
         next_path = safe_next(request.POST.get("next"))
         if found := _domain_of(typed):
-            query = f"?{urlencode({'next': next_path})}" if next_path else ""
+            query = query_for(next_path)
             if found.connection and is_usable(found.connection):
                 return redirect(addresses_of(found.connection).login_url + query)
             return redirect(f"/login/{found.company.slug}/{query}")
@@ -74,12 +73,12 @@ def _domain_of(typed: str) -> Domain | None:
 
 @page_with_form
 def company_door(request: PageRequest, company_slug: str) -> HttpResponse:
-    company = Company.objects.filter(slug=company_slug).first()
-    if company is None:
-        raise Http404
+    found = Company.objects.filter(slug=company_slug)
     if request.method == "POST":
-        return _sign_in_by_password(request, company)
-    return _door(request, company, safe_next(request.GET.get("next")))
+        return _sign_in_by_password(request, get_object_or_404(found))
+    for company in seen(found):
+        return door_page(request, company, safe_next(request.GET.get("next")))
+    raise Http404
 
 
 def _door(
@@ -87,22 +86,20 @@ def _door(
     company: Company,
     next_path: str,
     *,
-    typed: str = "",
-    problem: str = "",
-    status: int = 200,
+    typed: str,
+    problem: str,
+    status: int,
 ) -> HttpResponse:
+    """The page again, for somebody who may not enter like this."""
     context = {
-        "company": company,
-        "connections": usable_connections(company),
-        "query": f"?{urlencode({'next': next_path})}" if next_path else "",
+        **offers_of(company),
+        "query": query_for(next_path),
         "next": next_path,
         "typed": typed,
         "problem": problem,
-        "google": google_is_usable(company),
         "passkeys": are_possible() and Passkey.objects.filter(company=company).exists(),
         "can_reset": can_send(),
-        "enforced": company.sso_enforcement == Company.Enforcement.EVERYONE,
-        "password_open": bool(typed or problem or "password" in request.GET),
+        "password_open": True,
     }
     return render(request, "door.html", context, status=status)
 
