@@ -25,9 +25,11 @@ setup: .venv/.runtime ## a virtual environment with the locked dependencies
 
 test: .venv/.dev ## everything, with the real servers and the real browser
 	tests/servers/install
-	$(RUN) pytest -n 2 --dist loadgroup --ignore tests/integrations tests
-	PASSERELLE_TEST_DATABASE=postgresql $(RUN) pytest -n 2 $(DATABASE)
-	$(MAKE) test-integrations
+	tests/run-parts \
+	  "SQLite, servers and browsers" \
+	  "$(RUN) pytest -n 2 --dist loadgroup --ignore tests/integrations tests" \
+	  "PostgreSQL" "PASSERELLE_TEST_DATABASE=postgresql $(RUN) pytest -n 2 $(DATABASE)" \
+	  "Keycloak and LemonLDAP::NG" "make test-integrations"
 
 test-integrations: .venv/.dev ## Keycloak and LemonLDAP::NG, set up by the guide; fetches Keycloak once
 	tests/servers/install

@@ -2,28 +2,71 @@
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Error, Page, Route
 
 from tests.e2e.passerelle import COMMAND
 from tests.servers import processes
 
 SCREENSHOTS = Path(__file__).parent.parent / "screenshots"
 
-WEIGHT = """() => new Promise((done) => {
-  let shift = 0;
-  new PerformanceObserver((list) => {
-    for (const one of list.getEntries()) if (!one.hadRecentInput) shift += one.value;
-  }).observe({ type: "layout-shift", buffered: true });
-  const loaded = [...performance.getEntriesByType("navigation"),
-    ...performance.getEntriesByType("resource").filter((one) => one.initiatorType !== "fetch")];
-  const bytes = loaded.reduce((sum, one) => sum + one.decodedBodySize, 0);
-  setTimeout(() => done({ shift, bytes, files: loaded.length }), 50);
-})"""
-"""How far things moved while the page was built, and what was loaded for it."""
+LAID_OUT = """() => new Promise((done) =>
+  requestAnimationFrame(() => requestAnimationFrame(done)))"""
+
+WATCH = f"""(() => {{
+  const laidOut = {LAID_OUT};
+  const shifts = [], arrivals = [];
+  const keep = (entries) => shifts.push(...entries);
+  const observer = new PerformanceObserver((list) => keep(list.getEntries()));
+  observer.observe({{ type: "layout-shift", buffered: true }});
+  const ask = window.fetch;
+  window.fetch = async (...given) => {{
+    const answer = await ask(...given);
+    await laidOut();
+    arrivals.push(performance.now());
+    return answer;
+  }};
+  const isLate = (shift) =>
+    arrivals.some((at) => shift.lastInputTime < at && at <= shift.startTime);
+  window.weigh = async () => {{
+    await laidOut();
+    keep(observer.takeRecords());
+    const counted = shifts.filter((one) => !one.hadRecentInput || isLate(one));
+    const loaded = [...performance.getEntriesByType("navigation"),
+      ...performance.getEntriesByType("resource").filter((one) => one.initiatorType !== "fetch")];
+    return {{
+      shift: counted.reduce((sum, one) => sum + one.value, 0),
+      bytes: loaded.reduce((sum, one) => sum + one.decodedBodySize, 0),
+      files: loaded.length,
+      moved: counted.flatMap((one) => one.sources.map((part) =>
+        part.node?.parentElement?.outerHTML.slice(0, 80))),
+    }};
+  }};
+}})()"""
+"""How far things moved, and what was loaded.
+
+What is fetched arrives after the page was laid out, on a quick machine as on a slow one, and counts
+however soon it follows what somebody did: elsewhere it takes longer than the half second that a
+browser allows.
+"""
+
+
+def watch(page: Page) -> None:
+    """From its first document on. Scripts come late as well: a page is there before they are."""
+
+    def come_late(route: Route) -> None:
+        # Who has left the page needs it no longer.
+        with suppress(Error):
+            route.request.frame.evaluate(LAID_OUT)
+            route.continue_()
+
+    page.context.add_init_script(WATCH)
+    page.context.route("**/static/**.js*", come_late)
+
 
 WORDS = {
     "en": {
@@ -105,7 +148,7 @@ def look(page: Page, name: str) -> None:
     """No serious violation of WCAG 2.2 AA, nothing wider than the screen; keep a picture."""
     # What a page costs whoever opens it: nothing moves, and little is loaded. Asked first: for the
     # picture the window grows, and what sticks to its edge moves.
-    weight = page.evaluate(WEIGHT)
+    weight = page.evaluate("weigh()")
     assert weight["shift"] <= 0.01, weight
     assert weight["bytes"] <= 100_000, weight
     assert weight["files"] <= 6, weight

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.clicking import Demo
+from tests.e2e.clicking import Demo, watch
 from tests.e2e.passerelle import COMMAND, Passerelle
 from tests.servers import processes
 from tests.servers.chromium import Chromium, Tab
@@ -79,6 +79,7 @@ def tab(chromium: Chromium, language: str, width: int) -> Iterator[Tab]:
     """A browser of its own, light on a desktop and dark on a phone; no problem may remain."""
     scheme = "light" if width == 1280 else "dark"
     opened = chromium.new_page(locale=language, width=width, color_scheme=scheme)
+    watch(opened.page)
     yield opened
     problems = list(opened.problems)
     opened.close()

@@ -15,7 +15,7 @@ PASSWORD, OTHER = "a long enough passphrase", "quite another passphrase"
 
 def letter_link(page: Page, demo: Demo, subject: str) -> str:
     """The link in the newest letter, as soon as the demonstration has written it."""
-    for _ in range(40):
+    for _ in range(240):
         page.goto(demo.base_url + "/practice-mail/")
         letters = page.locator("article", has_text=subject)
         links = letters.first.locator("a[href^=http]") if letters.count() else letters

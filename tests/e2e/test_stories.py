@@ -51,7 +51,7 @@ def test_whoever_is_refused_gets_a_reference_that_the_administrator_opens(
     other.page.locator("button[value=u-1001]").click()
     other.page.wait_for_url(demo.base_url + "/")
     other.close()
-    expect(page.locator("[data-live] a")).to_be_visible(timeout=15_000)
+    expect(page.locator("[data-live] a")).to_be_visible(timeout=60_000)
     page.locator("[data-live] a").click()
     expect(page.locator("[data-live] a")).to_have_count(0)
     page.get_by_role("link", name=reference).click()
@@ -157,8 +157,8 @@ def test_leaving_with_unsaved_changes_asks_first(chromium, demo):
     page.locator("#name").fill("Another name")
     asked = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
-    page.get_by_role("link", name="Dashboard").click()
-    page.wait_for_timeout(300)
+    with page.expect_event("dialog"):
+        page.get_by_role("link", name="Dashboard").click()
     assert asked == ["beforeunload"]
     assert page.url.endswith("/settings/security/")
     page.evaluate("document.querySelector('[data-discard]').click()")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from passerelle.cli.supervisor import STOPS_WITHIN
 from tests.e2e.passerelle import COMMAND, Passerelle
 from tests.e2e.visitor import Visitor
 from tests.e2e.wire import connect
@@ -52,9 +53,9 @@ def kill_all(service: Passerelle) -> None:
     wait_for(service, lambda: are_new(service, before))
 
 
-def wait_for(service: Passerelle, true, *, seconds: float = 30) -> None:
+def wait_for(service: Passerelle, true) -> None:
     assert service.server
-    processes.wait_until(service.server, true, seconds=seconds)
+    processes.wait_until(service.server, true)
 
 
 def test_workers_that_die_in_any_rhythm_are_replaced_and_the_log_says_so(service):
@@ -81,7 +82,8 @@ def test_a_worker_that_hangs_is_replaced(service):
     os.kill(victim, signal.SIGSTOP)
     began = time.monotonic()
     wait_for(service, lambda: victim not in workers_of(service))
-    assert 10 < time.monotonic() - began < 25
+    # Who is only slow is left alone for a while.
+    assert time.monotonic() - began > 10
     wait_for(service, lambda: len(workers_of(service)) == 2)
     wait_for(service, lambda: all(is_ready(service) for _ in range(10)))
     assert "worker 1 hangs" in service.log()
@@ -100,15 +102,14 @@ def test_a_service_that_sleeps_as_a_whole_wakes_up_whole(service):
     assert is_ready(service)
 
 
-def test_a_polite_stop_takes_about_a_second_and_leaves_nothing(service):
+def test_a_polite_stop_waits_for_no_idle_connection_and_leaves_nothing(service):
     before = workers_of(service)
     with connect(service) as idle:
         idle.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n")
         assert idle.recv(65536)
-        began = time.monotonic()
         service.server.process.terminate()
-        assert service.server.process.wait(timeout=10) == 0
-        assert time.monotonic() - began < 3
+        # By then it would be made to.
+        assert service.server.process.wait(timeout=STOPS_WITHIN) == 0
     assert not any(Path(f"/proc/{worker}").exists() for worker in before)
 
 
@@ -124,7 +125,7 @@ def test_workers_whose_keeper_was_killed_end_and_let_go_of_the_port(service):
     before = workers_of(service)
     service.server.process.kill()
     service.server.process.wait()
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + processes.PATIENCE
     while any(Path(f"/proc/{one}").exists() and _runs(one) for one in before):
         assert time.monotonic() < deadline
         time.sleep(0.1)

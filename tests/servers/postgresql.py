@@ -51,6 +51,11 @@ class PostgreSQL:
         processes.stop(self._server)
         self._cluster.cleanup()
 
+    @property
+    def status(self) -> int | None:
+        """With which status it ended; none while it runs."""
+        return self._server.process.returncode
+
     def __enter__(self) -> Self:
         return self
 

@@ -2,7 +2,6 @@
 
 import socket
 import sys
-import time
 from pathlib import Path
 
 import psycopg
@@ -25,9 +24,9 @@ def test_a_database_is_there_and_empty(postgresql: PostgreSQL) -> None:
 def test_an_open_connection_does_not_hold_the_database_up(tmp_path: Path) -> None:
     server = PostgreSQL.start(tmp_path)
     connection = psycopg.connect(server.url("postgres"))
-    began = time.monotonic()
     server.stop()
-    assert time.monotonic() - began < 5
+    # It ended by itself: what is held up is killed.
+    assert server.status == 0
     with pytest.raises(psycopg.OperationalError):
         connection.execute("select 1")
 

@@ -1,6 +1,5 @@
 """Signs in at the real identity provider in every way that the tests of the product will."""
 
-import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Unpack
@@ -65,10 +64,11 @@ def decrypt(posted: Posted, sp: LoopbackSP, folder: Path) -> bytes:
     return xmlsec1("--decrypt", posted.xml, folder, "--privkey-pem", str(sp.key))
 
 
-def test_the_identity_provider_is_up_within_seconds(tmp_path: Path) -> None:
-    began = time.monotonic()
+def test_a_second_identity_provider_starts_beside_the_first(
+    idp: SimpleSAMLphp, tmp_path: Path
+) -> None:
     with SimpleSAMLphp.start(tmp_path) as second:
-        assert time.monotonic() - began < 10
+        assert second.entity_id != idp.entity_id
         assert ET.fromstring(second.metadata()).attrib["entityID"] == second.entity_id
 
 

@@ -149,14 +149,16 @@ def test_a_server_that_drips_is_not_waited_for(web):
     web.answers["/"], web.slow["/"] = (200, b"x" * 1000), 0.05
     began = time.monotonic()
     assert "fetch_slow: 1" in problem(web.url("/"), private_networks=LOOPBACK, seconds=1)
-    assert time.monotonic() - began < 5
+    # Its end would take twenty seconds or more.
+    assert time.monotonic() - began < 15
 
 
 def test_a_server_that_drips_its_headers_is_not_waited_for_either(web):
     web.drips["/"] = 0.05
     began = time.monotonic()
     assert "fetch_slow: 1" in problem(web.url("/"), private_networks=LOOPBACK, seconds=1)
-    assert time.monotonic() - began < 5
+    # Its end would take twenty seconds or more.
+    assert time.monotonic() - began < 15
 
 
 def test_nobody_there_is_said_so():

@@ -78,7 +78,8 @@ if (form) {
   update();
 
   // Whom a section's settings would concern: asked again whenever one of them changes, and, once
-  // that is shown, whenever anything does: one section may depend on another.
+  // that is shown, whenever anything does: one section may depend on another. The room for the
+  // answer is made at once: nothing moves under somebody's finger when it arrives.
   for (const button of form.querySelectorAll("[data-effect]")) {
     const card = button.closest(".card");
     const effect = button.closest(".field").querySelector(".effect");
@@ -90,13 +91,19 @@ if (form) {
         if (!card.contains(field)) data.delete(field.name);
       }
       effect.setAttribute("aria-busy", "true");
+      effect.setAttribute("data-room", "");
+      // What does not fit is scrolled to, by keyboard as well.
+      effect.tabIndex = 0;
       try {
         const answer = await fetch(button.dataset.effect, { method: "POST", body: data });
         const text = await answer.text();
         // An answer that comes late is about what is typed no longer.
         if (answer.ok && !answer.redirected && asked === newest) effect.innerHTML = text;
       } finally {
-        effect.removeAttribute("aria-busy");
+        if (asked === newest) {
+          effect.removeAttribute("aria-busy");
+          effect.toggleAttribute("data-room", effect.hasChildNodes());
+        }
       }
     };
     button.addEventListener("click", async (event) => {
