@@ -8,8 +8,8 @@ import pytest
 
 from passerelle.saml.consoles import CONSOLES
 from passerelle.sso.guides import GUIDES, METADATA
-from tests.integrations.ours import SLUG, Ours, is_in
-from tests.servers.forms import new_session
+from tests.integrations.ours import SLUG, Ours, asks_for_a_password, carried, is_in
+from tests.servers.forms import new_session, visit
 from tests.servers.lemonldap import FRESH_SP, SP, LemonLDAP, console_words
 
 GUIDE = GUIDES["lemonldap"]
@@ -89,6 +89,15 @@ def test_names_in_any_script_arrive_as_they_are(ours, lemonldap):
     visitor, _ = ours.sign_in(lemonldap, new_session(), "zoe")
     assert "Hello Zoé 美玲" in visitor.get("/").body
     assert ours.person("zoe")["last_name"] == "O'Brien & Ñandú-Gøran"
+
+
+def test_signing_out_here_signs_out_there(ours, lemonldap):
+    at_idp = new_session()
+    visitor, _ = ours.sign_in(lemonldap, at_idp, "grace")
+    address = ours.sign_out(visitor)
+    assert not is_in(visitor)
+    assert carried(at_idp, visit(at_idp, address)), "it leads back to our sign-in page"
+    assert asks_for_a_password(at_idp, visitor.get(f"/auth/saml/{SLUG}/login").location)
 
 
 def test_signing_out_there_signs_out_here(ours, lemonldap):
