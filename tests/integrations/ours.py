@@ -11,10 +11,21 @@ from passerelle.sso.guides import ACS, ENTITY_ID, LOGOUT, METADATA
 from tests.e2e.conftest import sign_ins_of, users_of
 from tests.e2e.identity_provider import toml_for
 from tests.e2e.passerelle import Passerelle
-from tests.e2e.visitor import Visitor
+from tests.e2e.visitor import Answer, Visitor
 from tests.servers.forms import Form, submit, visit
+from tests.servers.posted import Posted
 
 SLUG = "acme"
+RULE = """
+    [[companies.provisioning.rules]]
+    attribute = "groups"
+    equals = "analysts"
+    workspace = "Analysis"
+    permission_set = "Analyst"
+
+  [[companies.workspaces]]
+  name = "Analysis"
+"""
 
 
 class Ours:
@@ -32,21 +43,24 @@ class Ours:
         self.entity_id = self.addresses[ENTITY_ID]
 
     @classmethod
-    def connected_to(cls, idp_metadata: bytes, state: Path) -> Self:
-        installation = Passerelle.set_up(state)
+    def connected_to(
+        cls, idp_metadata: bytes, state: Path, *, follows: str = "", **variables: str
+    ) -> Self:
+        installation = Passerelle.set_up(state, **variables)
         ours = cls(installation)
-        ours.read(idp_metadata)
+        ours.read(idp_metadata, follows)
         installation.serve(workers=1)
         return ours
 
-    def read(self, idp_metadata: bytes) -> None:
-        """Step 3 of the guide: what the provider gives."""
+    def read(self, idp_metadata: bytes, follows: str) -> None:
+        """Step 3 of the guide: what the provider gives, and the address where it is followed."""
         (self.installation.state / "idp-metadata.xml").write_bytes(idp_metadata)
         text = toml_for(SLUG, idp_initiated=True)
         start, end = text.index("  entity_id"), text.index("  idp_initiated")
-        self.installation.apply(
-            text[:start] + '  metadata_file = "idp-metadata.xml"\n' + text[end:]
-        )
+        provider = '  metadata_file = "idp-metadata.xml"\n'
+        if follows:
+            provider += f'  metadata_url = "{follows}"\n'
+        self.installation.apply(text[:start] + provider + text[end:] + RULE)
 
     def typed(self, value: str) -> str:
         """What the guide's page shows for a value: an address of ours, or text as it is."""
@@ -63,17 +77,38 @@ class Ours:
     ) -> tuple[Visitor, Any]:
         """Start on our page, sign in there, come back."""
         visitor = self.visitor()
+        return visitor, visitor.bring(self.sent(visitor, idp, session, username))
+
+    def sent(
+        self, visitor: Visitor, idp: Any, session: urllib.request.OpenerDirector, username: str
+    ) -> Posted:
+        """Start on our page and sign in there; what comes back, before it is brought."""
         start = visitor.get(f"/auth/saml/{SLUG}/login?next=/%3Fhello").location
-        return visitor, visitor.bring(idp.sign_in(session, start, username))
+        posted: Posted = idp.sign_in(session, start, username)
+        return posted
 
     def sign_out(self, visitor: Visitor) -> str:
         """Sign out here; the address of the provider that hears of it."""
-        token = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', visitor.get("/").body)
-        assert token
-        answer = visitor.post("/logout/", {"csrfmiddlewaretoken": token[1]})
+        answer = submitted(visitor, "/", "/logout/")
         address = re.search('class="button" href="([^"]+)"', answer.body)
         assert address, answer
         return html.unescape(address[1])
+
+    def administrator(self) -> Visitor:
+        """Somebody who may decide, at their first entry."""
+        printed = self.installation.run(
+            "admin", "create", f"boss@{SLUG}.example", "--company", SLUG
+        )
+        link = re.search(r"/activate/\S+", printed)
+        assert link, printed
+        visitor = self.visitor()
+        entered = submitted(visitor, link[0], link[0], password="a long enough passphrase")
+        assert entered.status == 302, entered
+        return visitor
+
+    def workspaces(self, username: str) -> set[str]:
+        """Where somebody has rights."""
+        return {one["workspace"] for one in self.person(username)["memberships"]}
 
     def person(self, username: str) -> dict[str, Any]:
         [found] = [one for one in self.users if one["email"].startswith(f"{username}@")]
@@ -86,6 +121,20 @@ class Ours:
     @property
     def last_sign_in(self) -> dict[str, Any]:
         return sign_ins_of(self.installation)[0]
+
+
+def submitted(visitor: Visitor, page: str, action: str, **fields: str) -> Answer:
+    """Send a form of a page as its button would."""
+    token = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', visitor.get(page).body)
+    assert token
+    return visitor.post(action, {"csrfmiddlewaretoken": token[1], **fields})
+
+
+def hidden(name: str, page: str) -> str:
+    """The value of a hidden field."""
+    found = re.search(f'type="hidden" name="{name}" value="([^"]*)"', page)
+    assert found, page
+    return html.unescape(found[1])
 
 
 def is_in(visitor: Visitor) -> bool:

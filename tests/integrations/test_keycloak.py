@@ -14,6 +14,7 @@ from passerelle.saml.consoles import _OF_ONE, CONSOLES
 from passerelle.saml.explain import filled
 from passerelle.sso.guide_sentences import SENTENCES
 from passerelle.sso.guides import ACS, GUIDES, HINTS, LOGOUT
+from tests.integrations.guided import set_up_keycloak
 from tests.integrations.ours import SLUG, Ours, asks_for_a_password, carried, is_in
 from tests.servers.forms import new_session, visit
 from tests.servers.keycloak import ATTRIBUTES, Keycloak
@@ -31,27 +32,13 @@ LEFT_BY_THE_IMPORT = {
 }
 
 
-@pytest.fixture(scope="module")
-def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
-    with Keycloak.start(tmp_path_factory.mktemp("keycloak")) as running:
-        yield running
-
-
 @pytest.fixture(scope="module", params=["imported", "by hand"])
 def ours(
     request: pytest.FixtureRequest, keycloak: Keycloak, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Ours]:
     made = Ours.connected_to(keycloak.metadata(), tmp_path_factory.mktemp("ours"))
     with made.installation:
-        for step in (*GUIDE.create, GUIDE.metadata):
-            keycloak.read(step)
-        if request.param == "imported":
-            keycloak.import_client(made.metadata_file())
-        else:
-            keycloak.create_client(made.entity_id)
-        for label, value in GUIDE.fields:
-            keycloak.type(made.entity_id, label, made.typed(value))
-        keycloak.configure_mapper(made.entity_id, GUIDE.groups, dict(GUIDE.group_values))
+        set_up_keycloak(keycloak, made, imported=request.param == "imported")
         yield made
         keycloak.remove_client(made.entity_id)
 

@@ -7,49 +7,18 @@ from dataclasses import astuple
 import pytest
 
 from passerelle.saml.consoles import CONSOLES
-from passerelle.sso.guides import GUIDES, METADATA
-from tests.integrations.ours import SLUG, Ours, is_in
-from tests.servers.forms import new_session
-from tests.servers.lemonldap import FRESH_SP, SP, LemonLDAP, console_words
-
-GUIDE = GUIDES["lemonldap"]
-VALUES = {"On": 1, "Persistent": "persistent"}
-
-
-@pytest.fixture(scope="module")
-def lemonldap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LemonLDAP]:
-    with LemonLDAP.start(tmp_path_factory.mktemp("lemonldap")) as running:
-        yield running
+from tests.integrations.guided import set_up_lemonldap
+from tests.integrations.ours import SLUG, Ours, asks_for_a_password, carried, is_in
+from tests.servers.forms import new_session, visit
+from tests.servers.lemonldap import SP, LemonLDAP, console_words
 
 
 @pytest.fixture(scope="module")
 def ours(lemonldap: LemonLDAP, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ours]:
     made = Ours.connected_to(lemonldap.metadata(), tmp_path_factory.mktemp("ours"))
     with made.installation:
-        follow_the_guide(lemonldap, made)
+        set_up_lemonldap(lemonldap, made)
         yield made
-
-
-def follow_the_guide(lemonldap: LemonLDAP, ours: Ours) -> None:
-    """What the guide says, as the Manager would write it."""
-    for step in (*GUIDE.create, GUIDE.groups, GUIDE.assign):
-        assert all(part in (*console_words().values(),) for part in step.split(" > ")), step
-    options = dict(FRESH_SP)
-    for label, value in GUIDE.fields:
-        if value == METADATA:
-            assert label == "Metadata > Load from URL"
-            metadata = ours.visitor().get(f"/auth/saml/{SLUG}/metadata").body
-            lemonldap.settings["samlSPMetaDataXML"] = {SP: {"samlSPMetaDataXML": metadata}}
-        else:
-            options[lemonldap.option(label)] = VALUES[value]
-    groups = dict(GUIDE.group_values)
-    sent = {variable: name for name, variable in GUIDE.attributes}
-    sent[groups["Variable name"]] = groups["Attribute name"]
-    lemonldap.settings["samlSPMetaDataOptions"] = {SP: options}
-    lemonldap.settings["samlSPMetaDataExportedAttributes"] = {
-        SP: {variable: f"0;{name};;" for variable, name in sent.items()}
-    }
-    lemonldap.restart()
 
 
 def test_a_label_that_the_console_does_not_have_is_refused(lemonldap):
@@ -89,6 +58,15 @@ def test_names_in_any_script_arrive_as_they_are(ours, lemonldap):
     visitor, _ = ours.sign_in(lemonldap, new_session(), "zoe")
     assert "Hello Zoé 美玲" in visitor.get("/").body
     assert ours.person("zoe")["last_name"] == "O'Brien & Ñandú-Gøran"
+
+
+def test_signing_out_here_signs_out_there(ours, lemonldap):
+    at_idp = new_session()
+    visitor, _ = ours.sign_in(lemonldap, at_idp, "grace")
+    address = ours.sign_out(visitor)
+    assert not is_in(visitor)
+    assert carried(at_idp, visit(at_idp, address)), "it leads back to our sign-in page"
+    assert asks_for_a_password(at_idp, visitor.get(f"/auth/saml/{SLUG}/login").location)
 
 
 def test_signing_out_there_signs_out_here(ours, lemonldap):

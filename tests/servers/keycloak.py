@@ -10,6 +10,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
@@ -139,6 +141,24 @@ class Keycloak:
         """Users > (user) > Enabled."""
         user = self.find(username)
         self._ask("PUT", f"/admin/realms/{REALM}/users/{user['id']}", {**user, "enabled": on})
+
+    @contextmanager
+    def another_key(self) -> Iterator[None]:
+        """Realm settings > Keys > Add provider > rsa-generated, before the others."""
+        self.read("Realm settings > Keys > Add provider")
+        components = f"/admin/realms/{REALM}/components"
+        made = {
+            "name": "a new key",
+            "providerId": "rsa-generated",
+            "providerType": "org.keycloak.keys.KeyProvider",
+            "config": {"priority": ["200"], "algorithm": ["RS256"], "keySize": ["2048"]},
+        }
+        self._ask("POST", components, made)
+        [found] = self._ask("GET", f"{components}?name={urllib.parse.quote(made['name'])}")
+        try:
+            yield
+        finally:
+            self._ask("DELETE", f"{components}/{found['id']}")
 
     def _set_groups(self, user_id: str, names: tuple[str, ...]) -> None:
         groups = f"/admin/realms/{REALM}/users/{user_id}/groups"

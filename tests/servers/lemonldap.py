@@ -120,6 +120,13 @@ class LemonLDAP:
         new.write_text(json.dumps(known, ensure_ascii=False))
         os.replace(new, self._state / "people.json")
 
+    def lose_persistent_sessions(self) -> None:
+        """Where it keeps the identifiers that it has made."""
+        kept = [one for one in (self._state / "psessions").iterdir() if one.is_file()]
+        assert kept
+        for one in kept:
+            one.unlink()
+
     def option(self, label: str) -> str:
         """The name of the option of a service provider that the console calls so."""
         words, parts = console_words(), label.split(" > ")

@@ -21,6 +21,7 @@ class TlsProxy:
     port: int = 0
     says: dict[str, str] = field(default_factory=dict)
     """Headers that it adds."""
+    asked: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -34,6 +35,7 @@ def tls_proxy(folder: Path, leads_to: int) -> Iterator[TlsProxy]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            proxy.asked.append(self.path)
             connection = http.client.HTTPConnection("127.0.0.1", proxy.leads_to, timeout=30)
             try:
                 connection.request("GET", self.path, headers={**self.headers, **proxy.says})

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from passerelle.saml import Certificate, load_certificate
+from passerelle.sso.follow import follow
 from passerelle.sso.models import SamlConnection, SignIn
 from tests.browsing import Browser, reference_in
 from tests.world import make_administrator, signing_key
@@ -51,6 +52,34 @@ def test_all_keys_at_once_wait_for_an_administrator_who_is_led_there(rotated, we
     page = alice.get(f"/settings/sign-ins/{reference}/").content.decode()
     assert "It stands in the metadata at https://localhost" in page
     assert "Look at the change" in page
+
+
+def page_of(company_of, response) -> str:
+    alice = Browser().enter(make_administrator(company_of.company))
+    return alice.get(f"/settings/sign-ins/{reference_in(response)}/").content.decode()
+
+
+def test_without_a_certificate_beside_the_signature_they_are_led_there_too(
+    rotated, web, monkeypatch
+):
+    monkeypatch.setattr("passerelle.saml.xmldsig.MAX_EMBEDDED", 0)
+    published(web, key_of(NEXT))
+    page = page_of(rotated, Browser().sign_in(rotated))
+    assert "The metadata at https://localhost" in page
+    assert "names certificates that are not trusted yet" in page
+    assert "Look at the change" in page
+
+
+def test_nobody_is_led_to_a_change_that_is_not_there(rotated, web, monkeypatch):
+    monkeypatch.setattr("passerelle.saml.xmldsig.MAX_EMBEDDED", 0)
+    published(web, key_of(OLD))
+    assert "Look at the change" not in page_of(rotated, Browser().sign_in(rotated))
+
+
+def test_nobody_is_led_to_a_change_that_would_not_mend_it(acme, web):
+    published(web, key_of(NEXT))
+    follow(acme, now=datetime.now(UTC))
+    assert "Look at the change" not in page_of(acme, Browser().sign_in(acme, fault="changed"))
 
 
 def test_a_stranger_has_it_read_three_times_within_ten_minutes_and_no_more(rotated, web):

@@ -59,6 +59,7 @@ def repairs_for(row: SignIn) -> dict[str, Any]:
         "would_enter": would_enter(row),
         "relink": relink_of(row),
         "in_metadata": is_in_metadata(row),
+        "may_be_in_metadata": may_be_in_metadata(row),
     }
 
 
@@ -91,12 +92,24 @@ def offered_certificate(row: SignIn) -> saml.Certificate | None:
 
 def is_in_metadata(row: SignIn) -> bool:
     """Whether the certificate stands in a change of metadata that waits for a decision."""
-    certificate, connection = offered_certificate(row), row.connection
-    if certificate is None or connection is None:
+    certificate = offered_certificate(row)
+    return certificate is not None and certificate.fingerprint in _waiting(row)
+
+
+def may_be_in_metadata(row: SignIn) -> bool:
+    """Whether some certificate waits, where the signature came without one and nobody's made it."""
+    if row.reason != "signature_invalid":
         return False
-    held = held_difference(connection, now=timezone.now())
-    added = held.added if held else ()
-    return certificate.fingerprint in {one.fingerprint for one in added}
+    # A trusted key made it, or another provider did.
+    is_another_matter = any(check["values"] for check in row.checks if not check["passed"])
+    return not is_another_matter and bool(_waiting(row))
+
+
+def _waiting(row: SignIn) -> set[str]:
+    """The fingerprints of certificates that wait for a decision, in changed metadata."""
+    connection = row.connection
+    held = held_difference(connection, now=timezone.now()) if connection else None
+    return {one.fingerprint for one in held.added} if held else set()
 
 
 def waiting_newcomer(row: SignIn) -> User | None:

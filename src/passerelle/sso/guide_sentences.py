@@ -99,7 +99,8 @@ SENTENCES: dict[str, Sentences] = {
         identifier=_(
             "With the format persistent, Keycloak makes an identifier of its own for each person, "
             "which never changes. An e-mail address can, and the person would arrive here as "
-            "somebody new. Somebody who is deleted there and made anew is somebody new too."
+            "somebody new. Somebody who is deleted there and made anew gets another identifier, "
+            "and is refused here until an administrator replaces the known one."
         ),
         logout=_(
             "Never type our ACS URL as “Master SAML Processing URL”: Keycloak would send logout "
@@ -116,13 +117,15 @@ SENTENCES: dict[str, Sentences] = {
     "lemonldap": Sentences(
         identifier=_(
             "With the format persistent, LemonLDAP::NG makes an identifier of its own for each "
-            "person and keeps it in its persistent sessions: where those are lost, everybody "
-            "arrives here as somebody new. To use an attribute of your directory that never "
-            "changes instead, enter its name as “Force NameID session key”."
+            "person and keeps it in its persistent sessions. Where those are lost, everybody gets "
+            "another one, and is refused here until an administrator replaces the known ones. To "
+            "use an attribute of your directory that never changes instead, enter its name as "
+            "“Force NameID session key”."
         ),
         logout=_(
             "Our metadata names the logout address. Signing out at the portal ends the session "
-            "here as well, through the person's browser."
+            "here as well, through the person's browser, and signing out here the one at the "
+            "portal."
         ),
         groups=_(
             "All groups that the portal knows of the person are sent, by name: when a group is "
