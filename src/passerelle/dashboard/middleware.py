@@ -35,19 +35,15 @@ class SessionMiddleware:
         request.person = request.session_row = None
         # The machine ways of a sign-in carry their own proof: no session is looked up for them.
         if request.COOKIES.get(settings.SESSION_COOKIE) and not request.path.startswith("/auth/"):
+            # The body first: whoever sends theirs slowly may be nobody by its end, and holds no
+            # connection to the database meanwhile.
+            request.POST  # noqa: B018 - read to its end
             if answer := self._look_up(request):
                 return answer
         response = self.get_response(request)
         if response.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.method == "GET":
             return _page_of_action(request) or response
         return response
-
-    def process_view(self, request: Any, *_view: Any) -> HttpResponse | None:
-        """Ask again once the body is here: whoever sends theirs slowly may be nobody by now."""
-        if request.session_row is None or request.method in ("GET", "HEAD"):
-            return None
-        request.POST  # noqa: B018 - read to its end
-        return self._look_up(request)
 
     def _look_up(self, request: Any) -> HttpResponse | None:
         request.person = request.session_row = None

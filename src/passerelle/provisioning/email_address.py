@@ -14,6 +14,7 @@ import idna
 
 MAX_LENGTH = 254
 MAX_LOCAL = 64
+MAX_DOMAIN = 253
 # Characters that leave no trace on the page (Unicode: Default_Ignorable_Code_Point).
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
@@ -70,6 +71,8 @@ def normalise_domain(domain: str) -> str | None:
 
 def _encode_domain(domain: str) -> str | None:
     """Lower case, not case-folded: ß and ς are letters of their own in a domain (RFC 5892)."""
+    if len(domain) > MAX_DOMAIN:
+        return None
     lower = "".join(character.lower() for character in domain)
     if len(lower) != len(domain) or _OTHER_DOTS.search(lower):
         return None

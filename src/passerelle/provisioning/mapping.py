@@ -1,8 +1,8 @@
 """From the attributes that identity providers send to a Profile, without configuration."""
 
-import unicodedata
 from dataclasses import dataclass
 
+from passerelle.provisioning.composed import composed
 from passerelle.provisioning.email_address import EmailAddress, parse_email
 from passerelle.provisioning.model import Attributes, Profile
 from passerelle.provisioning.person_name import one_line
@@ -160,7 +160,7 @@ def folded(name: str) -> str:
 
 def comparable(value: str) -> str:
     """Without the white space around it that pretty-printing adds, in composed letters (NFC)."""
-    return unicodedata.normalize("NFC", value.strip())
+    return composed(value.strip())
 
 
 def canonical_name(name: str) -> str:

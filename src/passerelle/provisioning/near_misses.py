@@ -1,8 +1,8 @@
 """Values that just miss a rule: an administrator would take them for the rule's own."""
 
-import unicodedata
 from collections.abc import Collection
 
+from passerelle.provisioning.composed import composed
 from passerelle.provisioning.mapping import values_for_rule
 from passerelle.provisioning.model import Grant, Note, Policy, Profile, Rule
 
@@ -37,4 +37,4 @@ def _spellings(value: str) -> set[str]:
 
 
 def _loose(value: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", value).casefold().split())
+    return "".join(composed(value, "NFKC").casefold().split())

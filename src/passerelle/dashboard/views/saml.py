@@ -287,11 +287,12 @@ def certificate(request: HttpRequest, slug: str) -> HttpResponse:
 @known_connections_only
 def logout(request: HttpRequest, slug: str) -> HttpResponse:
     """Single logout: the identity provider asks for it, or answers that it is done."""
-    connection = find_connection(slug)
     try:
+        # Before the connection is looked up: a body that comes slowly holds no database.
         sent = _posted(request) if request.method == "POST" else request.GET
     except MessageError as error:
-        return _refused_logout(request, connection, error)
+        return _refused_logout(request, find_connection(slug), error)
+    connection = find_connection(slug)
     if "SAMLRequest" not in sent:
         # An answer changes nothing here: our own session ended before we asked.
         return redirect(_door(connection))
