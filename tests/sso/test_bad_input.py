@@ -303,9 +303,13 @@ def test_an_unknown_connection_is_an_address_where_nothing_is(acme):
     assert answer.status_code == 404
 
 
-def test_the_callback_takes_a_post_and_finish_a_get_only(acme):
+def test_the_callback_takes_a_post_and_finish_one_of_our_own_only(acme):
     assert Browser().get(CALLBACK)["Location"] == "/login/acme/"
-    assert Browser().post("/auth/saml/acme/finish", {"code": "x"}).status_code == 405
+    stranger = Browser(enforce_csrf_checks=True)
+    assert stranger.post("/auth/saml/acme/finish?code=x").status_code == 403
+    assert stranger.put("/auth/saml/acme/finish?code=x").status_code == 403
+    assert Browser().put("/auth/saml/acme/finish?code=x").status_code == 405
+    assert not SignIn.objects.exists()
 
 
 @pytest.mark.parametrize("change", [{"enabled": False}, {"target_url": ""}, {"idp_entity_id": ""}])

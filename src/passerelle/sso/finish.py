@@ -28,7 +28,7 @@ from passerelle.sso.explain import stored
 from passerelle.sso.flows import Refused
 from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn, SigningCertificate
 from passerelle.sso.profiles import kept_claims, profile_of_pending
-from passerelle.sso.sessions import Browser, IdPSession, open_session
+from passerelle.sso.sessions import Browser, IdPSession, find_session, open_session
 from passerelle.sso.tokens import digest, matches
 from passerelle.sso.traces import Trace, keep
 
@@ -57,13 +57,27 @@ class Visit:
     code: str
     cookie: str | None
     binding: str | None
+    session_key: str = ""
+    agreed: bool = False
+    """Whether whoever is signed in there has said that they go on as somebody else."""
     address: str | None
     agent: str = ""
     now: datetime
 
 
+class WouldReplace(Exception):  # noqa: N818 - a question, not an error
+    """The browser asked for nothing, and somebody else is signed in there: nothing has happened."""
+
+    def __init__(self, present: User, coming: User) -> None:
+        super().__init__()
+        self.present, self.coming = present, coming
+
+
 def finish_sign_in(visit: Visit) -> SignedIn:
-    """Let the person in, or refuse with a reason. Raises Refused, UnknownConnection."""
+    """Let the person in, or refuse with a reason.
+
+    Raises Refused, WouldReplace, UnknownConnection.
+    """
     try:
         result = _finish(visit)
     except (IntegrityError, OperationalError) as error:
@@ -113,7 +127,24 @@ def _finish(visit: Visit) -> SignedIn | SignIn:
     if isinstance(decided, Refusal):
         account = UUID(decided.account) if decided.account else None
         return keep(trace, outcome="refused", reason=decided.reason, user_id=account)
-    return _open(*decided, pending, trace, visit.agent)
+    user, decision = decided
+    # The row of the company, as the connection has it: no need to read it again.
+    user.company = connection.company
+    if not pending.binding_digest and not visit.agreed:
+        _replace_nobody(user, visit)
+    return _open(user, decision, pending, trace, visit.agent)
+
+
+def _replace_nobody(coming: User, visit: Visit) -> None:
+    """Anybody's page can send a browser an answer that nobody asked for: it signs nobody out.
+
+    Raised out of the transaction, so that all of it is undone: the code waits for who agrees.
+    """
+    if not visit.session_key:
+        return
+    session = find_session(visit.session_key, is_used=False, now=visit.now)
+    if session and session.user != coming:
+        raise WouldReplace(session.user, coming)
 
 
 def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
@@ -239,8 +270,6 @@ def _note(decision: Plan, trace: Trace) -> None:
 def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace, agent: str) -> SignedIn:
     connection = trace.connection
     profile = profile_of_pending(pending, connection)
-    # The row of the company, as the connection has it: no need to read it again.
-    user.company = connection.company
     at_idp = _session_at_idp(pending)
     browser = Browser(trace.address, agent)
     key = open_session(

@@ -25,7 +25,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from passerelle import saml
-from passerelle.dashboard.cookies import YEAR, delete_cookie, replace_session, set_cookie
+from passerelle.dashboard.cookies import YEAR, set_cookie
 from passerelle.dashboard.views.errors import too_many_attempts
 from passerelle.dashboard.views.leave import leave
 from passerelle.saml.errors import MessageError
@@ -39,7 +39,6 @@ from passerelle.sso.connections import (
     trusted_certificates,
 )
 from passerelle.sso.explain import person_sentence
-from passerelle.sso.finish import Visit, finish_sign_in
 from passerelle.sso.flows import (
     AnswersLogout,
     AnswersTrial,
@@ -99,7 +98,7 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
             now=now,
         )
     except Refused as refused:
-        return _refused_page(request, refused.sign_in)
+        return refused_page(request, refused.sign_in)
     response = leave(request, outgoing)
     set_cookie(response, settings.BINDING_COOKIE, binding, max_age=YEAR)
     return response
@@ -146,7 +145,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     response = HttpResponse(status=303)
     response.headers["Location"] = f"/auth/saml/{slug}/finish?code={parked.code}"
     response.headers["Referrer-Policy"] = "no-referrer"
-    set_cookie(response, _finish_cookie(parked.code), parked.cookie, max_age=60)
+    set_cookie(response, finish_cookie(parked.code), parked.cookie, max_age=60)
     return response
 
 
@@ -222,37 +221,6 @@ def _unreadable(request: HttpRequest, error: Exception) -> MessageError:
         )
     received = " ".join(str(error).split())[:200]
     return MessageError("malformed_message", expected="a form", received=received)
-
-
-@require_GET
-@known_connections_only
-def finish(request: HttpRequest, slug: str) -> HttpResponse:
-    """Let the person in: the cookies that come along show that it is the same browser."""
-    code = request.GET.get("code", "")
-    cookie_name = _finish_cookie(code)
-    try:
-        signed_in = finish_sign_in(
-            Visit(
-                slug=slug,
-                code=code,
-                cookie=request.COOKIES.get(cookie_name),
-                binding=request.COOKIES.get(settings.BINDING_COOKIE),
-                address=client_address(request),
-                agent=request.headers.get("User-Agent", ""),
-                now=timezone.now(),
-            )
-        )
-    except Refused as refused:
-        key = request.COOKIES.get(settings.SESSION_COOKIE, "")
-        if refused.sign_in.reason == "request_unknown" and find_session(key, now=timezone.now()):
-            # Reloaded, or the same answer twice: the person is in already.
-            return redirect("/")
-        return _refused_page(request, refused.sign_in)
-    response = redirect(signed_in.next or "/")
-    language = signed_in.user.language
-    replace_session(request, response, signed_in.session_key, language=language)
-    delete_cookie(response, cookie_name)
-    return response
 
 
 @require_GET
@@ -341,7 +309,7 @@ def _refused_logout(
     return render(request, "error.html", context, status=status)
 
 
-def _finish_cookie(code: str) -> str:
+def finish_cookie(code: str) -> str:
     """One cookie for each code, so that two tabs do not overwrite each other's."""
     return settings.FINISH_COOKIE + digest(code)[:12]
 
@@ -356,7 +324,7 @@ def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -
         response = HttpResponse(status=303)
         response.headers["Location"] = f"/auth/saml/{sign_in.connection.slug}/again?about={about}"
         return response
-    return _refused_page(request, sign_in)
+    return refused_page(request, sign_in)
 
 
 CAME_BEFORE = ("assertion_replayed", "request_unknown")
@@ -379,10 +347,10 @@ def again(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect(door)
     found = SignIn.objects.select_related("connection__company", "company")
     sign_in = found.filter(id=about, connection__slug=slug).first()
-    return redirect(door) if sign_in is None else _refused_page(request, sign_in)
+    return redirect(door) if sign_in is None else refused_page(request, sign_in)
 
 
-def _refused_page(request: HttpRequest, sign_in: SignIn) -> HttpResponse:
+def refused_page(request: HttpRequest, sign_in: SignIn) -> HttpResponse:
     """One plain sentence, whom to ask, and the reference that the administrator can open."""
     reason = sign_in.reason
     status = 413 if reason == "message_too_large" else 400 if reason in UNVERIFIABLE else 403
