@@ -22,6 +22,7 @@ from passerelle.sso.letters import send_letters
 from passerelle.sso.models import (
     BY_STRANGERS,
     AuthnRequest,
+    ConnectionKey,
     ConsumedAssertion,
     FailedAttempts,
     GoogleRequest,
@@ -66,6 +67,8 @@ _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
     (SetupLink, "expires_at", timedelta(days=30)),
     (Trial, "expires_at", timedelta(hours=1)),
     (FailedAttempts, "window_ends", _NONE),
+    # They sign and decrypt nothing any more.
+    (ConnectionKey, "retires_at", timedelta(days=1)),
 )
 
 
