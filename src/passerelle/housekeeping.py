@@ -22,6 +22,7 @@ from passerelle.sso.letters import send_letters
 from passerelle.sso.models import (
     BY_STRANGERS,
     AuthnRequest,
+    ConnectionKey,
     ConsumedAssertion,
     FailedAttempts,
     GoogleRequest,
@@ -36,6 +37,7 @@ from passerelle.sso.models import (
     TrustedDevice,
 )
 from passerelle.sso.notices import send_notices
+from passerelle.sso.spend import drop_large_claims
 
 log = logging.getLogger("passerelle.housekeeping")
 
@@ -66,6 +68,8 @@ _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
     (SetupLink, "expires_at", timedelta(days=30)),
     (Trial, "expires_at", timedelta(hours=1)),
     (FailedAttempts, "window_ends", _NONE),
+    # They sign and decrypt nothing any more.
+    (ConnectionKey, "retires_at", timedelta(days=1)),
 )
 
 
@@ -73,6 +77,7 @@ def purge(now: datetime) -> int:
     """Delete what has ended, in small batches; return how many rows went."""
     _forget_claims(now)
     _forget_begun()
+    drop_large_claims(now=now)
     strangers = SignIn.objects.filter(BY_STRANGERS)
     ended = [(model._default_manager.all(), field, kept) for model, field, kept in _EXPIRING]
     ended.append((strangers, "time", STRANGERS_KEPT))
@@ -88,11 +93,12 @@ def _forget_claims(now: datetime) -> None:
 
 
 def _forget_begun() -> None:
-    """Strangers can begin sign-ins as often as they like: the rows they make are bounded."""
+    """Whoever likes begins sign-ins, and identity providers answer without being asked."""
     begun: tuple[tuple[type[Model], dict[str, None]], ...] = (
         (AuthnRequest, {"answered_at": None}),
         (GoogleRequest, {}),
         (PasskeyChallenge, {}),
+        (PendingSignIn, {}),
     )
     for model, waiting in begun:
         rows = model._default_manager.filter(**waiting)

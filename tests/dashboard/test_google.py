@@ -223,9 +223,9 @@ def test_a_token_that_does_not_hold_lets_nobody_in(
     else:
         token = jwt.encode({"alg": "RS256", "kid": "own", "jwk": keys["keys"][0]}, claims, own)
     monkeypatch.setattr(
-        google, "_ask", lambda url, form=None: google.json.dumps({"id_token": token})
+        google, "_ask", lambda company, url, form=None: google.json.dumps({"id_token": token})
     )
-    monkeypatch.setattr(google, "_provider", lambda now: known)
+    monkeypatch.setattr(google, "_provider", lambda company, now: known)
     answer = browser.get(f"{CALLBACK}?state={state}&code=x")
     assert answer.status_code == 403
     assert SignIn.objects.get().reason == "google_token_invalid"
@@ -234,8 +234,8 @@ def test_a_token_that_does_not_hold_lets_nobody_in(
 
 def answers_with(monkeypatch, token: str, known) -> None:
     answer = json.dumps({"id_token": token})
-    monkeypatch.setattr(google, "_ask", lambda url, form=None: answer)
-    monkeypatch.setattr(google, "_provider", lambda now: known)
+    monkeypatch.setattr(google, "_ask", lambda company, url, form=None: answer)
+    monkeypatch.setattr(google, "_provider", lambda company, now: known)
 
 
 def test_a_token_that_holds_lets_in(acme, bob, provider, monkeypatch):
@@ -248,9 +248,9 @@ def test_a_token_that_holds_lets_in(acme, bob, provider, monkeypatch):
     claims = forged(nonce=GoogleRequest.objects.get().nonce)
     token = jwt.encode({"alg": "RS256", "kid": "own"}, claims, own)
     monkeypatch.setattr(
-        google, "_ask", lambda url, form=None: google.json.dumps({"id_token": token})
+        google, "_ask", lambda company, url, form=None: google.json.dumps({"id_token": token})
     )
-    monkeypatch.setattr(google, "_provider", lambda now: known)
+    monkeypatch.setattr(google, "_provider", lambda company, now: known)
     assert browser.get(f"{CALLBACK}?state={state}&code=x").status_code == 302
     assert is_in(browser)
 
@@ -263,6 +263,16 @@ def test_when_google_does_not_answer_it_says_so(acme, monkeypatch, settings):
     answer = Browser().get(LOGIN)
     assert answer.status_code == 503
     assert "Google does not answer" in answer.content.decode()
+
+
+def test_a_company_waits_for_few_answers_of_google_at_once(acme, bob, provider, monkeypatch):
+    browser = Browser()
+    back = provider.consent(browser.get(LOGIN)["Location"], "g-1")
+    monkeypatch.setattr("passerelle.sso.turns.OF_ONE_COMPANY", 0)
+    assert browser.get(CALLBACK + "?" + urlsplit(back).query).status_code == 403
+    sign_in = SignIn.objects.get()
+    assert sign_in.reason == "google_unreachable"
+    assert "fetch_busy" in sign_in.checks[-1]["received"]
 
 
 def test_switched_off_or_incomplete_there_is_no_way(acme):
@@ -285,9 +295,9 @@ def test_switched_off_nobody_stays_in_by_it(acme, bob, provider):
 def test_switched_off_while_google_is_asked_nobody_enters(acme, bob, provider, monkeypatch):
     ask = google._ask
 
-    def meanwhile(url, form=None):
+    def meanwhile(company, url, form=None):
         Company.objects.update(google_sso_enabled=False)
-        return ask(url, form)
+        return ask(company, url, form)
 
     browser = Browser()
     back = provider.consent(browser.get(LOGIN)["Location"], "g-1")
@@ -409,8 +419,8 @@ def test_a_domain_that_changes_while_google_is_asked_lets_the_old_one_in_no_more
 ):
     real = google._ask
 
-    def meanwhile(url, form=None):
-        answer = real(url, form)
+    def meanwhile(company, url, form=None):
+        answer = real(company, url, form)
         if form:
             Company.objects.update(google_hosted_domain="new.example")
         return answer

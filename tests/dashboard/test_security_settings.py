@@ -510,6 +510,11 @@ def test_a_key_is_rotated_from_the_page(acme, alice):
     answer = alice.post(f"{PAGE}key/?connection=acme", follow=True)
     assert "A new key was made" in answer.content.decode()
     assert ConnectionKey.objects.count() == 2
+    for _ in range(4):
+        answer = alice.post(f"{PAGE}key/?connection=acme", follow=True)
+    assert "Try again in ten minutes" in answer.content.decode()
+    # The first one was made long ago.
+    assert ConnectionKey.objects.count() == 4
 
 
 @pytest.mark.parametrize("path", ["key/", "metadata/"])

@@ -146,6 +146,39 @@ def test_an_answer_counts_once_and_in_time(acme, connection, alice):
     assert answer(alice, connection, late).status_code == 400
 
 
+def test_of_many_tests_the_newest_wait_and_the_oldest_is_over(acme, connection, alice):
+    trials = [begin(alice, acme) for _ in range(7)]
+    assert {one.id for one in Trial.objects.all()} == {one.id for one in trials[2:]}
+    over = answer(alice, connection, trials[1])
+    assert over.status_code == 400
+    assert "This test is over" in over.content.decode()
+    for trial in trials[2:]:
+        assert answer(alice, connection, trial).status_code == 200
+    # Answers stay to be looked at beside those that wait.
+    for _ in range(6):
+        begin(alice, acme)
+    assert Trial.objects.filter(answered_at=None).count() == 5
+    assert Trial.objects.exclude(answered_at=None).count() == 5
+
+
+def test_of_answered_tests_the_newest_are_kept(acme, connection, alice, monkeypatch):
+    monkeypatch.setattr("passerelle.sso.trials.MOST_ANSWERED", 2)
+    for _ in range(4):
+        last = begin(alice, acme)
+        answer(alice, connection, last)
+    begin(alice, acme)
+    answered = Trial.objects.exclude(answered_at=None)
+    assert answered.count() == 2
+    assert answered.filter(id=last.id).exists()
+
+
+def test_tests_of_connections_that_were_never_saved_are_few_too(acme, connection, alice):
+    pem = connection.certificates.get().pem
+    for _ in range(6):
+        begin(alice, acme, slug="new", name="New", idp_entity_id=OTHER_IDP, new_certificates=pem)
+    assert Trial.objects.filter(connection=None).count() == 5
+
+
 def test_the_answer_to_a_test_never_signs_anybody_in(acme, connection, alice):
     trial = begin(alice, acme)
     stranger = Browser()

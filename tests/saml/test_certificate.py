@@ -166,7 +166,25 @@ def test_sixty_four_digits_that_are_no_fingerprint_are_read_as_base64():
     assert raised.value.reason == "certificate_malformed"
 
 
-def issued(name: str, issuer: str, kind: str = "rsa", *, by: str = "rsa") -> bytes:
+@pytest.mark.parametrize("size", [20_000, 2_000_000])
+def test_a_certificate_that_was_made_large_is_refused(size):
+    large = issued("idp.example", "idp.example", extra=b"\x04" * size)
+    for source in (large, pem(large), pem(large).encode()):
+        with pytest.raises(CertificateError) as raised:
+            saml.load_certificate(source)
+        assert raised.value.reason == "certificate_too_large"
+        assert raised.value.received == f"{len(large)} bytes"
+    found = saml.load_bundle(pem(large) + PEM.decode())
+    assert (len(found.usable), len(found.left_out)) == (1, 1)
+
+
+def test_a_certificate_with_many_names_is_not_too_large():
+    saml.load_certificate(issued("idp.example", "idp.example", extra=b"\x04" * 18_000))
+
+
+def issued(
+    name: str, issuer: str, kind: str = "rsa", *, by: str = "rsa", extra: bytes = b""
+) -> bytes:
     """A certificate (DER) for a key, under another's name."""
     names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, issuer)]
     builder = (
@@ -179,6 +197,9 @@ def issued(name: str, issuer: str, kind: str = "rsa", *, by: str = "rsa") -> byt
         .not_valid_after(datetime(2039, 1, 1, tzinfo=UTC))
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
     )
+    if extra:
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), extra)
+        builder = builder.add_extension(unknown, critical=False)
     return builder.sign(key_pair(by).private, hashes.SHA256()).public_bytes(
         serialization.Encoding.DER
     )

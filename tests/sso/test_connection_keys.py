@@ -10,9 +10,20 @@ from lxml import etree
 from passerelle import saml
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
+from passerelle.dashboard.views import security
 from passerelle.diagnosis import diagnose
+from passerelle.housekeeping import purge
 from passerelle.saml import xmldsig
-from passerelle.sso.connection_keys import OVERLAP, make_key, own_keys, rotate_key, signing_key
+from passerelle.sso import connection_keys
+from passerelle.sso.connection_keys import (
+    OVERLAP,
+    TooSoon,
+    make_key,
+    new_private_key,
+    own_keys,
+    rotate_key,
+    signing_key,
+)
 from passerelle.sso.models import ConnectionKey, SignIn
 from passerelle.sso.sealed import CannotUnseal, seal, unseal
 from tests.browsing import Browser
@@ -62,7 +73,7 @@ def test_no_private_key_stands_in_the_database_in_the_clear(acme):
 
 def test_a_rotated_key_is_published_at_once_signs_later_and_outlives_nobody(acme):
     old = signing_key(acme, now=NOW).certificate
-    rotate_key(acme, actor=OPERATOR, now=NOW)
+    rotate_key(acme, new_private_key(), actor=OPERATOR, now=NOW)
     published = [one.certificate for one in own_keys(acme, now=NOW)]
     new = published[0]
     assert published == [new, old]
@@ -77,8 +88,8 @@ def test_a_rotated_key_is_published_at_once_signs_later_and_outlives_nobody(acme
 
 def test_two_rotations_at_once_leave_three_keys_and_one_that_stays(acme):
     signing_key(acme, now=NOW)
-    rotate_key(acme, actor=OPERATOR, now=NOW)
-    rotate_key(acme, actor=OPERATOR, now=NOW)
+    rotate_key(acme, new_private_key(), actor=OPERATOR, now=NOW)
+    rotate_key(acme, new_private_key(), actor=OPERATOR, now=NOW)
     assert len(own_keys(acme, now=NOW)) == 3
     assert len(own_keys(acme, now=NOW + 2 * OVERLAP)) == 1
 
@@ -110,7 +121,7 @@ def test_our_metadata_as_a_file_has_no_end(acme):
 
 def test_the_certificate_that_signs_now_can_be_downloaded(acme):
     first = signing_key(acme, now=datetime.now(UTC)).certificate
-    rotate_key(acme, actor=OPERATOR, now=datetime.now(UTC))
+    rotate_key(acme, new_private_key(), actor=OPERATOR, now=datetime.now(UTC))
     answer = Browser().get("/auth/saml/acme/certificate")
     assert answer.content.decode() == first.pem
     assert answer["Content-Disposition"] == 'attachment; filename="passerelle-acme.pem"'
@@ -153,7 +164,7 @@ def test_with_another_secret_key_people_still_come_in_and_the_operator_is_told(a
     assert SignIn.objects.get().checks[-1]["received"] == "a key of ours that cannot be read"
     [finding] = [one for one in diagnose(now=NOW, deploy=False) if one.check == "keys"]
     assert (finding.passed, "acme" in finding.detail) == (False, True)
-    rotate_key(acme, actor=OPERATOR, now=NOW)
+    rotate_key(acme, new_private_key(), actor=OPERATOR, now=NOW)
     [key] = own_keys(acme, now=NOW)
     assert signing_key(acme, now=NOW) == key
     assert Browser().get("/auth/saml/acme/login").status_code == 302
@@ -161,5 +172,46 @@ def test_with_another_secret_key_people_still_come_in_and_the_operator_is_told(a
 
 def test_only_a_few_keys_are_in_use_at_once(acme):
     for day in range(8):
-        rotate_key(acme, actor=OPERATOR, now=NOW + timedelta(hours=day))
+        rotate_key(acme, new_private_key(), actor=OPERATOR, now=NOW + timedelta(hours=day))
     assert len(own_keys(acme, now=NOW + timedelta(hours=9))) == 4
+
+
+def test_three_keys_are_made_within_ten_minutes_and_another_one_after_them(acme):
+    signing_key(acme, now=NOW)
+    for minute in (1, 2):
+        now = NOW + timedelta(minutes=minute)
+        rotate_key(acme, new_private_key(), actor=OPERATOR, now=now)
+    now = NOW + timedelta(minutes=9)
+    with pytest.raises(TooSoon):
+        rotate_key(acme, new_private_key(), actor=OPERATOR, now=now)
+    assert ConnectionKey.objects.count() == 3
+    rotate_key(acme, new_private_key(), actor=OPERATOR, now=NOW + timedelta(minutes=10))
+    assert ConnectionKey.objects.count() == 4
+
+
+def test_keys_that_serve_no_more_are_deleted_and_no_others(acme):
+    signing_key(acme, now=NOW)
+    rotate_key(acme, new_private_key(), actor=OPERATOR, now=NOW)
+    retired = NOW + 2 * OVERLAP
+    purge(retired)
+    assert ConnectionKey.objects.count() == 2
+    purge(retired + timedelta(days=1, seconds=1))
+    assert ConnectionKey.objects.get().retires_at is None
+
+
+def test_a_key_is_made_before_anything_is_locked(acme, monkeypatch):
+    held = []
+    real = connection_keys.new_private_key
+
+    def making():
+        held.append(len(database.savepoint_ids))
+        return real()
+
+    outside = len(database.savepoint_ids)
+    for module in (connection_keys, security):
+        monkeypatch.setattr(module, "new_private_key", making)
+    make_key(acme, now=NOW)
+    alice = Browser().enter(make_administrator(acme.company))
+    alice.post("/settings/security/key/?connection=acme")
+    assert held == [outside, outside]
+    assert ConnectionKey.objects.count() == 2

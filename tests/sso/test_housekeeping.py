@@ -1,5 +1,6 @@
 """What has ended is deleted, but not before people who come too late have heard so."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,8 @@ from passerelle.sso.flows import start_sign_in as start
 from passerelle.sso.models import AuthnRequest, ConsumedAssertion, PendingSignIn
 from passerelle.sso.sessions import find_session, open_session
 from passerelle.sso.spend import CODE_LIFETIME, REQUEST_LIFETIME
-from tests.world import NOW, make_company, make_user, respond_to
+from passerelle.sso.tokens import digest
+from tests.world import GRACE, NOW, make_company, make_user, respond_to
 
 pytestmark = pytest.mark.django_db
 LATER = timedelta(minutes=2)
@@ -54,6 +56,52 @@ def test_a_code_that_expired_is_told_so_even_after_a_purge(acme):
     )
     purge(NOW + timedelta(hours=2))
     assert not PendingSignIn.objects.exists()
+
+
+GROUPS = tuple(f"{one:0>1000}" for one in range(20))
+
+
+def parked_with(connection, **said):
+    start(connection, next_path="", binding="b", address=None, now=NOW)
+    waiting = AuthnRequest.objects.get(answered_at=None)
+    field = respond_to(connection, request_id=waiting.id, **said)
+    return accept_response("acme", field, relay_state="", address=None, now=NOW)
+
+
+def test_large_claims_of_a_code_that_ended_are_dropped_and_it_is_told_so_still(acme):
+    parked = parked_with(acme, person=replace(GRACE, groups=GROUPS))
+    small = parked_with(acme)
+    purge(NOW)
+    pending = PendingSignIn.objects.get(code_digest=digest(parked.code))
+    assert len(str(pending.claims)) > 20_000
+    late = NOW + CODE_LIFETIME + LATER
+    purge(late)
+    pending.refresh_from_db()
+    assert pending.claims["attributes"] == {}
+    assert PendingSignIn.objects.get(code_digest=digest(small.code)).claims["attributes"]
+    visit = Visit(
+        slug="acme", code=parked.code, cookie=parked.cookie, binding="b", address=None, now=late
+    )
+    with pytest.raises(Refused) as refused:
+        finish_sign_in(visit)
+    assert refused.value.sign_in.reason == "request_expired"
+
+
+def test_of_large_claims_that_wait_the_newest_stay_and_small_ones_too(acme, monkeypatch):
+    monkeypatch.setattr("passerelle.sso.spend.MOST_LARGE", 50_000)
+    small = parked_with(acme)
+    parked = [parked_with(acme, person=replace(GRACE, groups=GROUPS)) for _ in range(4)]
+    waiting = set(PendingSignIn.objects.values_list("code_digest", flat=True))
+    assert digest(small.code) in waiting
+    assert digest(parked[-1].code) in waiting
+    assert len(waiting) == 3
+
+
+def test_one_that_is_larger_than_all_may_be_waits_alone(acme, monkeypatch):
+    monkeypatch.setattr("passerelle.sso.spend.MOST_LARGE", 15_000)
+    for _ in range(2):
+        last = parked_with(acme, person=replace(GRACE, groups=GROUPS))
+    assert PendingSignIn.objects.get().code_digest == digest(last.code)
 
 
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=23), -timedelta(hours=1)])

@@ -69,7 +69,7 @@ def run_rotate(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     require_base_url()
     from passerelle.audit.record import OPERATOR
-    from passerelle.sso.connection_keys import own_keys, rotate_key
+    from passerelle.sso.connection_keys import TooSoon, new_private_key, own_keys, rotate_key
     from passerelle.sso.connections import UnknownConnection, addresses_of, find_connection
 
     try:
@@ -79,7 +79,11 @@ def run_rotate(arguments: argparse.Namespace) -> int:
             f"CONNECTION: expected a connection's slug, received {arguments.connection!r}"
         ) from None
     now = datetime.now(UTC)
-    rotate_key(connection, actor=OPERATOR, now=now)
+    try:
+        rotate_key(connection, new_private_key(), actor=OPERATOR, now=now)
+    except TooSoon:
+        sys.stderr.write("three keys were made within ten minutes: try again in ten minutes\n")
+        return 1
     new = own_keys(connection, now=now)[0]
     sys.stdout.write(
         f"{new.certificate.fingerprint} is published at {addresses_of(connection).metadata_url}"

@@ -21,6 +21,8 @@ from passerelle.saml.xml import decode_base64
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 MIN_RSA_BITS = 2048
+MAX_DER = 20_000
+"""Bytes of one certificate: those in use have one to three thousand, and each is kept whole."""
 CURVES = ("secp256r1", "secp384r1", "secp521r1")
 # No hyphen inside, or a text of many beginnings without an end would take quadratic time.
 _PEM = re.compile(
@@ -153,6 +155,9 @@ def _read(source: str | bytes) -> _Read:
     # A sequence of more than 127 bytes; the first of them alone is the digit 0 of a text.
     is_der = isinstance(source, bytes) and source[:1] == b"\x30" and source[1:2] >= b"\x80"
     der = source if isinstance(source, bytes) and is_der else _der_of(source)
+    if len(der) > MAX_DER:
+        too_large = mistaken.Mistake("certificate_too_large", f"{len(der)} bytes")
+        raise _malformed(mistaken.instead_of_certificate_der(der) or too_large)
     try:
         loaded = x509.load_der_x509_certificate(_plain(der))
         return _Read(

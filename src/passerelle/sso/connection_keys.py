@@ -27,6 +27,8 @@ MAX_KEYS = 4
 """In use at once: each is tried on what is encrypted."""
 VALIDITY = timedelta(days=3650)
 """Of the certificate: identity providers want dates, trust is in the key."""
+MOST_MADE, WITHIN = 3, timedelta(minutes=10)
+"""Of one connection: each takes a moment of a core, and all that are published are read."""
 OVERLAP = timedelta(days=14)
 """After a rotation the old key signs this long, and decrypts twice as long."""
 
@@ -95,29 +97,53 @@ def _purpose(row: ConnectionKey) -> str:
     return f"private key {row.id} of connection {row.connection_id}"
 
 
-@transaction.atomic
+def new_private_key() -> rsa.RSAPrivateKey:
+    """A key for `rotate_key`, made before it: it takes a moment, in which no lock is held."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 def make_key(connection: SamlConnection, *, now: datetime) -> None:
     """Make the first key, which signs at once; nothing where somebody was quicker."""
-    if not locked(connection).keys.exists():
-        _insert(connection, now=now, signs_from=now)
+    if connection.keys.exists():
+        return
+    private = new_private_key()
+    with transaction.atomic():
+        if locked(connection).keys.exists():
+            return
+        _insert(connection, private, now=now, signs_from=now)
         # Nobody's settings change by it: forms that are open stay valid.
         _keys.forget(connection.id)
 
 
+class TooSoon(Exception):  # noqa: N818 - reads as what is the matter
+    """As many keys as may be were made lately: another one is made in ten minutes."""
+
+
+def stop_if_too_soon(connection: SamlConnection, *, now: datetime) -> None:
+    """Raises TooSoon. Asked before a key is made, and again behind the lock."""
+    # Those of requests that began a little later count too; those of a clock that was wrong do not.
+    lately = connection.keys.filter(created_at__gt=now - WITHIN, created_at__lt=now + WITHIN)
+    if lately.count() >= MOST_MADE:
+        raise TooSoon
+
+
 @transaction.atomic
-def rotate_key(connection: SamlConnection, *, actor: Actor, now: datetime) -> None:
-    """Make a new key beside the old ones, which then retire in their time, or at once if lost.
+def rotate_key(
+    connection: SamlConnection, private: rsa.RSAPrivateKey, *, actor: Actor, now: datetime
+) -> None:
+    """Put a new key beside the old ones, which then retire in their time, or at once if lost.
 
     The new key is published, and decrypts, at once. It signs once identity providers had time to
-    read it; the old key decrypts until they have changed over.
+    read it; the old key decrypts until they have changed over. Raises TooSoon.
     """
     keys = locked(connection).keys
+    stop_if_too_soon(connection, now=now)
     old = list(keys.filter(retires_at=None))
     readable = [row.id for row in old if _unsealed(row)]
     signs_from = now + OVERLAP if readable else now
     keys.filter(retires_at=None).exclude(id__in=readable).update(retires_at=now)
     keys.filter(id__in=readable).update(retires_at=now + 2 * OVERLAP)
-    new = _insert(connection, now=now, signs_from=signs_from)
+    new = _insert(connection, private, now=now, signs_from=signs_from)
     for row in keys.exclude(retires_at__lte=now)[MAX_KEYS:]:
         keys.filter(id=row.id).update(retires_at=now)
     _raise_version(connection)
@@ -126,8 +152,9 @@ def rotate_key(connection: SamlConnection, *, actor: Actor, now: datetime) -> No
     record([entry], company_id=connection.company_id, actor=actor, now=now)
 
 
-def _insert(connection: SamlConnection, *, now: datetime, signs_from: datetime) -> ConnectionKey:
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+def _insert(
+    connection: SamlConnection, private: rsa.RSAPrivateKey, *, now: datetime, signs_from: datetime
+) -> ConnectionKey:
     der = self_signed(
         private,
         name=f"Passerelle {connection.slug}",

@@ -24,7 +24,6 @@ from passerelle.directory.apply import Context
 from passerelle.directory.models import Company, User
 from passerelle.directory.policy import load_names, load_policy
 from passerelle.directory.snapshot import load_snapshot
-from passerelle.directory.waiting import let_go_of_the_database
 from passerelle.provisioning import Plan, Profile, Refusal, parse_email, plan
 from passerelle.provisioning.describe import describe_step
 from passerelle.provisioning.mapping import MAX_NAME
@@ -32,7 +31,7 @@ from passerelle.provisioning.person_name import one_line
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
 from passerelle.sso.coming import come_by, way_of_google
-from passerelle.sso.fetch import FetchError, fetch
+from passerelle.sso.fetch import FetchError, fetch_for
 from passerelle.sso.finish import carry_out
 from passerelle.sso.models import GoogleRequest, SignIn
 from passerelle.sso.redirects import safe_next
@@ -123,7 +122,7 @@ def start(
 
     `chosen` has Google ask which account it is, even where it knows only one.
     """
-    provider = _provider(now)
+    provider = _provider(company, now)
     state, nonce, verifier = new_token(), new_token(), new_token()
     GoogleRequest.objects.create(
         state_digest=digest(state),
@@ -197,7 +196,7 @@ def _verified_claims(
         raise _Failed("google_refused", error or "no code")
     company = request.company
     try:
-        provider = _provider(now)
+        provider = _provider(company, now)
         secret = unseal(company.google_client_secret, purpose=_purpose(company)).decode()
         form = {
             "grant_type": "authorization_code",
@@ -207,7 +206,7 @@ def _verified_claims(
             "client_secret": secret,
             "code_verifier": request.verifier,
         }
-        answer = json.loads(_ask(str(provider.document["token_endpoint"]), form))
+        answer = json.loads(_ask(company, str(provider.document["token_endpoint"]), form))
         token = str(answer["id_token"])
     except (FetchError, CannotUnseal, ValueError, KeyError, TypeError) as problem:
         raise _Failed("google_unreachable", str(problem) or type(problem).__name__) from problem
@@ -246,14 +245,14 @@ def _claims_of(
     return dict(found.claims)
 
 
-def _provider(now: datetime) -> _Provider:
+def _provider(company: Company, now: datetime) -> _Provider:
     """Raises FetchError."""
     known = _providers.get(ISSUER)
     if known is not None and now - known.read_at < KEYS_KEPT:
         return known
     try:
-        document = json.loads(_ask(ISSUER + "/.well-known/openid-configuration"))
-        keys = KeySet.import_key_set(json.loads(_ask(str(document["jwks_uri"]))))
+        document = json.loads(_ask(company, ISSUER + "/.well-known/openid-configuration"))
+        keys = KeySet.import_key_set(json.loads(_ask(company, str(document["jwks_uri"]))))
         found = _Provider(document, keys, now)
         if document["issuer"] != ISSUER:
             raise ValueError(document["issuer"])
@@ -263,9 +262,9 @@ def _provider(now: datetime) -> _Provider:
     return found
 
 
-def _ask(url: str, form: dict[str, str] | None = None) -> bytes:
-    let_go_of_the_database()
-    return fetch(url, private_networks=settings.PASSERELLE.private_networks, form=form)
+def _ask(company: Company, url: str, form: dict[str, str] | None = None) -> bytes:
+    networks = settings.PASSERELLE.private_networks
+    return fetch_for(company.id, url, private_networks=networks, form=form)
 
 
 def _profile(claims: dict[str, Any]) -> Profile:

@@ -136,6 +136,10 @@ _SENTENCES = {
         "The end of a certificate is missing: the line -----END CERTIFICATE-----. Copy the whole "
         "certificate, with its first and its last line."
     ),
+    "certificate_too_large": gettext_lazy(
+        "This certificate is too large: one has at most 20 KB. Received: %(received)s. Ask whoever "
+        "runs the identity provider for the certificate that signs, without anything added to it."
+    ),
     "certificate_fingerprint": gettext_lazy(
         "This is a fingerprint, not a certificate: it cannot verify a signature. Download the "
         "certificate from the identity provider and paste it, from -----BEGIN CERTIFICATE----- to "

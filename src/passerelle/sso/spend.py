@@ -1,7 +1,11 @@
 """What a response spends, and what it leaves for finish: each once, whoever sends it again."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast, Length
 
 from passerelle import saml
 from passerelle.directory.inserts import insert_or_nothing
@@ -94,6 +98,12 @@ def _digest_of(assertion: saml.Assertion) -> str:
     return digest(f"{assertion.issuer}\0{assertion.id}")
 
 
+LARGE = 10_000
+"""Characters of claims that are many: those of people have one to three thousand."""
+MOST_AT_ONCE = 500
+"""Ended ones that are looked at in one go."""
+MOST_LARGE = 20_000_000
+"""Characters of large claims that a company's sign-ins keep at once while they wait."""
 MOST_COPIES = 3
 """Of one answer that a browser may send while none of them is finished."""
 
@@ -115,6 +125,7 @@ def park_again(assertion: saml.Assertion, trace: Trace) -> Parked | None:
     parked, copy = Parked(code=new_token(), cookie=new_token()), copies[0]
     copy.code_digest, copy.cookie_digest = digest(parked.code), digest(parked.cookie)
     copy.save(force_insert=True)
+    _forget_large(copy)
     return parked
 
 
@@ -127,7 +138,7 @@ def park(
     parked = Parked(code=new_token(), cookie=new_token())
     asked = "" if request else relay_state
     next_path = request.next if request else own_path(relay_state)
-    PendingSignIn(
+    pending = PendingSignIn(
         code_digest=digest(parked.code),
         company_id=trace.connection.company_id,
         connection=trace.connection,
@@ -149,5 +160,45 @@ def park(
         checks=trace.checks,
         next=next_path,
         expires_at=trace.now + CODE_LIFETIME,
-    ).save(force_insert=True)
+    )
+    pending.save(force_insert=True)
+    _forget_large(pending)
     return parked
+
+
+def _large_claims(rows: "QuerySet[PendingSignIn]") -> list[tuple[str, int]]:
+    """Those with large claims, and how large, the newest first."""
+    measured = rows.annotate(size=Length(Cast("claims", TextField()))).filter(size__gt=LARGE)
+    return list(measured.order_by("-expires_at").values_list("code_digest", "size"))
+
+
+def _forget_large(newest: PendingSignIn) -> None:
+    """Let the oldest of a company's large sign-ins go when they are too many together.
+
+    Whose code goes by it hears that it was used or never made, and signs in again. It takes a
+    thousand people with many groups, within the second or two that a browser takes to go on.
+    """
+    together, gone = len(json.dumps(newest.claims)), []
+    if together <= LARGE:
+        return
+    others = PendingSignIn.objects.filter(company_id=newest.company_id)
+    others = others.exclude(code_digest=newest.code_digest)
+    for code, size in _large_claims(others):
+        together += size
+        if together > MOST_LARGE:
+            gone.append(code)
+    if gone:
+        # What another process lets go at this moment is not waited for.
+        free = others.filter(code_digest__in=gone).select_for_update(skip_locked=True)
+        codes = list(free.values_list("code_digest", flat=True))
+        others.filter(code_digest__in=codes).delete()
+
+
+def drop_large_claims(*, now: datetime) -> None:
+    """Of codes that have ended: that they are too late is said without the attributes."""
+    ended = _large_claims(PendingSignIn.objects.filter(expires_at__lt=now))
+    # One after the other: together they would fill the memory.
+    for code, _size in ended[:MOST_AT_ONCE]:
+        mine = PendingSignIn.objects.filter(code_digest=code)
+        claims = mine.values_list("claims", flat=True).first()
+        mine.update(claims={**(claims or {}), "attributes": {}})

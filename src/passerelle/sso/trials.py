@@ -10,6 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db.models import QuerySet
+
 from passerelle import saml
 from passerelle.directory.models import Company
 from passerelle.directory.policy import load_names, load_policy, policy_of
@@ -27,6 +29,8 @@ from passerelle.sso.profiles import profile_of
 from passerelle.sso.tokens import new_trial_id
 
 LIFETIME = timedelta(minutes=15)
+MOST_WAITING, MOST_ANSWERED = 5, 20
+"""Kept of one connection at once, and of all that were never saved: of more, the oldest go."""
 MAX_ATTRIBUTES, MAX_VALUES, MAX_TEXT = 100, 20, 300
 """Of what was received, so much is kept to be looked at."""
 
@@ -71,10 +75,10 @@ def start_trial(
     now: datetime,
 ) -> Trial:
     """Remember settings to be tried: `connection` and `company` need not be saved, PEMs neither."""
-    is_saved = not connection._state.adding
-    return Trial.objects.create(
+    connection_id = None if connection._state.adding else connection.id
+    trial = Trial.objects.create(
         company_id=company.id,
-        connection_id=connection.id if is_saved else None,
+        connection_id=connection_id,
         request_id=new_trial_id(),
         slug=connection.slug,
         settings={name: getattr(connection, name) for name in _SETTINGS},
@@ -84,6 +88,16 @@ def start_trial(
         created_at=now,
         expires_at=now + LIFETIME,
     )
+    _forget_oldest(Trial.objects.filter(company_id=company.id, connection_id=connection_id))
+    return trial
+
+
+def _forget_oldest(trials: "QuerySet[Trial]") -> None:
+    """Each holds all its certificates, and whoever may begin one may do so without end."""
+    for is_waiting, most in ((True, MOST_WAITING), (False, MOST_ANSWERED)):
+        rows = trials.filter(answered_at__isnull=is_waiting)
+        newest_first = rows.order_by("-created_at", "-id").values_list("id", flat=True)
+        Trial.objects.filter(id__in=list(newest_first[most:])).delete()
 
 
 def _plain(value: Any) -> Any:

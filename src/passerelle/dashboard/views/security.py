@@ -42,7 +42,13 @@ from passerelle.directory.snapshot import known_domains
 from passerelle.provisioning.absence import doubted
 from passerelle.sso.addresses import client_address
 from passerelle.sso.attributes_seen import state_of
-from passerelle.sso.connection_keys import own_keys, rotate_key
+from passerelle.sso.connection_keys import (
+    TooSoon,
+    new_private_key,
+    own_keys,
+    rotate_key,
+    stop_if_too_soon,
+)
 from passerelle.sso.connections import (
     ProviderHeld,
     addresses_for_slug,
@@ -191,11 +197,17 @@ def _whom(part: str, form: SecurityForm, request: PageRequest) -> dict[str, Any]
 
 @require_POST
 @administrators_only
-@confirmed_only
+@confirmed_before_waiting
 def rotate(request: PageRequest) -> HttpResponse:
     """Make a new key of ours for a connection."""
-    connection = _named_connection(request)
-    rotate_key(connection, **by(request))
+    connection, actor = _named_connection(request), by(request)
+    try:
+        stop_if_too_soon(connection, now=actor["now"])
+        private = new_private_key()
+        with deciding(request):
+            rotate_key(connection, private, **actor)
+    except TooSoon:
+        return _back(connection, "key-later")
     return _back(connection, "key")
 
 
