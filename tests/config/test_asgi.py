@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from passerelle.config import asgi
 from passerelle.config.asgi import PIECE, Application
 
 SCOPE = {
@@ -32,6 +33,9 @@ def run(answer, *, headers=(), body=(b"",), sent=None):
     coming, sent = list(body), [] if sent is None else sent
 
     async def receive():
+        if not coming:
+            # All is here: nothing more comes, and the client stays.
+            await asyncio.Event().wait()
         piece = coming.pop(0)
         if piece is None:
             return {"type": "http.disconnect"}
@@ -104,3 +108,103 @@ def test_an_answer_that_breaks_off_is_closed_and_never_looks_whole():
         run(echo({}, response), sent=sent)
     assert [one.get("more_body") for one in sent] == [None, True]
     assert response.is_closed
+
+
+class Endless(Response):
+    """An answer without end; counts its pieces."""
+
+    made = 0
+
+    def __iter__(self):
+        while True:
+            self.made += 1
+            yield b"x" * PIECE
+
+
+def get(application, *, send, is_gone=None):
+    """One request without a body; the client is gone when `is_gone` is set."""
+    pieces = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive():
+        if pieces:
+            return pieces.pop()
+        await (is_gone or asyncio.Event()).wait()
+        return {"type": "http.disconnect"}
+
+    return application({**SCOPE, "method": "GET"}, receive, send)
+
+
+async def never(_message):
+    await asyncio.Event().wait()
+
+
+def test_an_answer_that_nobody_reads_is_given_up(monkeypatch):
+    monkeypatch.setattr(asgi, "SENT_WITHIN", 0.01)
+    response = Endless()
+    with pytest.raises(ConnectionAbortedError):
+        asyncio.run(get(Application(echo({}, response)), send=never))
+    assert response.is_closed
+    assert response.made == 1
+
+
+def test_for_a_client_that_is_gone_nothing_more_is_made():
+    response, sent = Endless(), []
+
+    async def both():
+        is_gone = asyncio.Event()
+
+        async def send(message):
+            # The server takes in what it has nobody to send to.
+            sent.append(message)
+            if len(sent) == 3:
+                is_gone.set()
+            await asyncio.sleep(0)
+
+        await get(Application(echo({}, response)), send=send, is_gone=is_gone)
+
+    asyncio.run(both())
+    assert response.is_closed
+    assert response.made < 10
+
+
+def test_answers_that_nobody_reads_hold_no_thread():
+    """More of them than there are threads, and the next request is answered all the same."""
+
+    def answer(environ, begin):
+        begin("200 OK", [])
+        return Response([b"short"]) if environ["REQUEST_METHOD"] == "POST" else Endless()
+
+    async def all_of_them():
+        application, sent = Application(answer), []
+        waiting = asyncio.Semaphore(0)
+
+        async def send(_message):
+            waiting.release()
+            await asyncio.Event().wait()
+
+        unread = [asyncio.create_task(get(application, send=send)) for _ in range(asgi.THREADS + 1)]
+        for _ in unread:
+            await waiting.acquire()
+
+        async def take(message):
+            sent.append(message)
+
+        await application(SCOPE, never, take)
+        for one in unread:
+            one.cancel()
+        await asyncio.gather(*unread, return_exceptions=True)
+        return sent
+
+    assert asyncio.run(asyncio.wait_for(all_of_them(), 60))[-1]["body"] == b"short"
+
+
+def test_while_a_piece_waits_the_database_is_let_go(monkeypatch):
+    let_go, seen = [], []
+    monkeypatch.setattr(asgi, "close_old_connections", lambda: let_go.append(True))
+    response = Response([b"x" * PIECE, b"y"])
+
+    async def send(message):
+        seen.append((message["type"], bool(let_go)))
+
+    asyncio.run(get(Application(echo({}, response)), send=send))
+    assert seen[:2] == [("http.response.start", True), ("http.response.body", True)]

@@ -14,6 +14,7 @@ from joserfc.jwk import RSAKey
 from passerelle.directory.models import Company, ExternalIdentity, User
 from passerelle.sso import google
 from passerelle.sso.models import GoogleRequest, SamlConnection, Session, SignIn
+from passerelle.sso.turns import OF_ONE_COMPANY
 from tests.browsing import Browser, reference_in
 from tests.dashboard.test_security_settings import PAGE, errors_in, fields_of
 from tests.servers.https import LOOPBACK
@@ -268,7 +269,7 @@ def test_when_google_does_not_answer_it_says_so(acme, monkeypatch, settings):
 def test_a_company_waits_for_few_answers_of_google_at_once(acme, bob, provider, monkeypatch):
     browser = Browser()
     back = provider.consent(browser.get(LOGIN)["Location"], "g-1")
-    monkeypatch.setattr("passerelle.sso.turns.OF_ONE_COMPANY", 0)
+    monkeypatch.setitem(OF_ONE_COMPANY, "sign-in", 0)
     assert browser.get(CALLBACK + "?" + urlsplit(back).query).status_code == 403
     sign_in = SignIn.objects.get()
     assert sign_in.reason == "google_unreachable"

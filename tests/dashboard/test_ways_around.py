@@ -28,6 +28,7 @@ from passerelle.sso.models import (
     TrustedDevice,
 )
 from passerelle.sso.password_rules import activation_path, reset_path
+from passerelle.sso.turns import OF_ONE_COMPANY
 from tests.browsing import Browser, reference_in
 from tests.dashboard.test_local_sign_in import (
     OTHER,
@@ -747,7 +748,7 @@ def test_the_operators_password_leaves_no_other_way_behind(acme, bob):
 
 
 def test_a_company_keeps_few_requests_waiting_for_other_servers(acme, monkeypatch):
-    monkeypatch.setattr("passerelle.sso.turns.OF_ONE_COMPANY", 1)
+    monkeypatch.setitem(OF_ONE_COMPANY, "fetch", 1)
     globex = make_company("globex")
 
     def inside(url, **keywords):

@@ -77,7 +77,7 @@ def test_after_too_many_refusals_an_address_is_not_looked_at_but_answers_still_a
 
 
 def test_a_company_has_few_records_looked_up_at_once(connection, monkeypatch):
-    monkeypatch.setattr(turns, "OF_ONE_COMPANY", 1)
+    monkeypatch.setitem(turns.OF_ONE_COMPANY, "fetch", 1)
     ours = Domain.objects.create(company=connection.company, name="more.acme.example")
     with turns.turn_of(ours.company_id), pytest.raises(Unproved, match="busy"):
         look_record_up(ours)

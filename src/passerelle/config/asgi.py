@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from django.db import close_old_connections
+
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -21,6 +23,8 @@ Answer = Callable[[dict[str, Any], Any], Any]
 THREADS = 32
 """A thread waits while a body arrives: enough of them that a few slow senders stop nobody."""
 PIECE = 256 * 1024
+SENT_WITHIN = 30.0
+"""Seconds for a client to take a piece: slow lines do, and whoever does not is not reading."""
 _APART = {"cookie": "; "}
 """What stands between the values of a header that came in several lines; usually a comma."""
 
@@ -33,45 +37,108 @@ class Application:
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
 
-        def ask(call: Callable[..., Awaitable[Any]], *given: Message) -> Any:
-            return asyncio.run_coroutine_threadsafe(_called(call, *given), loop).result()
+        def ask() -> Message:
+            message: Message = asyncio.run_coroutine_threadsafe(_called(receive), loop).result()
+            return message
 
-        def in_a_thread() -> list[Message]:
-            body = io.BufferedReader(_Body(lambda: ask(receive)))
-            return _respond(self._answer, environ_of(scope, body), lambda one: ask(send, one))
+        def begin() -> tuple[_Response, list[Message]]:
+            body = io.BufferedReader(_Body(ask))
+            response = _Response(self._answer, environ_of(scope, body))
+            return response, response.next_messages()
 
-        for message in await loop.run_in_executor(self._threads, in_a_thread):
-            await send(message)
+        response, messages = await loop.run_in_executor(self._threads, begin)
+        if response.has_ended():
+            for message in messages:
+                await send(message)
+            return
+        gone = loop.create_task(_gone(receive))
+        try:
+            # A thread makes a piece; while the piece is on its way, it serves others.
+            while await _are_sent(messages, send, gone) and not response.has_ended():
+                messages = await loop.run_in_executor(self._threads, response.next_messages)
+        finally:
+            gone.cancel()
+            if not response.has_ended():
+                await loop.run_in_executor(self._threads, response.close)
 
 
 async def _called(call: Callable[..., Awaitable[Any]], *given: Message) -> Any:
     return await call(*given)
 
 
-def _respond(
-    answer: Answer, environ: dict[str, Any], send: Callable[[Message], None]
-) -> list[Message]:
-    """Have it answered; send what is long in pieces, and return what is left to be sent."""
-    start: list[Message] = []
+async def _gone(receive: Receive) -> None:
+    """Ends when the client is gone. Nobody reads the rest of a body any more."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
-    def begin(status: str, headers: Iterable[tuple[str, str]], *_: object) -> None:
+
+async def _are_sent(messages: list[Message], send: Send, gone: asyncio.Task[None]) -> bool:
+    """Whether the client is still there. Raises ConnectionAbortedError for one that reads nothing.
+
+    The server then breaks off, and what has come does not pass for all of it.
+    """
+    for message in messages:
+        sending = asyncio.ensure_future(_called(send, message))
+        try:
+            await asyncio.wait(
+                (sending, gone), timeout=SENT_WITHIN, return_when=asyncio.FIRST_COMPLETED
+            )
+            if gone.done():
+                return False
+            if not sending.done():
+                raise ConnectionAbortedError(f"nothing was read for {SENT_WITHIN:.0f} seconds")
+            sending.result()
+        finally:
+            sending.cancel()
+    return True
+
+
+class _Response:
+    """An answer of Django, as messages: what is long in pieces, each made when it is asked for.
+
+    Two pieces may be made by two threads.
+    """
+
+    def __init__(self, answer: Answer, environ: dict[str, Any]) -> None:
+        self._start: list[Message] = []
+        self._response = answer(environ, self._begin)
+        self._parts = iter(self._response)
+        self._has_ended = False
+
+    def _begin(self, status: str, headers: Iterable[tuple[str, str]], *_: object) -> None:
         raw = [(name.lower().encode("latin-1"), of.encode("latin-1")) for name, of in headers]
-        start.append({"type": "http.response.start", "status": int(status[:3]), "headers": raw})
+        start = {"type": "http.response.start", "status": int(status[:3]), "headers": raw}
+        self._start.append(start)
 
-    response = answer(environ, begin)
-    try:
-        rest = bytearray()
-        for part in response:
-            rest += part
-            if len(rest) >= PIECE:
-                piece = {"type": "http.response.body", "body": bytes(rest), "more_body": True}
-                for message in (*start, piece):
-                    send(message)
-                start.clear()
-                rest.clear()
-        return [*start, {"type": "http.response.body", "body": bytes(rest)}]
-    finally:
-        response.close()
+    def has_ended(self) -> bool:
+        """Nothing more comes, and Django knows."""
+        return self._has_ended
+
+    def next_messages(self) -> list[Message]:
+        """The next piece, with the start before the first."""
+        piece, is_last = bytearray(), True
+        try:
+            for part in self._parts:
+                piece += part
+                if len(piece) >= PIECE:
+                    is_last = False
+                    break
+        except BaseException:
+            self.close()
+            raise
+        if is_last:
+            self.close()
+        else:
+            # The connection is this thread's, and a client may take its time to read.
+            close_old_connections()
+        body = {"type": "http.response.body", "body": bytes(piece)}
+        messages = [*self._start, body if is_last else {**body, "more_body": True}]
+        self._start.clear()
+        return messages
+
+    def close(self) -> None:
+        self._has_ended = True
+        self._response.close()
 
 
 class _Body(io.RawIOBase):

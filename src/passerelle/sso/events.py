@@ -7,9 +7,9 @@ from datetime import datetime
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Company
+from passerelle.rows import rows_of
 from passerelle.sso.models import SignIn
 
-CHUNK = 500
 COLUMNS = ("time", "id", "event", "person", "actor", "address", "reason", "details")
 Row = tuple[datetime, tuple[str, ...]]
 
@@ -27,7 +27,7 @@ def events_of(
 
 def _sign_ins(company: Company, within: dict[str, datetime]) -> Iterator[Row]:
     rows = SignIn.objects.filter(company=company, **within).select_related("user", "connection")
-    for row in rows.order_by("time", "id").iterator(chunk_size=CHUNK):
+    for row in rows_of(rows, "time", "id"):
         way = row.connection.name if row.connection else _way_of(row)
         person = row.user.email if row.user else row.email or ""
         details = {"way": way, "reference": row.reference, "count": row.count}
@@ -53,7 +53,7 @@ def _way_of(row: SignIn) -> str:
 
 
 def _changes(company: Company, within: dict[str, datetime]) -> Iterator[Row]:
-    rows = AuditEvent.objects.filter(company=company, **within).order_by("time", "id")
-    for row in rows.iterator(chunk_size=CHUNK):
+    rows = AuditEvent.objects.filter(company=company, **within)
+    for row in rows_of(rows, "time", "id"):
         details = json.dumps(row.details, ensure_ascii=False)
         yield row.time, (str(row.id), row.event, row.target, row.actor, "", "", details)

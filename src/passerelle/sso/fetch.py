@@ -69,10 +69,10 @@ class Sent:
     headers: Mapping[str, str]
 
 
-def fetch_for(company_id: UUID, url: str, **keywords: Any) -> bytes:
+def fetch_for(company_id: UUID, url: str, what: str = "fetch", **keywords: Any) -> bytes:
     """The same while somebody waits for it: a few at once for a company. Raises FetchError."""
     try:
-        with turn_of(company_id):
+        with turn_of(company_id, what):
             let_go_of_the_database()
             return fetch(url, **keywords)
     except Busy:

@@ -148,7 +148,7 @@ def follow(connection: SamlConnection, *, now: datetime, asked: bool = False) ->
     networks, url = settings.PASSERELLE.private_networks, connection.metadata_url
     try:
         if asked:
-            waits = {"private_networks": networks, "seconds": SECONDS_ASKED}
+            waits: dict[str, Any] = {"private_networks": networks, "seconds": SECONDS_ASKED}
             document = fetch_for(connection.company_id, url, **waits)
         else:
             document = fetch(url, private_networks=networks)

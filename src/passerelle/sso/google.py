@@ -264,7 +264,7 @@ def _provider(company: Company, now: datetime) -> _Provider:
 
 def _ask(company: Company, url: str, form: dict[str, str] | None = None) -> bytes:
     networks = settings.PASSERELLE.private_networks
-    return fetch_for(company.id, url, private_networks=networks, form=form)
+    return fetch_for(company.id, url, "sign-in", private_networks=networks, form=form)
 
 
 def _profile(claims: dict[str, Any]) -> Profile:

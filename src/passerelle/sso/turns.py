@@ -10,16 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-OF_ONE_COMPANY = 3
-"""Requests of one company that wait for other servers at once, in one process."""
+OF_ONE_COMPANY = {"fetch": 3, "download": 3, "sign-in": 12}
+"""Requests of one company that wait for others at once, in one process: at nine many sign in."""
 LARGE = 300_000
 """Characters of a form field from which on its message is large."""
 LARGE_AT_ONCE = 2
 """Large messages that are read at once, in one process: each takes tens of megabytes."""
 PATIENCE = 5.0
 """Seconds that another large message waits."""
-_waiting: Counter[UUID] = Counter()
-_lock = threading.Lock()
+_taken: Counter[tuple[str, UUID]] = Counter()
+# A turn may end where its holder is forgotten, in whatever that thread is doing just then.
+_lock = threading.RLock()
 _large = threading.BoundedSemaphore(LARGE_AT_ONCE)
 
 
@@ -28,19 +29,23 @@ class Busy(Exception):  # noqa: N818 - reads as what is the matter
 
 
 @contextmanager
-def turn_of(company_id: UUID) -> Iterator[None]:
-    """While another server is waited for in the name of a company. Raises Busy."""
+def turn_of(company_id: UUID, what: str = "fetch") -> Iterator[None]:
+    """While another server, or the reader of a download, is waited for in the name of a company.
+
+    Raises Busy.
+    """
+    turn = what, company_id
     with _lock:
-        if _waiting[company_id] >= OF_ONE_COMPANY:
+        if _taken[turn] >= OF_ONE_COMPANY[what]:
             raise Busy
-        _waiting[company_id] += 1
+        _taken[turn] += 1
     try:
         yield
     finally:
         with _lock:
-            _waiting[company_id] -= 1
-            if not _waiting[company_id]:
-                del _waiting[company_id]
+            _taken[turn] -= 1
+            if not _taken[turn]:
+                del _taken[turn]
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from django.conf import settings
 from django.db import connection as database
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -20,6 +21,7 @@ from django.views.decorators.http import require_safe
 from passerelle.audit.models import AuditEvent
 from passerelle.csv_lines import Echo, harmless
 from passerelle.dashboard.access import administrators_only
+from passerelle.dashboard.downloads import download
 from passerelle.dashboard.event_names import (
     EVENT_LABELS,
     actor_label,
@@ -29,8 +31,8 @@ from passerelle.dashboard.event_names import (
 )
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, page_of, typed
+from passerelle.rows import rows_of
 
-CHUNK = 500
 LAST_YEAR, LINES = 9999, 15
 FILTERS = ("event", "actor", "target", "since", "until")
 
@@ -152,14 +154,12 @@ def _shown(name: str, value: Any) -> str:
 
 @require_safe
 @administrators_only
-def audit_download(request: PageRequest, kind: str) -> StreamingHttpResponse:
+def audit_download(request: PageRequest, kind: str) -> HttpResponseBase:
     """All of it that fits the filters, oldest first, as CSV or JSON lines, streamed."""
-    found = _filtered(request, _filters(request)).order_by("id")
     write = _csv if kind == "csv" else _json_lines
     types = {"csv": "text/csv; charset=utf-8", "jsonl": "application/jsonl"}
-    response = StreamingHttpResponse(write(found), content_type=types[kind])
-    response.headers["Content-Disposition"] = f'attachment; filename="audit.{kind}"'
-    return response
+    lines = write(_filtered(request, _filters(request)))
+    return download(request, lines, name=f"audit.{kind}", content_type=types[kind])
 
 
 def _row(event: AuditEvent) -> dict[str, Any]:
@@ -174,14 +174,14 @@ def _row(event: AuditEvent) -> dict[str, Any]:
 
 
 def _json_lines(found: "QuerySet[AuditEvent]") -> Iterator[str]:
-    for event in found.iterator(chunk_size=CHUNK):
+    for event in rows_of(found, "id"):
         yield json.dumps(_row(event), ensure_ascii=False) + "\n"
 
 
 def _csv(found: "QuerySet[AuditEvent]") -> Iterator[str]:
     writer = csv.writer(Echo())
     yield writer.writerow(["time", "event", "actor", "target", "details", "sequence"])
-    for event in found.iterator(chunk_size=CHUNK):
+    for event in rows_of(found, "id"):
         row = _row(event)
         row["details"] = json.dumps(row["details"], ensure_ascii=False)
         yield writer.writerow([harmless(value) for value in row.values()])

@@ -69,6 +69,17 @@ def too_many_attempts(request: HttpRequest) -> HttpResponse:
     )
 
 
+def too_many_downloads(request: HttpRequest) -> HttpResponse:
+    answer = _page(
+        request,
+        429,
+        _("Several downloads of your company are under way"),
+        _("Wait until one of them has ended, or cancel one, then download again."),
+    )
+    answer.headers["Retry-After"] = "30"
+    return answer
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Rendered without anything that could fail again."""
     error = sys.exception()

@@ -3,10 +3,11 @@
 import csv
 from collections.abc import Iterator
 
-from django.http import StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from passerelle.csv_lines import Echo, harmless
+from passerelle.dashboard import downloads
 from passerelle.dashboard.access import administrators_only, company_of
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.directory.models import Company
@@ -15,13 +16,14 @@ from passerelle.sso.events import COLUMNS, events_of
 
 @require_safe
 @administrators_only
-def download(request: PageRequest) -> StreamingHttpResponse:
+def download(request: PageRequest) -> HttpResponseBase:
     """Any number of rows, oldest first."""
-    response = StreamingHttpResponse(
-        _lines(company_of(request)), content_type="text/csv; charset=utf-8"
+    return downloads.download(
+        request,
+        _lines(company_of(request)),
+        name="security-events.csv",
+        content_type="text/csv; charset=utf-8",
     )
-    response.headers["Content-Disposition"] = 'attachment; filename="security-events.csv"'
-    return response
 
 
 def _lines(company: Company) -> Iterator[str]:

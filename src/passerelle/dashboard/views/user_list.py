@@ -4,12 +4,14 @@ import csv
 from collections.abc import Iterator
 
 from django.db.models import QuerySet
-from django.http import HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from passerelle.csv_lines import Echo, harmless
+from passerelle.dashboard import downloads
 from passerelle.dashboard.access import administrators_only, company_of
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import page_of, typed
@@ -25,8 +27,8 @@ from passerelle.dashboard.user_filters import (
 )
 from passerelle.dashboard.views.several import verb_choices
 from passerelle.directory.models import User
+from passerelle.rows import rows_of
 
-CHUNK = 500
 COLUMNS = (
     "email",
     "first_name",
@@ -79,20 +81,19 @@ def user_list(request: PageRequest) -> HttpResponse:
 
 @require_safe
 @administrators_only
-def download(request: PageRequest) -> StreamingHttpResponse:
+def download(request: PageRequest) -> HttpResponseBase:
     """Everybody who fits the filters, streamed, however many they are."""
     found = filtered(company_of(request), filters_in(request.GET), now=timezone.now())
-    lines = _lines(found.order_by("email_key"))
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response.headers["Content-Disposition"] = 'attachment; filename="users.csv"'
-    return response
+    return downloads.download(
+        request, _lines(found), name="users.csv", content_type="text/csv; charset=utf-8"
+    )
 
 
 def _lines(found: "QuerySet[User]") -> Iterator[str]:
     writer = csv.writer(Echo())
     yield writer.writerow(COLUMNS)
     rights = "memberships__workspace", "memberships__permission_set"
-    for user in found.prefetch_related(*rights).iterator(chunk_size=CHUNK):
+    for user in rows_of(found.prefetch_related(*rights), "email_key"):
         yield writer.writerow([harmless(value) for value in _row(user)])
 
 
