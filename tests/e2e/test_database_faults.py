@@ -45,7 +45,8 @@ def sign_in(service: Passerelle) -> int:
     if begun.status != 302:
         return begun.status
     provider = IdentityProvider(service.base_url)
-    request = visitor.start("acme")
+    # Of this answer, not of another: that may come from a worker that only reads still.
+    request = visitor.request_in(begun)
     return visitor.deliver("acme", provider.respond(ADA, request_id=request)).status
 
 

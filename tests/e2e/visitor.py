@@ -41,6 +41,11 @@ class Visitor:
         """Press the button; return the ID of the request to the identity provider."""
         answer = self.get(f"/auth/saml/{connection}/login")
         assert answer.status == 302, answer
+        return self.request_in(answer)
+
+    @staticmethod
+    def request_in(answer: Answer) -> str:
+        """The ID of the request to the identity provider that the browser is sent away with."""
         return _read_request(parse_qs(urlsplit(answer.location).query)["SAMLRequest"][0], "").id
 
     def deliver(self, connection: str, saml_response: str, relay_state: str = "") -> Answer:
