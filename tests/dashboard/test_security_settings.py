@@ -156,6 +156,13 @@ def test_another_complete_connection_is_enough_for_provisioning(acme, alice):
     assert alice.post(PAGE, fields_of(acme, saml_enabled=None)).status_code == 302
 
 
+def test_connections_of_one_name_always_stand_in_the_same_order(acme):
+    for slug in ("acme-old", "acme-new"):
+        make_connection(acme, slug=slug)
+    SamlConnection.objects.filter(slug="acme").update(target_url="https://idp.acme.example/moved")
+    assert [one.slug for one in acme.connections.all()] == ["acme", "acme-new", "acme-old"]
+
+
 def test_a_draft_beside_a_complete_connection_stands_in_nobodys_way(acme, alice):
     make_connection(acme, slug="aaa", enabled=False, idp_entity_id="")
     SamlConnection.objects.filter(slug="aaa").update(name="AAA")

@@ -89,7 +89,7 @@ class SamlConnection(models.Model):
     metadata_replaced = models.JSONField(default=dict, blank=True)
 
     class Meta:
-        ordering = ["name"]
+        ordering = ["name", "slug"]
         constraints = [
             models.UniqueConstraint(fields=["company", "id"], name="connection_of_company"),
             # A person is known by provider and subject: another key for the same provider could
