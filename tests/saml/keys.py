@@ -81,3 +81,26 @@ def _made(kind: str) -> KeyPair:
         .sign(private if kind not in ("dsa", "weak") else key_pair().private, hashes.SHA256())
     )
     return KeyPair(private, certificate.public_bytes(serialization.Encoding.DER))
+
+
+def issued(
+    name: str, issuer: str, kind: str = "rsa", *, by: str = "rsa", extra: bytes = b""
+) -> bytes:
+    """A certificate (DER) for a key, under another's name."""
+    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, issuer)]
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(names[0])
+        .issuer_name(names[1])
+        .public_key(key_pair(kind).private.public_key())
+        .serial_number(7)
+        .not_valid_before(datetime(2029, 1, 1, tzinfo=UTC))
+        .not_valid_after(datetime(2039, 1, 1, tzinfo=UTC))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    )
+    if extra:
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), extra)
+        builder = builder.add_extension(unknown, critical=False)
+    return builder.sign(key_pair(by).private, hashes.SHA256()).public_bytes(
+        serialization.Encoding.DER
+    )

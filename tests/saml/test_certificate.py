@@ -9,7 +9,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import pkcs7, pkcs12
-from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +17,7 @@ from passerelle.saml import der as encoding
 from passerelle.saml.certificate import load_private_key
 from passerelle.saml.errors import CertificateError
 
-from .keys import key_pair
+from .keys import issued, key_pair
 
 DER = key_pair().der
 PEM = key_pair().certificate_pem
@@ -180,29 +179,6 @@ def test_a_certificate_that_was_made_large_is_refused(size):
 
 def test_a_certificate_with_many_names_is_not_too_large():
     saml.load_certificate(issued("idp.example", "idp.example", extra=b"\x04" * 18_000))
-
-
-def issued(
-    name: str, issuer: str, kind: str = "rsa", *, by: str = "rsa", extra: bytes = b""
-) -> bytes:
-    """A certificate (DER) for a key, under another's name."""
-    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, issuer)]
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(names[0])
-        .issuer_name(names[1])
-        .public_key(key_pair(kind).private.public_key())
-        .serial_number(7)
-        .not_valid_before(datetime(2029, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2039, 1, 1, tzinfo=UTC))
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-    )
-    if extra:
-        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), extra)
-        builder = builder.add_extension(unknown, critical=False)
-    return builder.sign(key_pair(by).private, hashes.SHA256()).public_bytes(
-        serialization.Encoding.DER
-    )
 
 
 def pem(*ders: bytes) -> str:

@@ -5,9 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.x509.oid import NameOID
 from lxml import etree
 
 from passerelle import saml
@@ -15,7 +12,7 @@ from passerelle.saml import xmldsig
 from passerelle.saml.errors import MetadataError
 from passerelle.saml.names import NAME_ID_EMAIL, NAME_ID_PERSISTENT
 
-from .keys import key_pair
+from .keys import issued, key_pair
 from .response_builder import ACS, DS_NS, IDP, NOW, SAMLP_NS, SP
 
 BINDINGS = "urn:oasis:names:tc:SAML:2.0:bindings:"
@@ -159,19 +156,8 @@ def test_white_space_around_an_entity_id_does_not_count():
 
 
 def named(name: str, issuer: str, kind: str, by: str) -> str:
-    """A certificate for a key under another's name, in base64."""
-    names = [x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, one)]) for one in (name, issuer)]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(names[0])
-        .issuer_name(names[1])
-        .public_key(key_pair(kind).private.public_key())
-        .serial_number(7)
-        .not_valid_before(datetime(2029, 1, 1, tzinfo=UTC))
-        .not_valid_after(datetime(2046, 1, 1, tzinfo=UTC))
-        .sign(key_pair(by).private, hashes.SHA256())
-    )
-    return base64.b64encode(made.public_bytes(serialization.Encoding.DER)).decode()
+    """A certificate for a key, under another's name, in base64."""
+    return base64.b64encode(issued(name, issuer, kind, by=by)).decode()
 
 
 def key_data(*certificates: str) -> str:

@@ -10,8 +10,7 @@ from passerelle.directory.models import User
 from passerelle.sso.letters import put_down, send_invitation, send_letters
 from passerelle.sso.notices import send_notices
 from tests.browsing import Browser
-from tests.servers.smtp import smtp_server
-from tests.world import NOW, make_company, make_user
+from tests.world import NOW, make_user
 
 from .test_notices import ends_in
 
@@ -20,24 +19,9 @@ SHARP, FINAL = "root@faß.example", "root@σίσυφος.example"
 ENCODED = {SHARP: "root@xn--fa-hia.example", FINAL: "root@xn--kxa6ajbbmh.example"}
 
 
-@pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
-def received(settings):
-    with smtp_server() as server:
-        url = f"smtp://127.0.0.1:{server.port}"
-        settings.PASSERELLE = settings.PASSERELLE.model_copy(update={"email_url": url})
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
-        yield server.received
-
-
-def recipients(received) -> list[str]:
+def recipients(mail) -> list[str]:
     send_letters(datetime.now(UTC))
-    return [address for people, _message in received for address in people]
+    return [address for people, _message in mail for address in people]
 
 
 def ask_for_another_password(acme, typed: str) -> None:
@@ -46,11 +30,11 @@ def ask_for_another_password(acme, typed: str) -> None:
 
 
 @pytest.mark.parametrize("address", ENCODED)
-def test_a_reset_link_goes_to_the_domain_of_the_account_and_to_no_other(acme, received, address):
+def test_a_reset_link_goes_to_the_domain_of_the_account_and_to_no_other(acme, mail, address):
     make_user(acme, address, password=make_password("a long enough password"))
     ask_for_another_password(acme, address)
-    assert recipients(received) == [ENCODED[address]]
-    assert received[0][1]["To"] == ENCODED[address]
+    assert recipients(mail) == [ENCODED[address]]
+    assert mail[0][1]["To"] == ENCODED[address]
 
 
 @pytest.mark.parametrize(
@@ -62,32 +46,32 @@ def test_a_reset_link_goes_to_the_domain_of_the_account_and_to_no_other(acme, re
     ],
 )
 def test_a_reset_link_goes_to_the_address_that_is_stored_not_to_the_one_typed(
-    acme, received, account, typed
+    acme, mail, account, typed
 ):
     user = make_user(acme, account, password=make_password("a long enough password"))
     ask_for_another_password(acme, typed)
-    [recipient] = recipients(received)
+    [recipient] = recipients(mail)
     assert recipient == user.address.mailbox
     assert recipient.partition("@")[0] == account.partition("@")[0]
 
 
 @pytest.mark.parametrize("typed", ["root@fass.example", "root@σίσυφοσ.example"])
-def test_the_account_of_a_look_alike_is_not_found(acme, received, typed):
+def test_the_account_of_a_look_alike_is_not_found(acme, mail, typed):
     for address in ENCODED:
         make_user(acme, address, password=make_password("a long enough password"))
     ask_for_another_password(acme, typed)
-    assert recipients(received) == []
+    assert recipients(mail) == []
 
 
-def test_whatever_is_sent_goes_to_the_encoded_domain(acme, received):
+def test_whatever_is_sent_goes_to_the_encoded_domain(acme, mail):
     root = make_user(acme, SHARP, is_administrator=True)
     invited = make_user(acme, FINAL, status="invited")
     send_invitation(invited, who="Alice", now=datetime.now(UTC))
     put_down("password_changed", acme, root.email, now=datetime.now(UTC))
     ends_in(days=3)
     send_notices(NOW)
-    assert sorted(set(recipients(received))) == sorted(ENCODED.values())
-    assert len(received) == 3
+    assert sorted(set(recipients(mail))) == sorted(ENCODED.values())
+    assert len(mail) == 3
 
 
 def test_a_person_is_found_by_the_domain_as_it_is_written_or_encoded(acme):

@@ -11,7 +11,6 @@ from passerelle.sso.connections import certificate_row
 from passerelle.sso.models import ExpiryNotice, SamlConnection, SigningCertificate
 from passerelle.sso.notices import notice_days, send_notices
 from tests.browsing import Browser
-from tests.servers.smtp import smtp_server
 from tests.world import (
     NOW,
     load_certificate_of,
@@ -21,21 +20,6 @@ from tests.world import (
 )
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def acme():
-    return make_company()
-
-
-@pytest.fixture
-def mail(settings):
-    with smtp_server() as server:
-        url = f"smtp://127.0.0.1:{server.port}"
-        settings.PASSERELLE = settings.PASSERELLE.model_copy(update={"email_url": url})
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.port
-        yield server.received
 
 
 def ends_in(**left: float) -> None:

@@ -24,7 +24,7 @@ THREADS = 32
 """A thread waits while a body arrives: enough of them that a few slow senders stop nobody."""
 PIECE = 256 * 1024
 SENT_WITHIN = 30.0
-"""Seconds for a client to take a piece: slow lines do, and whoever does not is not reading."""
+"""Seconds for a client to take a piece: slow lines manage, and who needs longer does not read."""
 _APART = {"cookie": "; "}
 """What stands between the values of a header that came in several lines; usually a comma."""
 
