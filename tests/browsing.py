@@ -3,12 +3,12 @@
 import base64
 import re
 import zlib
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 from lxml import etree
 
 from passerelle.directory.models import User
@@ -59,13 +59,13 @@ class Browser(Client):
     ) -> Any:
         """The whole way; return the answer of finish, or of the callback where it refuses."""
         request_id = self.start(connection, next_path=next_path)
-        field = respond_to(connection, person, request_id=request_id, now=datetime.now(UTC), **said)
+        field = respond_to(connection, person, request_id=request_id, now=timezone.now(), **said)
         answer = self.post_response(connection, field)
         return self.get(answer["Location"]) if answer.status_code == 303 else answer
 
     def enter(self, user: User) -> "Browser":
         """Be signed in as this user."""
-        self.cookies[settings.SESSION_COOKIE] = session_of(user, now=datetime.now(UTC))
+        self.cookies[settings.SESSION_COOKIE] = session_of(user, now=timezone.now())
         return self
 
 

@@ -1,6 +1,7 @@
 """The real servers, each started at most once in a test process."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
@@ -15,6 +16,13 @@ from tests.servers.simplesamlphp import SimpleSAMLphp
 def _nothing_begun():
     """What a process counts of one test is nothing to the next."""
     begun.clear()
+
+
+@pytest.fixture
+def within_the_hour(monkeypatch):
+    """It stays half past: what is counted by the hour never runs into the next one."""
+    moment = datetime.now(UTC).replace(minute=30, second=0, microsecond=0)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: moment)
 
 
 @pytest.fixture(scope="session")

@@ -282,6 +282,7 @@ def test_an_account_that_goes_while_its_password_is_looked_at_is_no_error(ada, m
     assert SignIn.objects.get().user is None
 
 
+@pytest.mark.usefixtures("within_the_hour")
 def test_an_address_that_passes_to_somebody_else_within_the_hour_is_nobody_s(ada):
     enter("ada@acme.example", "wrong")
     ada.set_email(parse_email("ada.new@acme.example"))

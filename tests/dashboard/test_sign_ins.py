@@ -241,6 +241,7 @@ def test_a_decision_that_was_made_stays_made(acme, alice):
     assert not AuditEvent.objects.filter(event="user:approved").exists()
 
 
+@pytest.mark.usefixtures("within_the_hour")
 def test_a_strangers_certificate_is_not_offered_under_somebody_elses_reference(
     acme, alice, monkeypatch
 ):

@@ -322,6 +322,7 @@ def test_a_connection_that_is_off_or_incomplete_says_so(acme, change):
     assert SignIn.objects.get(reference=reference_in(answer)).reason == "connection_disabled"
 
 
+@pytest.mark.usefixtures("within_the_hour")
 def test_identical_junk_is_counted_in_one_row(acme):
     for _ in range(5):
         Browser().post(CALLBACK, {"SAMLResponse": "junk"})

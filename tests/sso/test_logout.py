@@ -408,6 +408,7 @@ def respond_with_qualifiers(acme, request_id, now):
     return base64.b64encode(etree.tostring(root)).decode()
 
 
+@pytest.mark.usefixtures("within_the_hour")
 def test_a_refused_request_appears_among_the_sign_ins(acme):
     sent_by_redirect(acme, key="globex")
     sent_by_redirect(acme, key="globex")

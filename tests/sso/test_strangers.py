@@ -1,7 +1,7 @@
 """What strangers can make us keep is bounded, whichever way they come."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.apps import apps
@@ -15,7 +15,7 @@ from passerelle.sso.models import AuthnRequest, Letter, PendingSignIn, SignIn
 from tests.browsing import Browser
 from tests.world import GRACE, NOW, make_company, make_user, respond_to
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("within_the_hour")]
 MANY = 120
 
 
@@ -58,7 +58,7 @@ def test_a_company_keeps_so_many_begun_sign_ins_and_forgets_the_oldest(connectio
     monkeypatch.setattr("passerelle.housekeeping.MOST_BEGUN", 10)
     browsers = [from_network(number) for number in range(15)]
     asked = [browser.start(connection) for browser in browsers]
-    answered = respond_to(connection, request_id=asked[0], now=datetime.now(UTC))
+    answered = respond_to(connection, request_id=asked[0], now=timezone.now())
     browsers[0].post_response(connection, answered)
     purge(timezone.now())
     left = set(AuthnRequest.objects.filter(answered_at=None).values_list("id", flat=True))
@@ -88,7 +88,7 @@ def test_of_strangers_certificates_few_are_kept_and_none_that_is_huge(connection
 
 def test_a_finish_address_in_other_browsers_keeps_one_row_and_no_claims(connection):
     browser = Browser()
-    field = respond_to(connection, request_id=browser.start(connection), now=datetime.now(UTC))
+    field = respond_to(connection, request_id=browser.start(connection), now=timezone.now())
     link = browser.post_response(connection, field)["Location"]
     for _ in range(MANY):
         assert Browser().get(link).status_code == 403
@@ -100,7 +100,7 @@ def test_a_finish_address_in_other_browsers_keeps_one_row_and_no_claims(connecti
 
 def test_a_response_that_is_sent_again_and_again_keeps_one_row(connection):
     browser = Browser()
-    field = respond_to(connection, request_id=browser.start(connection), now=datetime.now(UTC))
+    field = respond_to(connection, request_id=browser.start(connection), now=timezone.now())
     browser.post_response(connection, field)
     for _ in range(MANY):
         Browser().post_response(connection, field)
@@ -118,7 +118,7 @@ def test_letters_that_nobody_gets_are_not_kept(acme, settings):
         from_network(number).post("/login/acme/forgot/", typed)
     assert Letter.objects.count() == MANY
     for _ in range(3):
-        send_letters(datetime.now(UTC))
+        send_letters(timezone.now())
     assert Letter.objects.count() == 0
 
 
@@ -129,7 +129,7 @@ def flood_messages(connection, number: int, browser: Browser) -> None:
     browser.post("/auth/saml/acme/logout", {"SAMLRequest": f"junk {number}" * 1000})
     browser.get("/auth/saml/acme/logout", {"SAMLRequest": f"junk {number}"})
     browser.get("/auth/saml/acme/finish", {"code": f"junk {number}" * 100})
-    monster = respond_to(connection, request_id=f"_{number}" * 100, now=datetime.now(UTC))
+    monster = respond_to(connection, request_id=f"_{number}" * 100, now=timezone.now())
     browser.post("/auth/saml/acme/callback", {"SAMLResponse": monster, "RelayState": "x" * 5000})
 
 
