@@ -31,6 +31,7 @@ SETTINGS_PAGES = [
     "/settings/users/invite/",
     f"/settings/users/{NOBODY}/",
     f"/settings/users/{NOBODY}/change/remove/",
+    f"/settings/users/{NOBODY}/merge/",
     "/settings/applications/",
     f"/settings/applications/{NOBODY}/",
     "/settings/workspaces/",

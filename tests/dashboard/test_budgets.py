@@ -32,6 +32,7 @@ PAGES = [
     "/settings/users/import/",
     "/settings/users/USER/",
     "/settings/users/USER/change/remove/",
+    "/settings/users/USER/merge/?with=admin@acme.example",
     "/settings/workspaces/",
     "/settings/workspaces/WORKSPACE/",
     "/settings/applications/",

@@ -116,6 +116,8 @@ def applied(before: Snapshot, plan: Plan, who: Profile) -> Snapshot:
     assert found is not None
     if plan.seen.kept is not None:
         found = replace(found, sent=plan.seen.kept)
+    if plan.known_as is not None:
+        found = replace(found, known_as=plan.known_as)
     theirs = found.email.key in {one.key for one in who.emails}
     others = tuple(one for one in before.by_emails if one.id != found.id)
     by_emails = (*others, found) if theirs else others

@@ -1,6 +1,7 @@
 """What holds for every profile, snapshot and policy, whatever they are."""
 
 import unicodedata
+from dataclasses import replace
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -26,11 +27,14 @@ from passerelle.provisioning.mapping import (
     values_for_rule,
 )
 from passerelle.provisioning.model import (
+    NOT_COMPARED,
     Account,
     CreateAccount,
     Give,
     Grant,
+    KnownAs,
     LinkIdentity,
+    Note,
     Rule,
     UpdateProfile,
     Withdraw,
@@ -48,6 +52,7 @@ ADDRESSES = [
 addresses = st.sampled_from(ADDRESSES)
 names = st.sampled_from(["", "Grace", "Ada"])
 domains = st.frozensets(st.sampled_from(["acme.example", "b.example"]))
+marks = st.sampled_from(["", "mark", "another mark", NOT_COMPARED])
 attributes_read = st.sampled_from(["groups", "role"])
 grants = st.builds(Grant, st.sampled_from("vw"), st.sampled_from("pq"))
 sources = st.sampled_from(["hand", "default", "rule", "scim", "invitation"])
@@ -102,7 +107,10 @@ def situations(draw) -> tuple[Profile, Snapshot, Policy]:
         others = [one for one in ADDRESSES if one.key not in keys]
         other = draw(accounts("a-9", st.sampled_from(others), linked=True)) if others else None
         by_identity = draw(st.sampled_from([*linked, other]))
-    return who, draw(snapshots(by_identity, tuple(by_emails), who.emails)), draw(policies)
+    before = draw(snapshots(by_identity, tuple(by_emails), who.emails))
+    mark = draw(st.sampled_from(["", "mark"]))
+    same = draw(st.none() | accounts("a-8", addresses, linked=True)) if mark else None
+    return who, replace(before, person_mark=mark, same_person=same), draw(policies)
 
 
 def accounts(number: str, emails, *, linked: bool | None = None):
@@ -116,6 +124,8 @@ def accounts(number: str, emails, *, linked: bool | None = None):
         linked_here=st.booleans() if linked is None else st.just(linked),
         grants=st.frozensets(st.tuples(grants, sources), max_size=5),
         sent=st.none() | st.frozensets(attributes_read),
+        known_as=st.none()
+        | st.builds(KnownAs, st.sampled_from(["", "mark", "other", NOT_COMPARED])),
     )
 
 
@@ -270,6 +280,33 @@ def test_an_account_that_is_closed_stays_closed(situation):
     found = account_of(before)
     if found and found.status in ("suspended", "pending"):
         assert isinstance(plan(who, before, settings_), Refusal)
+
+
+@given(situations())
+@many
+def test_looking_like_somebody_gives_nothing_and_closes_the_door_only_to_newcomers(situation):
+    who, before, settings_ = situation
+    answer = plan(who, before, settings_)
+    unlike = plan(who, replace(before, same_person=None), settings_)
+    other = before.same_person
+    if isinstance(unlike, Plan) and isinstance(answer, Refusal):
+        assert unlike.account is None
+        assert (other.status, answer.account) in {("suspended", "a-8"), ("pending", "a-8")}
+    elif isinstance(answer, Plan):
+        assert answer.steps == unlike.steps
+        said = {Note("same_person", other.email.shown)} if other else set()
+        assert set(answer.notes) - set(unlike.notes) <= said
+    else:
+        assert answer == unlike or other.status in ("suspended", "pending")
+
+
+@given(situations())
+@some
+def test_what_is_known_of_the_person_behind_a_subject_is_written_once(situation):
+    who, before, settings_ = situation
+    first = plan(who, before, settings_)
+    if isinstance(first, Plan) and first.outcome != "pending":
+        assert plan(who, applied(before, first, who), settings_).known_as is None
 
 
 @given(situations())

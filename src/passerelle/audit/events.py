@@ -12,6 +12,8 @@ class EventName(StrEnum):
     USER_SUSPENDED = "user:suspended"
     USER_REINSTATED = "user:reinstated"
     USER_REMOVED = "user:removed"
+    USERS_MERGED = "user:merged"
+    USERS_KEPT_APART = "user:kept_apart"
     IDENTITY_LINKED = "identity:linked"
     IDENTITY_REPLACED = "identity:replaced"
     IDENTITY_REMOVED = "identity:removed"

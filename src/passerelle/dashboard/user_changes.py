@@ -8,7 +8,12 @@ LAST_WAY_BACK = gettext_lazy(
     "or none with a password that counts, for when single sign-on fails. Give somebody else "
     "emergency access first: they choose a password then."
 )
+LAST_ADMINISTRATOR = gettext_lazy(
+    "This is the last active administrator: make somebody else one first."
+)
 DONE = {
+    "merge": gettext_lazy("The two accounts are one now."),
+    "apart": gettext_lazy("Noted: these are two different people."),
     "invited": gettext_lazy("The account waits for its activation. Hand the link below over."),
     "suspend": gettext_lazy("The account is suspended, and its sessions have ended."),
     "demote": gettext_lazy("This person is no administrator any more."),

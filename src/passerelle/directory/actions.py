@@ -18,6 +18,7 @@ from passerelle.directory.models import (
 )
 from passerelle.identifiers import uuid7
 from passerelle.provisioning import EmailAddress
+from passerelle.provisioning.model import NOT_COMPARED
 
 
 class LastAdministrator(Exception):  # noqa: N818 - reads as what is the matter
@@ -28,7 +29,7 @@ class Gone(Exception):  # noqa: N818 - reads as what is the matter
     """Somebody else has removed this account in the meantime."""
 
 
-def _as_it_is(user: User) -> None:
+def as_it_is(user: User) -> None:
     """Read an account again, for this transaction alone, behind its company. Raises Gone."""
     Company.locked(user.company_id)
     rows = User.objects.select_for_update(no_key=True, of=("self",)).select_related("company")
@@ -86,22 +87,22 @@ def suspend(user: User, *, actor: Actor, now: datetime) -> None:
 
     A link to choose a password that was out ends for good. Raises LastAdministrator, Gone.
     """
-    _as_it_is(user)
+    as_it_is(user)
     if user.status == User.Status.SUSPENDED:
         return
-    _refuse_last_administrator(user)
+    refuse_last_administrator(user)
     user.status_before = user.status
     if not user.has_password:
         user.password = User.no_password()
     user.save(update_fields=["status_before", "password"])
     _set_status(user, User.Status.SUSPENDED, EventName.USER_SUSPENDED, actor, now)
-    _end_everything(user)
+    end_everything(user)
 
 
 @transaction.atomic
 def reinstate(user: User, *, actor: Actor, now: datetime) -> None:
     """Back to what it was: who waited for a decision goes on waiting. Raises Gone."""
-    _as_it_is(user)
+    as_it_is(user)
     if user.status != User.Status.SUSPENDED:
         return
     status = user.status_before or User.Status.ACTIVE
@@ -124,13 +125,18 @@ def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
 
     Raises LastAdministrator, Gone.
     """
-    _as_it_is(user)
-    _refuse_last_administrator(user)
+    as_it_is(user)
+    refuse_last_administrator(user)
     if tombstone:
         email_mark = mark_of_email(user.company_id, user.email_key)
         marks = [email_mark] + [
-            mark_of_identity(user.company_id, one.idp_entity_id, one.subject)
+            mark
             for one in user.identities.all()
+            for mark in (
+                mark_of_identity(user.company_id, one.idp_entity_id, one.subject),
+                one.person_mark,
+            )
+            if mark not in ("", NOT_COMPARED)
         ]
         Tombstone.objects.bulk_create(
             [
@@ -195,12 +201,12 @@ def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -
 
     Raises LastAdministrator, Gone.
     """
-    _as_it_is(user)
+    as_it_is(user)
     if user.is_administrator == value:
         return
     details = {"is_administrator": [not value, value]}
     if not value:
-        _refuse_last_administrator(user)
+        refuse_last_administrator(user)
         if user.breaks_glass:
             details["breaks_glass"] = [True, False]
             _take_emergency_access(user)
@@ -216,7 +222,7 @@ def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -
 @transaction.atomic
 def set_flag(user: User, name: str, value: bool, *, actor: Actor, now: datetime) -> None:
     """Change how somebody may enter: `breaks_glass` or `tests_sso`. Raises Gone."""
-    _as_it_is(user)
+    as_it_is(user)
     if getattr(user, name) == value or (name == "breaks_glass" and value > user.is_administrator):
         return
     if name == "breaks_glass" and not value:
@@ -242,7 +248,7 @@ def _take_emergency_access(user: User) -> None:
 @transaction.atomic
 def remove_password(user: User, *, actor: Actor, now: datetime) -> None:
     """Take a password away, and what stands beside it, from who has another way in. Raises Gone."""
-    _as_it_is(user)
+    as_it_is(user)
     if not user.has_password:
         return
     # Whoever chooses the next one does not choose it again, where that is not allowed.
@@ -252,7 +258,7 @@ def remove_password(user: User, *, actor: Actor, now: datetime) -> None:
     user.password, user.password_set_at = User.no_password(), None
     user.save(update_fields=["password", "password_set_at"])
     user.passkeys.all().delete()
-    _end_everything(user)
+    end_everything(user)
     entry = Entry(EventName.PASSWORD_REMOVED, user.email)
     record([entry], company_id=user.company_id, actor=actor, now=now)
 
@@ -260,9 +266,9 @@ def remove_password(user: User, *, actor: Actor, now: datetime) -> None:
 @transaction.atomic
 def end_sessions(user: User, *, actor: Actor, now: datetime) -> int:
     """Sign a user out everywhere; return how many sessions that were. Raises Gone."""
-    _as_it_is(user)
+    as_it_is(user)
     forgotten = user.trusted_devices.count()
-    ended = _end_everything(user)
+    ended = end_everything(user)
     if ended or forgotten:
         details = {"sessions": ended, "remembered_browsers": forgotten}
         entry = Entry(EventName.SESSIONS_ENDED, user.email, details)
@@ -270,7 +276,7 @@ def end_sessions(user: User, *, actor: Actor, now: datetime) -> int:
     return ended
 
 
-def _end_everything(user: User) -> int:
+def end_everything(user: User) -> int:
     """Every session, and every one that is about to be opened; return how many there were.
 
     Browsers that may leave out the second factor are forgotten: one of them may be the lost one.
@@ -283,7 +289,7 @@ def _end_everything(user: User) -> int:
 @transaction.atomic
 def rename(user: User, first_name: str, last_name: str, *, actor: Actor, now: datetime) -> None:
     """Raises Gone."""
-    _as_it_is(user)
+    as_it_is(user)
     before = user.shown_name
     user.first_name, user.last_name = first_name, last_name
     if user.shown_name == before:
@@ -296,7 +302,7 @@ def rename(user: User, first_name: str, last_name: str, *, actor: Actor, now: da
 @transaction.atomic
 def end_other_sessions(user: User, kept: str, *, actor: Actor, now: datetime) -> None:
     """Sign a user out everywhere but in the browser whose key has this digest. Raises Gone."""
-    _as_it_is(user)
+    as_it_is(user)
     user.second_steps.all().delete()
     user.trusted_devices.all().delete()
     ended, _ = user.sessions.exclude(key_digest=kept).delete()
@@ -323,7 +329,7 @@ def give_by_hand(
     now: datetime,
 ) -> bool:
     """Give a membership by hand; false where the user has it by hand already. Raises Gone."""
-    _as_it_is(user)
+    as_it_is(user)
     row = Membership(
         id=uuid7(),
         company_id=user.company_id,
@@ -370,7 +376,7 @@ def _set_status(user: User, status: str, event: EventName, actor: Actor, now: da
     record([entry], company_id=user.company_id, actor=actor, now=now)
 
 
-def _refuse_last_administrator(user: User) -> None:
+def refuse_last_administrator(user: User) -> None:
     """Raise LastAdministrator unless another active administrator remains.
 
     The company's row is locked already, so that two administrators cannot remove each other at

@@ -67,9 +67,9 @@ def apply_plan(plan: Plan, context: Context) -> User:
         )
     for step in withdraws:
         _withdraw(step, user)
-    if identity is None and plan.seen.kept is not None:
+    if identity is None and (noted := _noted(plan)):
         identities = ExternalIdentity.objects.filter(user=user, idp_entity_id=context.idp_entity_id)
-        identities.update(sent_attributes=sorted(plan.seen.kept))
+        identities.update(**noted)
     entries = _entries(plan, user, changed, gives, withdraws, context)
     if entries:
         record(entries, company_id=context.company_id, actor=context.actor, now=context.now)
@@ -138,12 +138,24 @@ def _link(plan: Plan, user: User, context: Context) -> ExternalIdentity | None:
         user=user,
         idp_entity_id=context.idp_entity_id,
         subject=step.subject,
-        sent_attributes=None if plan.seen.kept is None else sorted(plan.seen.kept),
         created_at=context.now,
+        **_noted(plan),
     )
     if insert_or_nothing(identity):
         return identity
     raise Conflict
+
+
+def _noted(plan: Plan) -> dict[str, Any]:
+    """What the plan wants written down beside the subject, by field."""
+    noted: dict[str, Any] = {}
+    if plan.seen.kept is not None:
+        noted["sent_attributes"] = sorted(plan.seen.kept)
+    if plan.known_as is not None:
+        other = plan.known_as.duplicate_of
+        noted["person_mark"] = plan.known_as.mark
+        noted["duplicate_of_id"] = UUID(other) if other else None
+    return noted
 
 
 def _save(

@@ -1,4 +1,4 @@
-"""The marks of tombstones: digests by which a removed person is known again."""
+"""Digests by which a person is known again: who was removed, or has a second account."""
 
 import hashlib
 from uuid import UUID
@@ -10,6 +10,10 @@ def mark_of_email(company_id: UUID, email_key: str) -> str:
 
 def mark_of_identity(company_id: UUID, idp_entity_id: str, subject: str) -> str:
     return _mark(company_id, "identity", f"{idp_entity_id}\0{subject}")
+
+
+def mark_of_person(company_id: UUID, idp_entity_id: str, person: str) -> str:
+    return _mark(company_id, "person", f"{idp_entity_id}\0{person}")
 
 
 def _mark(company_id: UUID, kind: str, value: str) -> str:

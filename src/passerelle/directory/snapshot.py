@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from django.db.models import Exists, QuerySet, Subquery, UUIDField, Value
+from django.db.models import Case, Exists, QuerySet, Subquery, UUIDField, Value, When
 from django.db.models.expressions import BaseExpression
 
-from passerelle.directory.marks import mark_of_email, mark_of_identity
+from passerelle.directory.marks import mark_of_email, mark_of_identity, mark_of_person
 from passerelle.directory.models import Company, Domain, ExternalIdentity, Tombstone, User
 from passerelle.directory.public_domains import PUBLIC_DOMAINS
-from passerelle.provisioning.model import Account, Grant, Profile, Snapshot, Source
+from passerelle.provisioning.model import Account, Grant, KnownAs, Profile, Snapshot, Source
 
 
 def load_snapshot(
@@ -26,9 +26,9 @@ def load_snapshot(
     One query for a newcomer; three more for the accounts that are found.
     """
     found = _found(company.id, profile)
-    by_identity = found["by_identity"]
+    by_identity, same_person = found["by_identity"], found.get("same_person")
     by_emails = {one for at in range(len(profile.emails)) if (one := found[f"by_email_{at}"])}
-    accounts = _accounts(by_emails | ({by_identity} if by_identity else set()), profile)
+    accounts = _accounts(by_emails | {one for one in (by_identity, same_person) if one}, profile)
     domains = list(enumerate(_domains(profile)))
     return Snapshot(
         jit_available=company.jit_provisioning_available,
@@ -42,6 +42,8 @@ def load_snapshot(
         verified_domains=frozenset(name for at, name in domains if found[f"verified_{at}"]),
         known_domains=frozenset(name for at, name in domains if found[f"known_{at}"]),
         left_out=left_out,
+        person_mark=_person_mark(company.id, profile),
+        same_person=accounts[same_person] if same_person else None,
     )
 
 
@@ -55,11 +57,27 @@ def _found(company_id: UUID, profile: Profile) -> dict[str, Any]:
     asked: dict[str, BaseExpression] = {
         "by_identity": Subquery(identity.values("user_id")[:1], output_field=UUIDField())
     }
+    if mark := _person_mark(company_id, profile):
+        same = _of_persons(company_id, [mark]).exclude(subject=profile.subject or "")
+        asked["same_person"] = Subquery(same.values("user_id")[:1], output_field=UUIDField())
     for at, email in enumerate(profile.emails):
         holder = User.objects.filter(company_id=company_id, email_key=email.key)
         asked[f"by_email_{at}"] = Subquery(holder.values("id")[:1], output_field=UUIDField())
     asked |= _facts(company_id, profile)
     return cast("dict[str, Any]", Company.objects.filter(id=company_id).values(**asked).get())
+
+
+def _person_mark(company_id: UUID, profile: Profile) -> str:
+    if profile.person is None:
+        return ""
+    return mark_of_person(company_id, profile.idp_entity_id, profile.person)
+
+
+def _of_persons(company_id: UUID, marks: Iterable[str]) -> "QuerySet[ExternalIdentity]":
+    """Subjects of these people; of one person's, a suspended account's comes first."""
+    found = ExternalIdentity.objects.filter(company_id=company_id, person_mark__in=marks)
+    suspended = Case(When(user__status="suspended", then=0), When(user__status="pending", then=1))
+    return found.order_by(suspended.asc(nulls_last=True), "created_at", "id")
 
 
 def _accounts(users: set[UUID], profile: Profile) -> dict[UUID, Account]:
@@ -89,7 +107,15 @@ def _account(user: User, profile: Profile) -> Account:
             for one in user.memberships.all()
         ),
         sent=_sent(here),
+        known_as=_known_as(here),
     )
+
+
+def _known_as(identity: ExternalIdentity | None) -> KnownAs | None:
+    if identity is None:
+        return None
+    other = identity.duplicate_of_id
+    return KnownAs(identity.person_mark, str(other) if other else None)
 
 
 def _sent(identity: ExternalIdentity | None) -> frozenset[str] | None:
@@ -151,10 +177,12 @@ def load_snapshots(company: Company, profiles: list[Profile]) -> list[Snapshot]:
     The network addresses that people came from are not known here: all of them count as allowed.
     """
     holders = _by_identity(company.id, profiles), _by_email(company.id, profiles)
+    same = _by_person(company.id, profiles)
     found = {user for known in holders for user in known.values()}
+    found |= {user for rows in same.values() for _, user in rows}
     users = _users(company.id, list(found))
     facts = _Facts.load(company.id, profiles)
-    return [_snapshot(company, one, *holders, users, facts) for one in profiles]
+    return [_snapshot(company, one, *holders, same, users, facts) for one in profiles]
 
 
 def _snapshot(
@@ -162,9 +190,13 @@ def _snapshot(
     profile: Profile,
     by_identity: dict[tuple[str, str], UUID],
     by_email: dict[str, UUID],
+    same: dict[str, list[tuple[str, UUID]]],
     users: dict[UUID, User],
     facts: "_Facts",
 ) -> Snapshot:
+    mark = _person_mark(company.id, profile)
+    others_of_person = (user for subject, user in same.get(mark, []) if subject != profile.subject)
+    other = next(others_of_person, None)
     holder = by_identity.get((profile.idp_entity_id, profile.subject or ""))
     others = {by_email[one.key] for one in profile.emails if one.key in by_email}
     return Snapshot(
@@ -172,6 +204,8 @@ def _snapshot(
         address_allowed=True,
         by_identity=_account(users[holder], profile) if holder else None,
         by_emails=tuple(_account(users[one], profile) for one in sorted(others)),
+        person_mark=mark,
+        same_person=_account(users[other], profile) if other else None,
         **facts.of(company.id, profile),
     )
 
@@ -189,6 +223,16 @@ def _by_email(company_id: UUID, profiles: list[Profile]) -> dict[str, UUID]:
     keys = {email.key for one in profiles for email in one.emails}
     rows = User.objects.filter(company_id=company_id, email_key__in=keys)
     return dict(rows.values_list("email_key", "id"))
+
+
+def _by_person(company_id: UUID, profiles: list[Profile]) -> dict[str, list[tuple[str, UUID]]]:
+    """The subjects and users of each person, by their mark."""
+    marks = {mark for one in profiles if (mark := _person_mark(company_id, one))}
+    found: dict[str, list[tuple[str, UUID]]] = {}
+    rows = _of_persons(company_id, marks).values_list("person_mark", "subject", "user_id")
+    for mark, subject, user in rows if marks else ():
+        found.setdefault(mark, []).append((subject, user))
+    return found
 
 
 def _users(company_id: UUID, ids: list[UUID]) -> dict[UUID, User]:
@@ -242,4 +286,6 @@ def _marks(company_id: UUID, profile: Profile) -> _Marks:
     identity = []
     if profile.subject is not None:
         identity = [mark_of_identity(company_id, profile.idp_entity_id, profile.subject)]
+    if mark := _person_mark(company_id, profile):
+        identity.append(mark)
     return _Marks(identity, [mark_of_email(company_id, one.key) for one in profile.emails])

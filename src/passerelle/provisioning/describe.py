@@ -148,6 +148,11 @@ NOTES = {
         "since, so the identity provider may have stopped sending it to everybody: nothing was "
         "withdrawn. Look at what it sends for this application."
     ),
+    "same_person": _(
+        "The identity provider sends the same employee number or object identifier for "
+        "%(value)s: this may be a second account of the same person. Compare the two under "
+        "Sign-ins, Changed identifiers."
+    ),
     "rule_just_missed": _(
         "“%(value)s” just misses the rule “%(rule)s”: they differ only in capitals, in white "
         "space, in the form of a character, or by a path in front. Correct the rule if it means "

@@ -17,11 +17,13 @@ from passerelle.provisioning.mapping import (
     values_for_rule,
 )
 from passerelle.provisioning.model import (
+    NOT_COMPARED,
     Account,
     ActivateAccount,
     CreateAccount,
     Give,
     Grant,
+    KnownAs,
     LinkIdentity,
     Note,
     Plan,
@@ -112,7 +114,9 @@ def _returning(
         rule_steps, rule_notes = _rights(profile, account, snapshot, policy, seen)
         steps += rule_steps
         notes += rule_notes
-    return Plan("signed_in", account.id, tuple(steps), tuple(notes), account.status, seen)
+    known_as, duplicates = _known_as(account, snapshot)
+    all_notes = (*notes, *duplicates)
+    return Plan("signed_in", account.id, tuple(steps), all_notes, account.status, seen, known_as)
 
 
 def _existing(
@@ -140,12 +144,16 @@ def _existing(
         steps += [changes] if changes else []
     seen = _seen(profile, account, snapshot, policy)
     rule_steps, rule_notes = _rights(profile, account, snapshot, policy, seen)
-    all_steps, all_notes = (*steps, *rule_steps), (*notes, *rule_notes)
-    return Plan("linked", account.id, all_steps, all_notes, account.status, seen)
+    known_as, duplicates = _known_as(account, snapshot)
+    all_steps, all_notes = (*steps, *rule_steps), (*notes, *rule_notes, *duplicates)
+    return Plan("linked", account.id, all_steps, all_notes, account.status, seen, known_as)
 
 
 def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal:
     assert profile.email is not None and profile.subject is not None
+    # Another address does not make another person of somebody who is suspended or waits.
+    if snapshot.same_person and (refusal := _barred(snapshot.same_person)):
+        return refusal
     if not snapshot.jit_available:
         return Refusal("jit_unavailable")
     if not policy.automatic or policy.default is None:
@@ -164,10 +172,13 @@ def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Re
     matched = _matched(profile, policy)
     gives = [Give(grant, "rule", why) for grant, why in sorted(matched.items())]
     gives = gives or [Give(policy.default, "default", "default")]
-    notes = (*_missing_notes(profile, policy, Seen()), *near_misses(profile, policy, matched))
+    known_as, duplicates = _known_as(None, snapshot)
+    missing = _missing_notes(profile, policy, Seen())
+    notes = (*missing, *near_misses(profile, policy, matched), *duplicates)
     steps: tuple[Step, ...] = (create, LinkIdentity(profile.subject), *gives)
     outcome: Literal["pending", "created"] = "pending" if waiting else "created"
-    return Plan(outcome, None, steps, notes, seen=_seen(profile, None, snapshot, policy))
+    seen = _seen(profile, None, snapshot, policy)
+    return Plan(outcome, None, steps, notes, seen=seen, known_as=known_as)
 
 
 def _barred(account: Account) -> Refusal | None:
@@ -176,6 +187,22 @@ def _barred(account: Account) -> Refusal | None:
     if account.status == "pending":
         return Refusal("approval_pending", "approved", "pending", account.id)
     return None
+
+
+def _known_as(account: Account | None, snapshot: Snapshot) -> tuple[KnownAs | None, list[Note]]:
+    """Whose subject this is, where that has changed, and a note on a second account of theirs.
+
+    It only ever makes a suggestion: an attribute is not what people are known by.
+    """
+    before = account.known_as if account else None
+    if not snapshot.person_mark or (before and before.mark == NOT_COMPARED):
+        return None, []
+    other = snapshot.same_person
+    if other and account and other.id == account.id:
+        other = None
+    found = KnownAs(snapshot.person_mark, other.id if other else None)
+    notes = [Note("same_person", other.email.shown)] if other else []
+    return (found if found != before else None), notes
 
 
 def _is_allowed(email: EmailAddress, snapshot: Snapshot, policy: Policy) -> bool:

@@ -62,6 +62,31 @@ GROUP_NAMES = (
     "http://schemas.xmlsoap.org/claims/group",
     "urn:oid:1.3.6.1.4.1.5923.1.5.1.1",
 )
+PERSON_NAMES = (
+    "http://schemas.microsoft.com/identity/claims/objectidentifier",
+    "objectidentifier",
+    "objectid",
+    "object_id",
+    "oid",
+    "objectguid",
+    "urn:oid:1.2.840.113556.1.4.2",
+    _MICROSOFT + "primarysid",
+    "objectsid",
+    "urn:oasis:names:tc:saml:attribute:subject-id",
+    "edupersonuniqueid",
+    "urn:oid:1.3.6.1.4.1.5923.1.1.1.13",
+    "entryuuid",
+    "urn:oid:1.3.6.1.1.16.4",
+    "employeenumber",
+    "employee_number",
+    "user.employeenumber",
+    "urn:oid:2.16.840.1.113730.3.1.3",
+    "employeeid",
+    "employee_id",
+    "user.employeeid",
+)
+"""Attributes that say who somebody is even when their NameID changes, the surest first."""
+PLACEHOLDERS = frozenset({"n/a", "na", "none", "null", "nil", "unknown", "undefined", "tbd"})
 # Entra ID sends a link in place of the groups when there are too many of them.
 OVERFLOW_NAMES = (
     "http://schemas.microsoft.com/claims/groups.link",
@@ -70,6 +95,7 @@ OVERFLOW_NAMES = (
 NAME_ID_EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
 NAME_ID_TRANSIENT = "urn:oasis:names:tc:SAML:2.0:nameid-format:transient"
 MAX_NAME = 150
+MAX_PERSON = 300
 MAX_ADDRESSES = 20
 """Of one person, so many e-mail addresses are looked at."""
 MAX_VALUES = 20_000
@@ -122,6 +148,7 @@ def read_profile(
         attributes=for_rules(found, separator),
         names_sent=tuple(attributes),
         absence_counts=absence_counts,
+        person=_person(found),
     )
 
 
@@ -197,6 +224,23 @@ def _subject(
         address: EmailAddress | None = parse_email(name_id)
         return address.key if address else None
     return name_id
+
+
+def _person(attributes: Attributes) -> str | None:
+    """The first attribute that identifies one person, and its value.
+
+    Placeholders, and what is sent several times over, identify nobody.
+    """
+    for name in PERSON_NAMES:
+        values = set(attributes.get(name, ()))
+        if len(values) == 1 and _tells_people_apart(value := values.pop()):
+            return f"{name}={value[:MAX_PERSON]}"
+    return None
+
+
+def _tells_people_apart(value: str) -> bool:
+    meaning = value.strip("0-–—_.?* ")
+    return bool(meaning) and meaning.casefold() not in PLACEHOLDERS
 
 
 def _named(chosen: str, usual: tuple[str, ...]) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ class Profile:
     """The names of the attributes to the letter."""
     absence_counts: bool = True
     """Whether an attribute that this person was sent before is empty when it is not sent."""
+    person: str | None = None
+    """An attribute that identifies a person whatever their subject is, and its value."""
 
     @property
     def email(self) -> EmailAddress | None:
@@ -97,9 +99,23 @@ class Account:
 
     None where nobody has written it down yet.
     """
+    known_as: "KnownAs | None" = field(default=None, compare=False)
+    """What stands beside their subject at this provider."""
 
     def granted_by(self, source: Source) -> frozenset[Grant]:
         return frozenset(grant for grant, origin in self.grants if origin == source)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAs:
+    """The mark of the person behind a subject, and the account that may be the same person's."""
+
+    mark: str
+    duplicate_of: str | None = None
+
+
+NOT_COMPARED = "-"
+"""The mark of a subject that an administrator has said is not somebody else's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +135,10 @@ class Snapshot:
     known_domains: frozenset[str] = frozenset()
     left_out: frozenset[str] = frozenset()
     """Attributes that the provider leaves out for single people, while others are sent them."""
+    person_mark: str = ""
+    """The digest of `Profile.person`."""
+    same_person: Account | None = None
+    """Another subject's account for which this provider sent the same `Profile.person`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +227,8 @@ class Plan:
     account_status: Status | None = field(default=None, compare=False)
     """The account's status when the plan was made: applying it to another one is a conflict."""
     seen: Seen = field(default=Seen(), compare=False)
+    known_as: KnownAs | None = field(default=None, compare=False)
+    """What to write down beside the subject, where that has changed."""
 
 
 @dataclass(frozen=True, slots=True)

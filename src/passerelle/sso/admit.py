@@ -11,7 +11,7 @@ from django.db import transaction
 
 from passerelle.audit.record import Actor
 from passerelle.directory.apply import Conflict, Context, apply_plan
-from passerelle.directory.marks import mark_of_email, mark_of_identity
+from passerelle.directory.marks import mark_of_email, mark_of_identity, mark_of_person
 from passerelle.directory.models import Company, Tombstone, User
 from passerelle.directory.policy import load_names, load_policy
 from passerelle.directory.snapshot import load_snapshot
@@ -86,6 +86,8 @@ def admit(row: SignIn, *, actor: Actor, now: datetime) -> User | None:
 
 
 def _forget_removal(company: Company, profile: Profile) -> None:
-    marks = [mark_of_identity(company.id, profile.idp_entity_id, profile.subject or "")]
+    provider = profile.idp_entity_id
+    marks = [mark_of_identity(company.id, provider, profile.subject or "")]
+    marks += [mark_of_person(company.id, provider, profile.person)] if profile.person else []
     marks += [mark_of_email(company.id, one.key) for one in profile.emails]
     Tombstone.objects.filter(company=company, mark__in=marks).delete()

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.marks import mark_of_person
 from passerelle.directory.models import Company, ExternalIdentity, User
 from passerelle.sso.models import SignIn
 from passerelle.sso.profiles import is_as_proved, profile_of_claims
@@ -29,6 +30,7 @@ class Relink:
     user: User
     known: ExternalIdentity
     subject: str
+    person_mark: str
 
 
 def relink_of(row: SignIn) -> Relink | None:
@@ -49,7 +51,9 @@ def relink_of(row: SignIn) -> Relink | None:
     found = list(identities.filter(user__email_key__in=keys)[:2])
     if len(found) != 1:
         return None
-    return Relink(row, found[0].user, found[0], profile.subject)
+    person = profile.person
+    mark = mark_of_person(row.company_id, profile.idp_entity_id, person) if person else ""
+    return Relink(row, found[0].user, found[0], profile.subject, mark)
 
 
 def relinks(company: Company, *, now: datetime) -> list[Relink]:
@@ -81,8 +85,8 @@ def replace_identity(row: SignIn, *, actor: Actor, now: datetime) -> bool:
         "identity": [known.subject, found.subject],
     }
     known.subject, known.connection, known.created_at = found.subject, row.connection, now
-    known.sent_attributes = None
-    known.save(update_fields=["subject", "connection", "sent_attributes", "created_at"])
+    known.sent_attributes, known.person_mark, known.duplicate_of = None, found.person_mark, None
+    known.save()
     end_sessions_by(known)
     entry = Entry(EventName.IDENTITY_REPLACED, found.user.email, details)
     record([entry], company_id=row.company_id, actor=actor, now=now)

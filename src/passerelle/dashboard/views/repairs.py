@@ -14,6 +14,7 @@ from passerelle.dashboard.repair import listed_domain, offered_certificate, wait
 from passerelle.dashboard.security_save import add_listed_domain
 from passerelle.dashboard.views.sign_ins import find_sign_in
 from passerelle.directory.actions import approve
+from passerelle.directory.merge import duplicates
 from passerelle.sso.admit import admit
 from passerelle.sso.connections import trust_certificate
 from passerelle.sso.models import SignIn
@@ -103,7 +104,7 @@ def identities(request: PageRequest) -> HttpResponse:
         return redirect(f"/settings/identities/?done={count}")
     told = request.GET.get("done", "")
     done = int(told) if told.isascii() and told.isdecimal() and len(told) < 4 else None
-    context = {"relinks": found, "done": done}
+    context = {"relinks": found, "duplicates": duplicates(company), "done": done}
     return render(request, "identities.html", context)
 
 

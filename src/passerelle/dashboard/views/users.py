@@ -18,7 +18,7 @@ from passerelle.dashboard.event_names import actor_label, event_label
 from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, typed
-from passerelle.dashboard.user_changes import ASKED, DONE, LAST_WAY_BACK
+from passerelle.dashboard.user_changes import ASKED, DONE, LAST_ADMINISTRATOR, LAST_WAY_BACK
 from passerelle.dashboard.user_filters import ORIGINS, SOURCES, STATUSES
 from passerelle.directory import actions
 from passerelle.directory.models import ExternalIdentity, User
@@ -104,7 +104,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
             (one, SOURCES[one.source])
             for one in memberships.order_by("workspace__name", "permission_set__name")
         ],
-        "identities": user.identities.select_related("connection"),
+        "identities": user.identities.select_related("connection", "duplicate_of"),
         "sessions": [
             (one, described(one.agent))
             for one in user.sessions.filter(expires_at__gt=timezone.now())
@@ -167,8 +167,7 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
         with keeping_a_way_back(user.company):
             _change(request, user, verb)
     except actions.LastAdministrator:
-        problem = _("This is the last active administrator: make somebody else one first.")
-        return _with_problem(request, user_id, problem)
+        return _with_problem(request, user_id, str(LAST_ADMINISTRATOR))
     except NoWayBack:
         return _with_problem(request, user_id, str(LAST_WAY_BACK))
     except NoOtherWayIn:

@@ -128,6 +128,12 @@ class ExternalIdentity(models.Model):
     subject = models.CharField(max_length=1024)
     # Of the attributes that rules read, those that the provider sent last for this person.
     sent_attributes = models.JSONField(null=True)
+    # A digest of an attribute that says who the person is even when their subject changes.
+    person_mark = models.CharField(max_length=64, default="", db_default="")
+    # The account that had the same mark: an administrator says whether they are one person.
+    duplicate_of = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     created_at = models.DateTimeField()
 
     class Meta:
@@ -138,6 +144,18 @@ class ExternalIdentity(models.Model):
             # A provider has one subject for each account: two racing ones cannot both link.
             models.UniqueConstraint(
                 fields=["user", "idp_entity_id"], name="user_has_one_subject_a_provider"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["company", "person_mark"],
+                name="identity_by_person",
+                condition=~Q(person_mark=""),
+            ),
+            models.Index(
+                fields=["duplicate_of"],
+                name="identity_of_a_duplicate",
+                condition=Q(duplicate_of__isnull=False),
             ),
         ]
 
