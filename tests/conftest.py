@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from passerelle.sso.limits import begun
+from passerelle.sso.records.failures import begun
 from tests.servers.chromium import Chromium
 from tests.servers.https import LOOPBACK, HttpsServer, https_server
 from tests.servers.postgresql import PostgreSQL

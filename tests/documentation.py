@@ -10,7 +10,7 @@ REFERENCE = Path(__file__).resolve().parent.parent / "docs" / "reference"
 
 def reasons() -> str:
     """Every reason with its cause and its cure."""
-    from passerelle.sso.explain import EXPLAINED
+    from passerelle.sso.records.explain import EXPLAINED
 
     lines = ["# Reasons of refusals", ""]
     lines += ["Each is stable: scripts and alarms may depend on it.", ""]

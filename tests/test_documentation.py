@@ -14,7 +14,7 @@ from passerelle.practice_idp.people import PEOPLE
 from passerelle.provisioning.describe import REFUSED
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import FAILED
-from passerelle.sso.explain import EXPLAINED, FLOW, GOOGLE, PASSWORD
+from passerelle.sso.records.explain import EXPLAINED, FLOW, GOOGLE, PASSWORD
 from tests.documentation import PAGES, REFERENCE
 
 ROOT = REFERENCE.parent.parent

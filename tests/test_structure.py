@@ -94,7 +94,7 @@ def test_no_address_is_built_from_what_a_request_says():
 def test_the_list_of_settings_pages_is_complete():
     patterns = [
         str(pattern.pattern)
-        for pattern in get_resolver("passerelle.dashboard.urls").url_patterns
+        for pattern in get_resolver("passerelle.web.urls").url_patterns
         if str(pattern.pattern).startswith("settings/")
     ]
     assert len(patterns) == len(SETTINGS_PAGES + SETTINGS_ACTIONS)

@@ -23,9 +23,9 @@ from passerelle.practice_idp.faults import find_fault, respond
 from passerelle.practice_idp.issue import Issue, SigningKey, make_signing_key
 from passerelle.practice_idp.people import Person
 from passerelle.provisioning import parse_email
-from passerelle.sso.connections import addresses_of, certificate_row
+from passerelle.sso.connections.connection import addresses_of, certificate_row
 from passerelle.sso.models import SamlConnection
-from passerelle.sso.sessions import open_session
+from passerelle.sso.sessions.session import open_session
 
 NOW = datetime(2030, 1, 31, 12, 0, 0, tzinfo=UTC)
 GRACE = Person("u-1", "grace@acme.example", "Grace", "Example", ("analysts",))

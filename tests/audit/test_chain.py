@@ -10,7 +10,7 @@ from passerelle.audit.chain import seal, verify
 from passerelle.audit.events import EventName
 from passerelle.audit.models import INSTALLATION, AuditChain, AuditEvent
 from passerelle.audit.record import OPERATOR, Entry, record
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
 from tests.world import NOW, make_company
 
 pytestmark = pytest.mark.django_db

@@ -3,7 +3,7 @@
 import pytest
 from django.test import RequestFactory
 
-from passerelle.sso.addresses import came_by, client_address, network_of
+from passerelle.infra.network import came_by, client_address, network_of
 
 PROXY, INNER = "10.0.0.1", "10.0.0.2"
 

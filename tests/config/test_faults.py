@@ -9,11 +9,11 @@ from django.db import DatabaseError, InternalError, OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
-from passerelle import faults
+from passerelle.cli.diagnosis import diagnose
 from passerelle.config.database_url import read_database_url
 from passerelle.config.env import WrongEnvironment, read_environment
-from passerelle.diagnosis import diagnose
-from passerelle.faults import Fault, fault_of
+from passerelle.infra import database_faults
+from passerelle.infra.database_faults import Fault, fault_of
 from tests.browsing import Browser
 from tests.world import make_company
 
@@ -94,14 +94,14 @@ def full_of_pages(acme):
 def test_a_full_disk_is_said_to_the_operator_and_not_taken_for_a_crowd(
     full_of_pages, monkeypatch, caplog
 ):
-    monkeypatch.setattr(faults, "_full_until", 0.0)
+    monkeypatch.setattr(database_faults, "_full_until", 0.0)
 
     def grow(*_arguments, **_keywords):
         full_of_pages()
         with connection.cursor() as cursor:
             cursor.execute("CREATE TABLE more AS SELECT randomblob(4000000) AS x")
 
-    monkeypatch.setattr("passerelle.dashboard.views.saml.start_sign_in", grow)
+    monkeypatch.setattr("passerelle.web.sign_in.saml.start_sign_in", grow)
     answer = Browser(raise_request_exception=False).get("/auth/saml/acme/login")
     assert answer.status_code == 503
     assert "Try again later" in answer.content.decode()
@@ -114,9 +114,9 @@ def file(tmp_path, monkeypatch):
     """The embedded mode's file, as far as the disk is asked."""
     path = tmp_path / "passerelle.sqlite3"
     path.write_bytes(b"x")
-    monkeypatch.setattr(faults, "file_of_database", lambda: path)
-    monkeypatch.setattr(faults, "_opened", {})
-    faults.remember_file(path)
+    monkeypatch.setattr(database_faults, "file_of_database", lambda: path)
+    monkeypatch.setattr(database_faults, "_opened", {})
+    database_faults.remember_file(path)
     return path
 
 

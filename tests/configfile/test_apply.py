@@ -18,7 +18,7 @@ from passerelle.directory.models import (
     Workspace,
 )
 from passerelle.sso.models import Letter, SamlConnection, SigningCertificate
-from passerelle.sso.sessions import find_session, open_session
+from passerelle.sso.sessions.session import find_session, open_session
 from tests.browsing import Browser
 from tests.configfile.files import EXAMPLE, expired_key, metadata_of, pem_of
 from tests.world import NOW, idp_of, make_company, make_user, signing_key

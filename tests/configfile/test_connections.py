@@ -2,11 +2,11 @@
 
 import pytest
 
+from passerelle.administration.follow_metadata import decide, follow_all, held_difference
 from passerelle.audit.record import OPERATOR
 from passerelle.directory.models import Company, Domain
 from passerelle.saml import load_certificate
-from passerelle.sso.connections import certificate_row
-from passerelle.sso.follow import decide, follow_all, held_difference
+from passerelle.sso.connections.connection import certificate_row
 from passerelle.sso.models import ConnectionKey, SamlConnection
 from tests.configfile.files import metadata_of
 from tests.world import NOW, load_certificate_of, signing_key

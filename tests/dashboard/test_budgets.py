@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from passerelle.audit.events import EventName
 from passerelle.audit.record import OPERATOR, Entry, record
 from passerelle.directory.models import Application, ExternalIdentity, Membership, User
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
 from passerelle.sso.models import Session, SignIn
 from tests.browsing import Browser
 from tests.world import make_administrator, make_company, make_rule

@@ -13,15 +13,15 @@ from django.contrib.auth.hashers import make_password
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from passerelle.administration import impact
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Company, User
-from passerelle.sso import concerned
-from passerelle.sso.enforcement import may_use_password, people_with_password
-from passerelle.sso.google import ISSUER
+from passerelle.infra.tokens import digest
 from passerelle.sso.models import Session, SignIn, Totp
-from passerelle.sso.password_rules import is_expired
-from passerelle.sso.sessions import find_session, open_session
-from passerelle.sso.tokens import digest
+from passerelle.sso.sessions.enforcement import may_use_password, people_with_password
+from passerelle.sso.sessions.session import find_session, open_session
+from passerelle.sso.sign_in.google import ISSUER
+from passerelle.sso.sign_in.password_rules import is_expired
 from tests.browsing import Browser
 from tests.configfile.files import metadata_of
 from tests.dashboard.test_security_settings import PAGE, fields_of
@@ -100,10 +100,8 @@ def test_a_password_is_named_exactly_if_it_would_have_to_be_replaced(acme, befor
     ended_before = is_expired(user, now=now)
     user.company = would
     ended_after = is_expired(user, now=now)
-    assert concerned.passwords_ended(was, would, now=now).count == (
-        ended_after and not ended_before
-    )
-    assert concerned.passwords_good_again(was, would, now=now).count == (
+    assert impact.passwords_ended(was, would, now=now).count == (ended_after and not ended_before)
+    assert impact.passwords_good_again(was, would, now=now).count == (
         ended_before and not ended_after
     )
 
@@ -388,7 +386,7 @@ def test_somebody_suspended_or_unnamed_is_counted_rightly_where_networks_change(
 
 
 def test_it_says_so_when_not_all_sign_ins_were_looked_at(acme, alice, monkeypatch):
-    monkeypatch.setattr(concerned, "SIGN_INS", 2)
+    monkeypatch.setattr(impact, "SIGN_INS", 2)
     for number in range(2):
         came_from(acme, f"p{number}@acme.example", "203.0.113.7")
     page = told(alice, "networks", rules_of(acme, ip_allowlist="127.0.0.0/8"))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from passerelle.csv_lines import Echo, as_it_was, harmless
+from passerelle.infra.csv_lines import Echo, as_it_was, harmless
 
 SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
 texts = st.text(st.sampled_from([*SIGNS, *"'\",;|\t\n\r \u2028\u00a0ax1"]), max_size=12)

@@ -8,11 +8,12 @@ from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR, Entry, record
 from passerelle.directory import actions
+from passerelle.directory.links import activation_path
 from passerelle.directory.models import Company, User
-from passerelle.sso.enforcement import undo_by_code
+from passerelle.infra.tokens import digest
 from passerelle.sso.models import EmergencyCode, SetupLink, TrustedDevice
-from passerelle.sso.password_rules import activation_path, password_problem
-from passerelle.sso.tokens import digest
+from passerelle.sso.sessions.enforcement import undo_by_code
+from passerelle.sso.sign_in.password_rules import password_problem
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, is_in, with_password
 from tests.dashboard.test_security_settings import fields_of

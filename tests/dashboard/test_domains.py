@@ -4,9 +4,9 @@ import dns.resolver
 import pytest
 
 from passerelle.audit.models import AuditEvent
+from passerelle.directory import domains
+from passerelle.directory.domains import record_name, record_value
 from passerelle.directory.models import Domain
-from passerelle.sso import domains
-from passerelle.sso.domains import record_name, record_value
 from tests.browsing import Browser
 from tests.servers.dns import NameServer, name_server
 from tests.world import make_administrator, make_company, make_user
@@ -75,7 +75,7 @@ def test_name_servers_that_do_not_answer_are_said_to(acme, alice, monkeypatch):
     dead = dns.resolver.Resolver(configure=False)
     dead.nameservers, dead.port = ["127.0.0.1"], 9
     monkeypatch.setattr(dns.resolver, "get_default_resolver", lambda: dead)
-    monkeypatch.setattr("passerelle.sso.domains.SECONDS", 0.3)
+    monkeypatch.setattr("passerelle.directory.domains.SECONDS", 0.3)
     assert "could not be asked" in prove(alice, add(alice, acme)).content.decode()
 
 

@@ -7,11 +7,12 @@ import pytest
 from django.contrib.auth.hashers import make_password
 from django.db.models import F
 
+from passerelle.directory.links import activation_path
 from passerelle.directory.models import Company, Domain, User
+from passerelle.infra import hashing
 from passerelle.provisioning import parse_email
-from passerelle.sso import hashing, passwords
 from passerelle.sso.models import FailedAttempts, SamlConnection, Session, SignIn
-from passerelle.sso.password_rules import activation_path
+from passerelle.sso.sign_in import passwords
 from tests.browsing import Browser
 from tests.world import make_administrator, make_company, make_connection, make_user
 

@@ -4,9 +4,8 @@ import csv
 
 import pytest
 
-from passerelle import rows
 from passerelle.audit.models import AuditEvent
-from passerelle.sso import turns
+from passerelle.infra import rows, turns
 from tests.browsing import Browser
 from tests.dashboard.test_audit_page import happen, streamed
 from tests.world import make_administrator, make_company, make_user

@@ -7,15 +7,15 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from passerelle.administration.provisioning_impact import effect_of
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.marks import mark_of_email
 from passerelle.directory.models import Tombstone, User
 from passerelle.directory.snapshot import load_snapshot, load_snapshots
-from passerelle.housekeeping import purge
+from passerelle.jobs.housekeeping import purge
 from passerelle.practice_idp.people import Person
 from passerelle.provisioning import parse_email
 from passerelle.provisioning.model import Profile
-from passerelle.sso.effects import effect_of
 from passerelle.sso.models import SignIn
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import with_password

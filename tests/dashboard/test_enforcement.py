@@ -9,10 +9,10 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from passerelle.audit.models import AuditEvent
+from passerelle.directory.links import activation_path
 from passerelle.directory.models import Company, User
-from passerelle.sso.letters import send_letters
 from passerelle.sso.models import EmergencyCode, Letter, Session
-from passerelle.sso.password_rules import activation_path
+from passerelle.sso.outbox.letters import send_letters
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, enter, is_in, with_password
 from tests.dashboard.test_security_settings import PAGE, errors_in, fields_of

@@ -12,9 +12,9 @@ from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 from passerelle.directory.models import Company, ExternalIdentity, User
-from passerelle.sso import google
+from passerelle.infra.turns import OF_ONE_COMPANY
 from passerelle.sso.models import GoogleRequest, SamlConnection, Session, SignIn
-from passerelle.sso.turns import OF_ONE_COMPANY
+from passerelle.sso.sign_in import google
 from tests.browsing import Browser, reference_in
 from tests.dashboard.test_security_settings import PAGE, errors_in, fields_of
 from tests.servers.https import LOOPBACK
@@ -339,7 +339,7 @@ def test_when_somebody_was_authenticated_is_googles_word(auth_time, minutes):
 def test_who_begins_and_never_finishes_is_stopped_and_who_finishes_is_not(
     acme, bob, provider, monkeypatch
 ):
-    monkeypatch.setattr("passerelle.sso.limits.MAX_BEGUN", 2)
+    monkeypatch.setattr("passerelle.sso.records.failures.MAX_BEGUN", 2)
     for _ in range(4):
         assert come_back(Browser(), provider).status_code == 302
     assert [Browser().get(LOGIN).status_code for _ in range(3)] == [302, 302, 429]

@@ -8,8 +8,8 @@ from django.utils import translation
 from django.utils.html import escape
 
 from passerelle.provisioning.mapping import GROUP_NAMES
-from passerelle.sso.guide_sentences import SENTENCES
-from passerelle.sso.guides import GUIDES, LOGOUT
+from passerelle.sso.connections.guide_sentences import SENTENCES
+from passerelle.sso.connections.guides import GUIDES, LOGOUT
 from tests.browsing import Browser
 from tests.world import make_administrator
 

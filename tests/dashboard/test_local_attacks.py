@@ -6,10 +6,13 @@ import pytest
 from django.conf import settings as django_settings
 from django.urls import get_resolver
 
+from passerelle.directory.links import activation_path, reset_path
 from passerelle.directory.models import User
-from passerelle.sso import hashing, letters, passwords
+from passerelle.infra import hashing
 from passerelle.sso.models import FailedAttempts, Letter, Session, SignIn
-from passerelle.sso.password_rules import activation_path, password_problem, reset_path
+from passerelle.sso.outbox import letters
+from passerelle.sso.sign_in import passwords
+from passerelle.sso.sign_in.password_rules import password_problem
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import OTHER, PASSWORD, enter, is_in, with_password
 from tests.world import make_administrator, make_company, make_user
@@ -114,7 +117,7 @@ MACHINES = ("/auth/",)
 
 def _addresses() -> list[str]:
     found = []
-    for pattern in get_resolver("passerelle.dashboard.urls").url_patterns:
+    for pattern in get_resolver("passerelle.web.urls").url_patterns:
         route = "/" + str(pattern.pattern)
         for kind, value in (
             ("uuid:", NOBODY),

@@ -10,11 +10,11 @@ from django.contrib.auth.hashers import make_password
 from django.core import mail
 
 from passerelle.audit.models import AuditEvent
+from passerelle.directory.links import reset_path
 from passerelle.directory.models import User
-from passerelle.sso import letters
 from passerelle.sso.models import Letter, RecoveryCode, SecondStep, Session, SignIn, Totp
-from passerelle.sso.password_rules import reset_path
-from passerelle.sso.second_factor import matching_step
+from passerelle.sso.outbox import letters
+from passerelle.sso.sign_in.second_factor import matching_step
 from tests.browsing import Browser
 from tests.world import make_administrator, make_company, make_user, session_of
 

@@ -8,10 +8,10 @@ import pytest
 from django.db import connection
 
 from passerelle.audit.models import AuditEvent
-from passerelle.dashboard.browsers import described
-from passerelle.dashboard.people_file import carry_out, read_people
 from passerelle.directory.models import Membership, Tombstone, User
 from passerelle.sso.models import Session
+from passerelle.web.frame.browsers import described
+from passerelle.web.people.people_file import carry_out, read_people
 from tests.browsing import Browser
 from tests.dashboard.test_people import listed
 from tests.world import give, make_company, make_user, session_of
@@ -363,7 +363,7 @@ def test_an_address_that_has_an_account_leads_to_it(acme, alice, crowd):
 
 def test_others_write_between_the_lines_of_a_long_file(acme, alice, monkeypatch):
     """One transaction for a few lines; between two of them the lock of the company is free."""
-    monkeypatch.setattr("passerelle.dashboard.views.user_import.AT_ONCE", 2)
+    monkeypatch.setattr("passerelle.web.people.user_import.AT_ONCE", 2)
     written = []
 
     def counted(company, lines, who):
@@ -371,7 +371,7 @@ def test_others_write_between_the_lines_of_a_long_file(acme, alice, monkeypatch)
         assert connection.in_atomic_block
         return carry_out(company, lines, who)
 
-    monkeypatch.setattr("passerelle.dashboard.views.user_import.carry_out", counted)
+    monkeypatch.setattr("passerelle.web.people.user_import.carry_out", counted)
     content = "email\n" + "\n".join(f"n{number}@acme.example" for number in range(5))
     done = alice.post(IMPORT, {"content": content, "confirmed": "1"}).content.decode()
     assert "5 people invited," in done

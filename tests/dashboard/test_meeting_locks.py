@@ -12,14 +12,16 @@ import pytest
 from django.db import connections, transaction
 
 from passerelle.audit.record import OPERATOR
-from passerelle.dashboard.views import door
-from passerelle.directory import actions
+from passerelle.directory import actions, domains
 from passerelle.directory.models import Company, User
 from passerelle.practice_idp.people import Person
-from passerelle.sso import connections as connections_of
-from passerelle.sso import domains, enforcement, finish, google, sessions
-from passerelle.sso.coming import close, way_of_connection
+from passerelle.sso.connections import connection as connections_of
 from passerelle.sso.models import Session
+from passerelle.sso.sessions import enforcement
+from passerelle.sso.sessions import session as sessions
+from passerelle.sso.sessions.entry_locks import close, way_of_connection
+from passerelle.sso.sign_in import finish, google
+from passerelle.web.sign_in import login
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import enter, is_in, with_password
 from tests.dashboard.test_security_settings import PAGE, fields_of
@@ -99,14 +101,14 @@ def test_a_sign_in_in_a_browser_with_an_old_session_breaks_nothing(acme, enforci
     with_password(make_user(acme, "bob@acme.example"))
     browser = Browser()
     enter(browser)
-    real = door._open
+    real = login._open
 
     def opening(*given):
         answer = real(*given)
         time.sleep(1)
         return answer
 
-    monkeypatch.setattr(door, "_open", opening)
+    monkeypatch.setattr(login, "_open", opening)
 
     def again() -> int:
         started.wait(30)
@@ -142,7 +144,7 @@ def test_who_commits_after_the_closing_is_not_in_again_after_the_opening(
 ):
     enforce, _started = enforcing
     bob = with_password(make_user(acme, "bob@acme.example"))
-    real, ready, browser = door._open, threading.Event(), Browser()
+    real, ready, browser = login._open, threading.Event(), Browser()
 
     def opening(*given):
         answer = real(*given)
@@ -150,7 +152,7 @@ def test_who_commits_after_the_closing_is_not_in_again_after_the_opening(
         time.sleep(1.5)
         return answer
 
-    monkeypatch.setattr(door, "_open", opening)
+    monkeypatch.setattr(login, "_open", opening)
 
     def after() -> str:
         ready.wait(30)

@@ -9,12 +9,12 @@ from django.urls import get_resolver
 from django.utils import timezone
 
 from passerelle.audit.record import Actor
-from passerelle.dashboard.user_changes import ASKED
+from passerelle.directory.links import activation_path
 from passerelle.directory.models import Application, User
+from passerelle.sso.connections.setup_links import make_link
 from passerelle.sso.models import SetupLink, SignIn
-from passerelle.sso.password_rules import activation_path
-from passerelle.sso.setup_links import make_link
-from passerelle.sso.trials import start_trial
+from passerelle.sso.sign_in.test_sign_in import start_trial
+from passerelle.web.people.user_changes import ASKED
 from tests.browsing import Browser
 from tests.world import (
     NOW,
@@ -81,7 +81,7 @@ def world(db):
 def addresses(world) -> list[str]:
     """Each address of the service, with each thing that it can name."""
     found = []
-    for pattern in get_resolver("passerelle.dashboard.urls").url_patterns:
+    for pattern in get_resolver("passerelle.web.urls").url_patterns:
         paths = ["/" + str(pattern.pattern)]
         for name, converter in pattern.pattern.converters.items():
             kind = type(converter).__name__.removesuffix("Converter").lower()

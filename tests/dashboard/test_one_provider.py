@@ -7,15 +7,15 @@ from django.db import IntegrityError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
+from passerelle.administration.follow_metadata import follow
 from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import Actor
 from passerelle.directory.models import User
 from passerelle.directory.walls import raise_walls, take_down_walls
 from passerelle.practice_idp.issue import write_idp_metadata
-from passerelle.sso.follow import follow
+from passerelle.sso.connections.setup_links import make_link
 from passerelle.sso.models import SamlConnection
-from passerelle.sso.setup_links import make_link
 from tests.browsing import Browser
 from tests.world import (
     GRACE,

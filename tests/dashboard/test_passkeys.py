@@ -16,11 +16,11 @@ from fido2.cose import ES256
 from fido2.utils import websafe_decode, websafe_encode
 
 from passerelle.audit.models import AuditEvent
+from passerelle.directory.links import reset_path
 from passerelle.directory.models import Company, User
-from passerelle.sso.letters import send_letters
 from passerelle.sso.models import Letter, Passkey, PasskeyChallenge, Session, SignIn
-from passerelle.sso.passkeys import WrongPasskey, register
-from passerelle.sso.password_rules import reset_path
+from passerelle.sso.outbox.letters import send_letters
+from passerelle.sso.sign_in.passkeys import WrongPasskey, register
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, change, enter, with_password
 from tests.world import make_administrator, make_company, make_user
@@ -256,7 +256,7 @@ def test_an_administrator_takes_it_away_with_the_second_factor(acme, bob, kept):
 
 
 def test_who_begins_and_never_finishes_is_stopped_and_who_finishes_is_not(bob, kept, monkeypatch):
-    monkeypatch.setattr("passerelle.sso.limits.MAX_BEGUN", 2)
+    monkeypatch.setattr("passerelle.sso.records.failures.MAX_BEGUN", 2)
     for _ in range(4):
         assert use(Browser(), kept).status_code == 302
     assert [Browser().post(DOOR).status_code for _ in range(3)] == [200, 200, 429]

@@ -11,9 +11,9 @@ from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Company
 from passerelle.practice_idp.issue import make_signing_key, write_idp_metadata
 from passerelle.saml import load_certificate
-from passerelle.sso.connection_keys import make_key
+from passerelle.sso.connections.keys import make_key
 from passerelle.sso.models import ConnectionKey, SamlConnection, SigningCertificate
-from passerelle.sso.sessions import open_session
+from passerelle.sso.sessions.session import open_session
 from tests.browsing import Browser
 from tests.world import (
     NOW,

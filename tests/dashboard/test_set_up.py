@@ -9,7 +9,7 @@ from django.utils.html import escape
 
 from passerelle.audit.models import AuditEvent
 from passerelle.practice_idp.issue import write_idp_metadata
-from passerelle.sso.guides import GUIDES
+from passerelle.sso.connections.guides import GUIDES
 from passerelle.sso.models import SetupLink, Trial
 from tests.browsing import Browser
 from tests.world import (
@@ -266,8 +266,8 @@ def test_what_is_typed_is_looked_at_and_not_saved(acme, alice):
 
 def test_a_holder_is_not_told_what_else_stands_at_an_address(acme, alice, path, monkeypatch):
     page = b"<html><head><title>Inner wiki</title></head></html>"
-    monkeypatch.setattr("passerelle.dashboard.guide_form.fetch_for", lambda *_, **__: page)
-    monkeypatch.setattr("passerelle.dashboard.connection_form.fetch_for", lambda *_, **__: page)
+    monkeypatch.setattr("passerelle.web.settings.guide_form.fetch_for", lambda *_, **__: page)
+    monkeypatch.setattr("passerelle.web.settings.connection_form.fetch_for", lambda *_, **__: page)
     fields = {"metadata_url": "https://wiki.acme.example/"}
     told = open_link(path).post("/setup/check/", fields).content.decode()
     assert "This is not SAML metadata, or not all of it" in told

@@ -10,8 +10,8 @@ from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import User
 from passerelle.practice_idp.people import Person
 from passerelle.saml import load_certificate
-from passerelle.sso.explain import title_of
 from passerelle.sso.models import Session, SignIn
+from passerelle.sso.records.explain import title_of
 from tests.browsing import Browser, reference_in
 from tests.world import GRACE, make_administrator, make_company, make_connection, make_user
 
@@ -245,7 +245,7 @@ def test_a_decision_that_was_made_stays_made(acme, alice):
 def test_a_strangers_certificate_is_not_offered_under_somebody_elses_reference(
     acme, alice, monkeypatch
 ):
-    monkeypatch.setattr("passerelle.sso.traces.MAX_COUNTED", 0)
+    monkeypatch.setattr("passerelle.sso.records.traces.MAX_COUNTED", 0)
     for _ in range(2):
         reference = reference_in(Browser().sign_in(acme, fault="stranger"))
     row = SignIn.objects.get(reference=reference)
@@ -254,7 +254,7 @@ def test_a_strangers_certificate_is_not_offered_under_somebody_elses_reference(
 
 
 def test_everybody_who_waits_is_listed_however_often_one_of_them_tries(acme, alice, monkeypatch):
-    monkeypatch.setattr("passerelle.dashboard.views.sign_ins.WAITING", 2)
+    monkeypatch.setattr("passerelle.web.records.sign_ins.WAITING", 2)
     acme.company.newcomers = "approve"
     acme.company.save()
     for person in ("often@acme.example", "often@acme.example", "once@acme.example"):

@@ -5,18 +5,21 @@ from datetime import UTC, datetime
 
 import pytest
 
+from passerelle.administration import follow_metadata
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
-from passerelle.dashboard import confirm, connection_form
-from passerelle.dashboard.guide_form import GuideForm
-from passerelle.dashboard.views import local
 from passerelle.directory import actions
+from passerelle.directory.links import activation_path
 from passerelle.directory.models import Company, User
+from passerelle.infra.fetch import FetchError
 from passerelle.practice_idp.issue import write_idp_metadata
-from passerelle.sso import enforcement, follow, password_rules
-from passerelle.sso.fetch import FetchError
 from passerelle.sso.models import Letter, Session
-from passerelle.sso.password_rules import activation_path
+from passerelle.sso.sessions import enforcement
+from passerelle.sso.sign_in import password_rules
+from passerelle.web.frame import confirm
+from passerelle.web.settings import connection_form
+from passerelle.web.settings.guide_form import GuideForm
+from passerelle.web.sign_in import password_help
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, enter, is_in, with_password
 from tests.dashboard.test_security_settings import PAGE, fields_of
@@ -292,7 +295,7 @@ def test_codes_are_a_way_back_only_for_an_administrator_with_a_password(acme):
 
 @pytest.mark.django_db
 def test_a_right_emergency_code_counts_however_many_wrong_ones_came_before(acme, monkeypatch):
-    monkeypatch.setattr(local, "MAX_EMERGENCY", 1)
+    monkeypatch.setattr(password_help, "MAX_EMERGENCY", 1)
     [code, *_] = enforcement.make_codes(acme, actor=OPERATOR, now=datetime.now(UTC))
     change(acme, sso_enforcement="everyone")
     for _ in range(3):
@@ -335,7 +338,7 @@ def test_another_identity_provider_that_was_held_ends_them_when_it_is_accepted(a
     row = acme.connections.select_related("company").get()
     row.metadata_url, row.metadata_held = "https://idp.example/m", other_metadata().decode()
     row.save()
-    found = follow.held_difference(row, now=datetime.now(UTC))
+    found = follow_metadata.held_difference(row, now=datetime.now(UTC))
     sent = {"decision": "accept", "shown": found.digest}
     alice.post("/settings/security/metadata/?connection=acme", sent)
     assert acme.connections.get().idp_entity_id == "https://new.example/metadata"

@@ -162,7 +162,7 @@ def test_of_many_tests_the_newest_wait_and_the_oldest_is_over(acme, connection, 
 
 
 def test_of_answered_tests_the_newest_are_kept(acme, connection, alice, monkeypatch):
-    monkeypatch.setattr("passerelle.sso.trials.MOST_ANSWERED", 2)
+    monkeypatch.setattr("passerelle.sso.sign_in.test_sign_in.MOST_ANSWERED", 2)
     for _ in range(4):
         last = begin(alice, acme)
         answer(alice, connection, last)

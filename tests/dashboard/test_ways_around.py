@@ -11,10 +11,12 @@ from django.utils import timezone
 from passerelle.audit.record import OPERATOR
 from passerelle.config.hashers import Argon2PasswordHasher
 from passerelle.directory import actions
+from passerelle.directory.links import activation_path, reset_path
 from passerelle.directory.models import Company, ExternalIdentity, User
+from passerelle.infra import fetch
+from passerelle.infra.turns import OF_ONE_COMPANY
 from passerelle.practice_idp.people import Person
 from passerelle.provisioning import parse_email
-from passerelle.sso import fetch, letters, passwords
 from passerelle.sso.models import (
     EmergencyCode,
     Letter,
@@ -27,8 +29,8 @@ from passerelle.sso.models import (
     Totp,
     TrustedDevice,
 )
-from passerelle.sso.password_rules import activation_path, reset_path
-from passerelle.sso.turns import OF_ONE_COMPANY
+from passerelle.sso.outbox import letters
+from passerelle.sso.sign_in import passwords
 from tests.browsing import Browser, reference_in
 from tests.dashboard.test_local_sign_in import (
     OTHER,
@@ -270,7 +272,7 @@ def test_who_guesses_codes_does_not_lock_the_owner_out(acme, bob, secret):
     for _ in range(12):
         thief.post("/login/code/", {"code": "000000"})
     code = "AAAAABBBBBCCCCC"
-    from passerelle.sso.tokens import digest
+    from passerelle.infra.tokens import digest
 
     RecoveryCode.objects.create(company=acme, user=bob, digest=digest(code))
     owner = Browser()
@@ -289,7 +291,7 @@ def test_guessing_while_an_app_is_set_up_is_limited_too(acme, bob):
 
 
 def test_after_the_secret_key_was_changed_recovery_codes_still_let_in(acme, bob, secret, settings):
-    from passerelle.sso.tokens import digest
+    from passerelle.infra.tokens import digest
 
     code = "AAAAABBBBBCCCCC"
     RecoveryCode.objects.create(company=acme, user=bob, digest=digest(code))
@@ -387,7 +389,7 @@ def test_what_is_switched_on_meanwhile_is_not_switched_off_by_a_holder(
 ):
     ivan = open_link(path)
     ivan.post("/setup/", {"metadata": idp_metadata().decode()})
-    from passerelle.dashboard import connection_form
+    from passerelle.web.settings import connection_form
 
     read = connection_form.ConnectionForm._read_metadata
 
@@ -603,7 +605,7 @@ def test_who_comes_by_single_sign_on_waits_for_no_password(acme, connection):
 
 
 def test_a_rehash_does_not_undo_a_password_that_was_set_meanwhile(bob):
-    from passerelle.sso.passwords import _rehash
+    from passerelle.sso.sign_in.passwords import _rehash
 
     stale = User.objects.get(id=bob.id)
     with_password(bob, OTHER)

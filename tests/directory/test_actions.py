@@ -9,7 +9,7 @@ from passerelle.directory.actions import LastAdministrator
 from passerelle.directory.models import Membership, Tombstone, User
 from passerelle.provisioning import parse_email
 from passerelle.sso.models import Session
-from passerelle.sso.sessions import find_session
+from passerelle.sso.sessions.session import find_session
 from tests.browsing import Browser, reference_in
 from tests.world import GRACE, NOW, give, make_administrator, make_company, make_user, session_of
 

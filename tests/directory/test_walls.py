@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, models
 
 from passerelle.directory.models import Application, Company, ProvisioningRule
 from passerelle.directory.walls import missing_walls, raise_walls, tenant_walls
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
 from tests.directory.commits import committed
 from tests.world import NOW
 

@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import pytest
 
+from passerelle.infra.turns import OF_ONE_COMPANY
 from passerelle.practice_idp.people import Person
-from passerelle.sso.turns import OF_ONE_COMPANY
 from tests.e2e.identity_provider import IdentityProvider, toml_for
 from tests.e2e.passerelle import Passerelle
 from tests.e2e.visitor import Visitor

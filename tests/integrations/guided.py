@@ -1,6 +1,6 @@
 """What our guides say, typed into the real products word by word."""
 
-from passerelle.sso.guides import GUIDES, METADATA
+from passerelle.sso.connections.guides import GUIDES, METADATA
 from tests.integrations.ours import SLUG, Ours
 from tests.servers.keycloak import Keycloak
 from tests.servers.lemonldap import FRESH_SP, SP, LemonLDAP, console_words

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from passerelle.sso.guides import ACS, ENTITY_ID, LOGOUT, METADATA
+from passerelle.sso.connections.guides import ACS, ENTITY_ID, LOGOUT, METADATA
 from tests.e2e.conftest import sign_ins_of, users_of
 from tests.e2e.identity_provider import toml_for
 from tests.e2e.passerelle import Passerelle

@@ -12,8 +12,8 @@ import pytest
 from passerelle.saml import load_certificate
 from passerelle.saml.consoles import _OF_ONE, CONSOLES
 from passerelle.saml.explain import filled
-from passerelle.sso.guide_sentences import SENTENCES
-from passerelle.sso.guides import ACS, GUIDES, HINTS, LOGOUT
+from passerelle.sso.connections.guide_sentences import SENTENCES
+from passerelle.sso.connections.guides import ACS, GUIDES, HINTS, LOGOUT
 from tests.integrations.guided import set_up_keycloak
 from tests.integrations.ours import SLUG, Ours, asks_for_a_password, carried, is_in
 from tests.servers.forms import new_session, visit

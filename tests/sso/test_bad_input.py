@@ -400,7 +400,7 @@ def test_a_database_that_does_not_answer_a_session_is_overload(acme, monkeypatch
     def silent(*_arguments, **_keywords):
         raise OperationalError("no connection")
 
-    monkeypatch.setattr("passerelle.dashboard.middleware.find_session", silent)
+    monkeypatch.setattr("passerelle.web.frame.middleware.find_session", silent)
     browser = Browser(raise_request_exception=False)
     browser.cookies[settings.SESSION_COOKIE] = "x"
     answer = browser.get("/")

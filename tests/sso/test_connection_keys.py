@@ -10,12 +10,12 @@ from lxml import etree
 from passerelle import saml
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
-from passerelle.dashboard.views import security
-from passerelle.diagnosis import diagnose
-from passerelle.housekeeping import purge
+from passerelle.cli.diagnosis import diagnose
+from passerelle.infra.sealing import CannotUnseal, seal, unseal
+from passerelle.jobs.housekeeping import purge
 from passerelle.saml import xmldsig
-from passerelle.sso import connection_keys
-from passerelle.sso.connection_keys import (
+from passerelle.sso.connections import keys
+from passerelle.sso.connections.keys import (
     OVERLAP,
     TooSoon,
     make_key,
@@ -25,7 +25,7 @@ from passerelle.sso.connection_keys import (
     signing_key,
 )
 from passerelle.sso.models import ConnectionKey, SignIn
-from passerelle.sso.sealed import CannotUnseal, seal, unseal
+from passerelle.web.settings import security
 from tests.browsing import Browser
 from tests.world import NOW, make_administrator, make_company
 
@@ -201,14 +201,14 @@ def test_keys_that_serve_no_more_are_deleted_and_no_others(acme):
 
 def test_a_key_is_made_before_anything_is_locked(acme, monkeypatch):
     held = []
-    real = connection_keys.new_private_key
+    real = keys.new_private_key
 
     def making():
         held.append(len(database.savepoint_ids))
         return real()
 
     outside = len(database.savepoint_ids)
-    for module in (connection_keys, security):
+    for module in (keys, security):
         monkeypatch.setattr(module, "new_private_key", making)
     make_key(acme, now=NOW)
     alice = Browser().enter(make_administrator(acme.company))

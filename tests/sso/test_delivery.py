@@ -12,11 +12,11 @@ import pytest
 from passerelle.audit.chain import seal
 from passerelle.audit.heads import compare, read_heads
 from passerelle.audit.models import AuditEvent
-from passerelle.clock import Clock
-from passerelle.dashboard.views import delivery as delivery_page
-from passerelle.sso import delivery
-from passerelle.sso.delivery import deliver_all, midnight
+from passerelle.infra.clock import Clock
 from passerelle.sso.models import EventDelivery, SignIn
+from passerelle.sso.outbox import event_delivery
+from passerelle.sso.outbox.event_delivery import deliver_all, midnight
+from passerelle.web.settings import delivery as delivery_page
 from tests.browsing import Browser
 from tests.world import make_administrator, make_company, make_user
 
@@ -328,7 +328,7 @@ def test_a_delivery_that_takes_long_keeps_its_claim_and_signs_with_its_time(
             self.looks += 1
             return self._now + timedelta(minutes=10 * self.looks)
 
-    monkeypatch.setattr(delivery, "Clock", Slow)
+    monkeypatch.setattr(event_delivery, "Clock", Slow)
     assert deliver_all(TODAY) == 1
     stamps = [int(one[2]["Passerelle-Signature"].split(",")[0][2:]) for one in web.taken]
     assert stamps == sorted(set(stamps))
@@ -340,13 +340,13 @@ def test_a_delivery_that_somebody_else_has_is_left_to_them(acme, alice, web, mon
     save(alice, web)
     start_at(TODAY - timedelta(days=1))
     happen(acme, TODAY - timedelta(days=1), 2500)
-    post = delivery._post
+    post = event_delivery._post
 
     def losing(row, batch, now, **keywords):
         post(row, batch, now, **keywords)
         EventDelivery.objects.update(due_at=TODAY + timedelta(days=9))
 
-    monkeypatch.setattr(delivery, "_post", losing)
+    monkeypatch.setattr(event_delivery, "_post", losing)
     assert deliver_all(TODAY) == 0
     assert len(web.taken) == 1
     assert EventDelivery.objects.get().due_at == TODAY + timedelta(days=9)
@@ -376,9 +376,9 @@ def test_a_receiver_that_is_changed_meanwhile_gets_the_events_and_the_old_one_no
     save(alice, web)
     start_at(TODAY - timedelta(days=1))
     happen(acme, TODAY - timedelta(days=1), count=3)
-    monkeypatch.setattr(delivery, "BATCH", 1)
+    monkeypatch.setattr(event_delivery, "BATCH", 1)
     web.answers |= {"/hook": (200, b""), "/new": (200, b"")}
-    real = delivery.fetch
+    real = event_delivery.fetch
 
     def meanwhile(url: str, **how):
         answer = real(url, **how)
@@ -386,7 +386,7 @@ def test_a_receiver_that_is_changed_meanwhile_gets_the_events_and_the_old_one_no
             save(alice, web, url=web.url("/new"))
         return answer
 
-    monkeypatch.setattr(delivery, "fetch", meanwhile)
+    monkeypatch.setattr(event_delivery, "fetch", meanwhile)
     assert deliver_all(TODAY) == 0
     EventDelivery.objects.update(due_at=TODAY)
     assert deliver_all(TODAY) == 1

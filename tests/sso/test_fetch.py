@@ -5,8 +5,8 @@ import time
 
 import pytest
 
+from passerelle.infra.fetch import FetchError, fetch
 from passerelle.saml.xml import MAX_BYTES
-from passerelle.sso.fetch import FetchError, fetch
 from tests.servers.https import LOOPBACK
 
 

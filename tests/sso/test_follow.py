@@ -9,12 +9,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from passerelle.administration.follow_metadata import decide, follow_all, held_difference
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
 from passerelle.saml import load_certificate
-from passerelle.sso.connections import certificate_row, trusted_certificates
-from passerelle.sso.follow import decide, follow_all, held_difference
-from passerelle.sso.metadata_errors import noted_sentences
+from passerelle.sso.connections.connection import certificate_row, trusted_certificates
+from passerelle.sso.connections.problems import noted_sentences
 from passerelle.sso.models import SamlConnection
 from tests.configfile.files import metadata_of
 from tests.world import NOW, idp_of, load_certificate_of, make_company, signing_key
@@ -315,7 +315,7 @@ def test_nothing_is_taken_from_an_address_that_was_removed_meanwhile(acme, web, 
         SamlConnection.objects.update(metadata_url="")
         return key_of(OLD, NEXT)
 
-    monkeypatch.setattr("passerelle.sso.follow.fetch", slow)
+    monkeypatch.setattr("passerelle.administration.follow_metadata.fetch", slow)
     follow_all(NOW)
     assert now_trusted() == {fingerprint(OLD)}
 

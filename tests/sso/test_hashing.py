@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from passerelle.config.hashers import Argon2PasswordHasher
-from passerelle.sso import hashing
+from passerelle.infra import hashing
 
 
 def test_a_password_matches_its_hash_only():

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 import pytest
 
-from passerelle.housekeeping import purge
-from passerelle.sso.finish import Visit, finish_sign_in
-from passerelle.sso.flows import Refused, accept_response
-from passerelle.sso.flows import start_sign_in as start
+from passerelle.infra.tokens import digest
+from passerelle.jobs.housekeeping import purge
 from passerelle.sso.models import AuthnRequest, ConsumedAssertion, PendingSignIn
-from passerelle.sso.sessions import find_session, open_session
-from passerelle.sso.spend import CODE_LIFETIME, REQUEST_LIFETIME
-from passerelle.sso.tokens import digest
+from passerelle.sso.sessions.session import find_session, open_session
+from passerelle.sso.sign_in.finish import Visit, finish_sign_in
+from passerelle.sso.sign_in.saml import Refused, accept_response
+from passerelle.sso.sign_in.saml import start_sign_in as start
+from passerelle.sso.sign_in.spend import CODE_LIFETIME, REQUEST_LIFETIME
 from tests.world import GRACE, NOW, make_company, make_user, respond_to
 
 pytestmark = pytest.mark.django_db
@@ -88,7 +88,7 @@ def test_large_claims_of_a_code_that_ended_are_dropped_and_it_is_told_so_still(a
 
 
 def test_of_large_claims_that_wait_the_newest_stay_and_small_ones_too(acme, monkeypatch):
-    monkeypatch.setattr("passerelle.sso.spend.MOST_LARGE", 50_000)
+    monkeypatch.setattr("passerelle.sso.sign_in.spend.MOST_LARGE", 50_000)
     small = parked_with(acme)
     parked = [parked_with(acme, person=replace(GRACE, groups=GROUPS)) for _ in range(4)]
     waiting = set(PendingSignIn.objects.values_list("code_digest", flat=True))
@@ -98,7 +98,7 @@ def test_of_large_claims_that_wait_the_newest_stay_and_small_ones_too(acme, monk
 
 
 def test_one_that_is_larger_than_all_may_be_waits_alone(acme, monkeypatch):
-    monkeypatch.setattr("passerelle.sso.spend.MOST_LARGE", 15_000)
+    monkeypatch.setattr("passerelle.sso.sign_in.spend.MOST_LARGE", 15_000)
     for _ in range(2):
         last = parked_with(acme, person=replace(GRACE, groups=GROUPS))
     assert PendingSignIn.objects.get().code_digest == digest(last.code)

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from passerelle.administration.follow_metadata import follow
 from passerelle.saml import Certificate, load_certificate
-from passerelle.sso.follow import follow
 from passerelle.sso.models import SamlConnection, SignIn
 from tests.browsing import Browser, reference_in
 from tests.world import make_administrator, signing_key

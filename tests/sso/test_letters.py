@@ -7,8 +7,8 @@ import pytest
 from django.contrib.auth.hashers import make_password
 
 from passerelle.directory.models import User
-from passerelle.sso.letters import put_down, send_invitation, send_letters
-from passerelle.sso.notices import send_notices
+from passerelle.sso.outbox.expiry_notices import send_notices
+from passerelle.sso.outbox.letters import put_down, send_invitation, send_letters
 from tests.browsing import Browser
 from tests.world import NOW, make_user
 

@@ -9,13 +9,13 @@ from lxml import etree
 
 from passerelle import saml
 from passerelle.audit.models import AuditEvent
+from passerelle.infra.tokens import digest
 from passerelle.practice_idp.issue import Issue, build_response
 from passerelle.practice_idp.people import Person
 from passerelle.saml.xmldsig import sign
-from passerelle.sso.connection_keys import signing_key
-from passerelle.sso.connections import addresses_of
+from passerelle.sso.connections.connection import addresses_of
+from passerelle.sso.connections.keys import signing_key
 from passerelle.sso.models import Session, SignIn
-from passerelle.sso.tokens import digest
 from tests.browsing import Browser
 from tests.world import GRACE, idp_of, make_administrator, make_company, make_user
 from tests.world import signing_key as idp_key
@@ -294,7 +294,7 @@ def test_a_relay_state_that_nobody_signed_is_not_answered(acme):
 
 
 def test_a_message_that_is_too_large_or_comes_too_often_is_told_so(acme, monkeypatch):
-    monkeypatch.setattr("passerelle.dashboard.views.saml.MAX_REFUSED", 1)
+    monkeypatch.setattr("passerelle.web.sign_in.saml.MAX_REFUSED", 1)
     huge = Browser().post(PATH, {"SAMLRequest": "x" * 3_000_000})
     assert huge.status_code == 413
     assert Browser().post(PATH, {"SAMLRequest": "x"}).status_code == 429

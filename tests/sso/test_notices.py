@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.mail.backends.smtp import EmailBackend
 
-from passerelle.diagnosis import diagnose
-from passerelle.sso.connections import certificate_row
+from passerelle.cli.diagnosis import diagnose
+from passerelle.sso.connections.connection import certificate_row
 from passerelle.sso.models import ExpiryNotice, SamlConnection, SigningCertificate
-from passerelle.sso.notices import notice_days, send_notices
+from passerelle.sso.outbox.expiry_notices import notice_days, send_notices
 from tests.browsing import Browser
 from tests.world import (
     NOW,

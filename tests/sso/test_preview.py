@@ -7,7 +7,7 @@ from django.apps import apps
 
 from passerelle.directory.models import User
 from passerelle.practice_idp.people import Person
-from passerelle.sso.preview import preview_response
+from passerelle.sso.sign_in.preview import preview_response
 from tests.browsing import Browser
 from tests.world import GRACE, NOW, make_company, make_rule, make_user, respond_to
 

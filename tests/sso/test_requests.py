@@ -12,8 +12,8 @@ from passerelle import saml
 from passerelle.directory.models import Domain, User
 from passerelle.practice_idp.people import Person
 from passerelle.saml import xmldsig
-from passerelle.sso.connection_keys import signing_key
-from passerelle.sso.idp_metadata import settings_of
+from passerelle.sso.connections.idp_metadata import settings_of
+from passerelle.sso.connections.keys import signing_key
 from passerelle.sso.models import Session, SignIn, SigningCertificate
 from tests.browsing import Browser, reference_in
 from tests.configfile.files import metadata_of

@@ -12,7 +12,7 @@ from passerelle.audit.record import Actor
 from passerelle.directory.actions import remove
 from passerelle.directory.models import ExternalIdentity, Membership, User
 from passerelle.practice_idp.people import Person
-from passerelle.sso.connection_keys import make_key
+from passerelle.sso.connections.keys import make_key
 from passerelle.sso.models import SamlConnection, SignIn
 from tests.browsing import Browser, reference_in
 from tests.world import GRACE, give, make_company, make_rule, make_user, respond_to
@@ -203,6 +203,6 @@ def test_a_database_that_does_not_answer_is_overload_not_an_error(acme, monkeypa
     def fail(*_args, **_keywords):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("passerelle.dashboard.views.saml.start_sign_in", fail)
+    monkeypatch.setattr("passerelle.web.sign_in.saml.start_sign_in", fail)
     answer = Browser().get("/auth/saml/acme/login")
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")

@@ -8,10 +8,10 @@ from django.apps import apps
 from django.contrib.auth.hashers import make_password
 from django.utils import timezone
 
-from passerelle.housekeeping import purge
+from passerelle.jobs.housekeeping import purge
 from passerelle.practice_idp.issue import SigningKey, make_signing_key
-from passerelle.sso.letters import send_letters
 from passerelle.sso.models import AuthnRequest, Letter, PendingSignIn, SignIn
+from passerelle.sso.outbox.letters import send_letters
 from tests.browsing import Browser
 from tests.world import GRACE, NOW, make_company, make_user, respond_to
 
@@ -42,7 +42,7 @@ def from_network(number: int) -> Browser:
 
 
 def test_sign_ins_that_one_network_begins_and_does_not_finish_are_limited(connection, monkeypatch):
-    monkeypatch.setattr("passerelle.sso.limits.MAX_BEGUN", 20)
+    monkeypatch.setattr("passerelle.sso.records.failures.MAX_BEGUN", 20)
     statuses = [Browser().get("/auth/saml/acme/login").status_code for _ in range(30)]
     assert statuses == [302] * 20 + [429] * 10
     assert AuthnRequest.objects.count() == 20
@@ -50,12 +50,12 @@ def test_sign_ins_that_one_network_begins_and_does_not_finish_are_limited(connec
 
 
 def test_those_that_are_finished_do_not_count(connection, monkeypatch):
-    monkeypatch.setattr("passerelle.sso.limits.MAX_BEGUN", 3)
+    monkeypatch.setattr("passerelle.sso.records.failures.MAX_BEGUN", 3)
     assert {Browser().sign_in(connection).status_code for _ in range(8)} == {302}
 
 
 def test_a_company_keeps_so_many_begun_sign_ins_and_forgets_the_oldest(connection, monkeypatch):
-    monkeypatch.setattr("passerelle.housekeeping.MOST_BEGUN", 10)
+    monkeypatch.setattr("passerelle.jobs.housekeeping.MOST_BEGUN", 10)
     browsers = [from_network(number) for number in range(15)]
     asked = [browser.start(connection) for browser in browsers]
     answered = respond_to(connection, request_id=asked[0], now=timezone.now())
@@ -79,7 +79,7 @@ def test_of_strangers_certificates_few_are_kept_and_none_that_is_huge(connection
     assert SignIn.objects.filter(reason="certificate_unknown").count() == 15
     assert offered.count() == 10
     huge = stranger_key(0, name="x" * 64)
-    monkeypatch.setattr("passerelle.sso.traces.MAX_CERTIFICATE", 100)
+    monkeypatch.setattr("passerelle.sso.records.traces.MAX_CERTIFICATE", 100)
     monkeypatch.setattr("tests.world.signing_key", lambda _slug: huge)
     SignIn.objects.all().delete()
     Browser().sign_in(connection)
@@ -149,7 +149,7 @@ def test_whatever_a_thousand_strangers_send_within_an_hour_stays_small(
     """A hundred and twenty of them, and then as many more: the second time nothing is added."""
     stranger = stranger_key(0)
     monkeypatch.setattr("tests.world.signing_key", lambda _slug: stranger)
-    monkeypatch.setattr("passerelle.sso.passwords.hash_of", lambda password: password)
+    monkeypatch.setattr("passerelle.sso.sign_in.passwords.hash_of", lambda password: password)
     grown = []
     for start in (0, MANY):
         rows, size = kept()

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from passerelle.directory.domains import Unproved, look_record_up
 from passerelle.directory.models import Domain
-from passerelle.sso import turns
-from passerelle.sso.domains import Unproved, look_record_up
+from passerelle.infra import turns
 from passerelle.sso.models import FailedAttempts
 from tests.browsing import Browser
 from tests.world import make_company, respond_to
@@ -60,8 +60,8 @@ def test_a_large_message_that_waits_gets_its_turn(connection):
 def test_after_too_many_refusals_an_address_is_not_looked_at_but_answers_still_are(
     connection, monkeypatch
 ):
-    monkeypatch.setattr("passerelle.sso.flows.MAX_REFUSED", 3)
-    monkeypatch.setattr("passerelle.dashboard.views.saml.MAX_REFUSED", 3)
+    monkeypatch.setattr("passerelle.sso.sign_in.saml.MAX_REFUSED", 3)
+    monkeypatch.setattr("passerelle.web.sign_in.saml.MAX_REFUSED", 3)
     browser = Browser()
     request_id = browser.start(connection)
     for _ in range(4):

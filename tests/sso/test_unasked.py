@@ -8,9 +8,9 @@ import pytest
 from django.conf import settings
 
 from passerelle.directory.models import User
+from passerelle.infra.tokens import digest
 from passerelle.practice_idp.people import Person
 from passerelle.sso.models import PendingSignIn, Session, SignIn
-from passerelle.sso.tokens import digest
 from tests.browsing import Browser
 from tests.world import make_administrator, make_company, respond_to
 

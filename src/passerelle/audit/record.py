@@ -9,7 +9,7 @@ from uuid import UUID
 from passerelle.audit.chain import mac_of
 from passerelle.audit.events import EventName
 from passerelle.audit.models import INSTALLATION, AuditEvent
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _password(user: Any) -> str:
     from django.contrib.auth.hashers import make_password
 
-    from passerelle.sso.password_rules import password_problem
+    from passerelle.sso.sign_in.password_rules import password_problem
 
     try:
         password = sys.stdin.readline().rstrip("\r\n")
@@ -81,7 +81,7 @@ def _password(user: Any) -> str:
 def _result(user: Any) -> str:
     from django.conf import settings
 
-    from passerelle.sso.password_rules import activation_path, may_activate
+    from passerelle.directory.links import activation_path, may_activate
 
     line = f"{user.email} administers {user.company.slug}\n"
     if may_activate(user):

@@ -23,7 +23,7 @@ def add_parser(commands: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     start_django(arguments, migrated=False)
-    from passerelle.diagnosis import diagnose
+    from passerelle.cli.diagnosis import diagnose
 
     findings = diagnose(now=datetime.now(UTC), deploy=arguments.deploy)
     passed = all(one.passed for one in findings)

@@ -45,7 +45,7 @@ def _require_schema() -> None:
     from django.db import Error, connection
     from django.db.migrations.executor import MigrationExecutor
 
-    from passerelle.faults import CURES, Fault, fault_of
+    from passerelle.infra.database_faults import CURES, Fault, fault_of
 
     try:
         executor = MigrationExecutor(connection)

@@ -35,7 +35,7 @@ def add_parser(commands: Any) -> None:
 
 def run_list(arguments: argparse.Namespace) -> int:
     start_django(arguments)
-    from passerelle.sso.connection_keys import own_keys
+    from passerelle.sso.connections.keys import own_keys
     from passerelle.sso.models import SamlConnection
 
     now = datetime.now(UTC)
@@ -69,8 +69,12 @@ def run_rotate(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     require_base_url()
     from passerelle.audit.record import OPERATOR
-    from passerelle.sso.connection_keys import TooSoon, new_private_key, own_keys, rotate_key
-    from passerelle.sso.connections import UnknownConnection, addresses_of, find_connection
+    from passerelle.sso.connections.connection import (
+        UnknownConnection,
+        addresses_of,
+        find_connection,
+    )
+    from passerelle.sso.connections.keys import TooSoon, new_private_key, own_keys, rotate_key
 
     try:
         connection = find_connection(arguments.connection)

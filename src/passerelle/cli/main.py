@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         if not _is_of_the_database(error):
             raise
-        from passerelle.faults import Fault, fault_of
+        from passerelle.infra.database_faults import Fault, fault_of
 
         text = " ".join(str(error).split())
         sys.stderr.write(f"passerelle: {fault_of(error) or Fault.AWAY}: {text}\n")

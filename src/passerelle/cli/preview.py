@@ -28,8 +28,8 @@ def run(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     require_base_url()
     from passerelle.cli.inspect import read_file, read_instant
-    from passerelle.sso.connections import UnknownConnection, find_connection
-    from passerelle.sso.preview import preview_response
+    from passerelle.sso.connections.connection import UnknownConnection, find_connection
+    from passerelle.sso.sign_in.preview import preview_response
 
     try:
         connection = find_connection(arguments.connection)

@@ -75,7 +75,7 @@ def serve(host: str, port: int, *, workers: int) -> None:
 
 def _hold_data_folder() -> int | None:
     """SQLite's file is for one service: the lock ends with this process. Raises UsageError."""
-    from passerelle.faults import file_of_database
+    from passerelle.infra.database_faults import file_of_database
 
     database = file_of_database()
     if database is None:

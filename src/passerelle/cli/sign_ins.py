@@ -59,7 +59,7 @@ def _check(check: dict[str, Any], connection: Any) -> dict[str, Any]:
     """A check with its sentences in English, as `inspect` has them."""
     from passerelle.saml.consoles import console_of
     from passerelle.saml.explain import filled
-    from passerelle.sso.explain import explain_stored
+    from passerelle.sso.records.explain import explain_stored
 
     console = (
         console_of(connection.idp_entity_id, product=connection.product) if connection else None

@@ -12,8 +12,8 @@ def work(address: str, port: int, beat: Beat) -> None:
     """Serve until asked to stop, or until nobody keeps this process any more."""
     from django.core.wsgi import get_wsgi_application
 
-    from passerelle import housekeeping
     from passerelle.config.asgi import Application
+    from passerelle.jobs import housekeeping
 
     application = Application(get_wsgi_application())
     housekeeping.start()

@@ -18,10 +18,10 @@ from django.http import (
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
-from passerelle.dashboard.content_security import content_security_policy
-from passerelle.dashboard.views.errors import scheme_unknown, unavailable
-from passerelle.faults import Fault, fault_of, standing_fault
-from passerelle.sso.addresses import came_by, is_within
+from passerelle.infra.database_faults import Fault, fault_of, standing_fault
+from passerelle.infra.network import came_by, is_within
+from passerelle.web.frame.content_security import content_security_policy
+from passerelle.web.frame.errors import scheme_unknown, unavailable
 
 MAX_DRAINED = 64 * 1024 * 1024
 CHUNK = 64 * 1024

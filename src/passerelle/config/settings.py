@@ -24,7 +24,7 @@ INSTALLED_APPS = [
     "passerelle.directory",
     "passerelle.sso",
     "passerelle.practice_idp",
-    "passerelle.dashboard",
+    "passerelle.web",
 ]
 
 MIDDLEWARE = [
@@ -35,7 +35,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "passerelle.config.middleware.LanguageMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "passerelle.dashboard.middleware.SessionMiddleware",
+    "passerelle.web.frame.middleware.SessionMiddleware",
     "passerelle.config.middleware.OverloadMiddleware",
 ]
 
@@ -47,7 +47,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.template.context_processors.i18n",
-                "passerelle.dashboard.context.page",
+                "passerelle.web.frame.context.page",
             ]
         },
     }
@@ -120,7 +120,7 @@ CSRF_COOKIE_NAME = _COOKIE_PREFIX + "passerelle_csrf"
 CSRF_COOKIE_SECURE = PASSERELLE.has_tls
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "passerelle.dashboard.views.errors.csrf_failure"
+CSRF_FAILURE_VIEW = "passerelle.web.frame.errors.csrf_failure"
 
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True
@@ -130,7 +130,7 @@ WHITENOISE_MAX_AGE = 365 * 24 * 3600
 # A response with 5,000 groups, in base64, and what a form adds to it.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 200
-FILE_UPLOAD_HANDLERS = ["passerelle.dashboard.uploads.BoundedUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["passerelle.web.frame.uploads.BoundedUploadHandler"]
 FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 
 LOGGING = {

@@ -27,13 +27,13 @@ from passerelle.directory.models import (
     ProvisioningRule,
     Workspace,
 )
-from passerelle.identifiers import uuid7
-from passerelle.sso.connection_keys import make_key
-from passerelle.sso.connections import certificate_row, end_migrations
-from passerelle.sso.enforcement import end_closed_sessions, tell_of_enforcement
+from passerelle.infra.identifiers import uuid7
+from passerelle.sso.connections.connection import certificate_row, end_migrations
+from passerelle.sso.connections.keys import make_key
+from passerelle.sso.connections.setup_links import end_links
 from passerelle.sso.models import TRUST, SamlConnection
-from passerelle.sso.sessions import end_google_sessions, end_sessions_of_another_provider
-from passerelle.sso.setup_links import end_links
+from passerelle.sso.sessions.enforcement import end_closed_sessions, tell_of_enforcement
+from passerelle.sso.sessions.session import end_google_sessions, end_sessions_of_another_provider
 
 GOOGLE_IDENTITY = ("client_id", "hosted_domain")
 """Whoever came by Google before one of these changed comes again."""

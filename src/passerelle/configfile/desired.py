@@ -9,9 +9,12 @@ from passerelle import saml
 from passerelle.configfile.document import Company, ConfigurationFile, Saml
 from passerelle.configfile.positions import Place
 from passerelle.configfile.settings import CONNECTION_CHOICES, CONNECTION_TEXTS
-from passerelle.sso.connections import EXPIRED_CERTIFICATE, company_lacks_for_provisioning
-from passerelle.sso.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
-from passerelle.sso.metadata_errors import metadata_sentence
+from passerelle.sso.connections.connection import (
+    EXPIRED_CERTIFICATE,
+    company_lacks_for_provisioning,
+)
+from passerelle.sso.connections.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
+from passerelle.sso.connections.problems import metadata_sentence
 from passerelle.sso.models import SamlConnection
 
 T = TypeVar("T")

@@ -4,8 +4,8 @@ import re
 from ipaddress import ip_network
 
 from passerelle.provisioning.engine import compile_pattern
-from passerelle.sso.connections import is_web_address
-from passerelle.sso.idp_metadata import MAX_ENTITY_ID
+from passerelle.sso.connections.connection import is_web_address
+from passerelle.sso.connections.idp_metadata import MAX_ENTITY_ID
 
 _KEY = re.compile(r"[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*")
 

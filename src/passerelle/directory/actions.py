@@ -6,7 +6,6 @@ from django.db import transaction
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
-from passerelle.directory.inserts import insert_or_nothing
 from passerelle.directory.marks import mark_of_email, mark_of_identity
 from passerelle.directory.models import (
     Company,
@@ -16,7 +15,8 @@ from passerelle.directory.models import (
     User,
     Workspace,
 )
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
+from passerelle.infra.inserts import insert_or_nothing
 from passerelle.provisioning import EmailAddress
 from passerelle.provisioning.model import NOT_COMPARED
 

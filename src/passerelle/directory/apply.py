@@ -10,9 +10,9 @@ from django.db import IntegrityError, transaction
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
-from passerelle.directory.inserts import insert_or_nothing
 from passerelle.directory.models import ExternalIdentity, Membership, User
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
+from passerelle.infra.inserts import insert_or_nothing
 from passerelle.provisioning.model import (
     ActivateAccount,
     CreateAccount,

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from passerelle.directory.models import Company
-from passerelle.memory import Remembered
+from passerelle.infra.memory import Remembered
 from passerelle.provisioning.model import Grant, Policy, Rule
 
 _policies: Remembered[UUID, Policy] = Remembered()

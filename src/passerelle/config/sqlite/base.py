@@ -16,7 +16,7 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
-from passerelle.faults import DatabaseFault, Fault, is_replaced, remember_file
+from passerelle.infra.database_faults import DatabaseFault, Fault, is_replaced, remember_file
 
 ASK_EVERY = 0.001
 """Seconds between two questions for the file lock."""

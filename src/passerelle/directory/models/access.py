@@ -6,7 +6,7 @@ from django.utils.translation import get_language
 
 from passerelle.directory.models.company import Company
 from passerelle.directory.models.user import User
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
 
 
 class Workspace(models.Model):

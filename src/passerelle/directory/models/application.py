@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from passerelle.directory.models.access import Workspace
 from passerelle.directory.models.company import Company
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
 
 
 class Application(models.Model):

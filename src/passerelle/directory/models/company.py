@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
 
 
 class ProvisioningPolicy(models.Model):

@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from passerelle.directory.models.company import Company
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
 from passerelle.provisioning import EmailAddress
 
 

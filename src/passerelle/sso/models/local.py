@@ -3,7 +3,7 @@
 from django.db import models
 
 from passerelle.directory.models import Company, User
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
 
 
 class OfUser(models.Model):

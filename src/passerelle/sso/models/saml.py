@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from passerelle.directory.models import Company, User
-from passerelle.identifiers import uuid7
+from passerelle.infra.identifiers import uuid7
 
 
 class Binding(models.TextChoices):

@@ -1,0 +1,309 @@
+"""Follow an identity provider's metadata: take over what is harmless, hold what is not.
+
+A new certificate beside a trusted one, or one that goes, is taken over: so a rollover costs nobody
+a sign-in. Another entity ID, other addresses, or no key in common wait for an administrator. What
+a person has set differently from what metadata said stays as they set it.
+"""
+
+import json
+import logging
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+
+from passerelle import saml
+from passerelle.audit.events import EventName
+from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.models import Company
+from passerelle.infra.clock import Clock
+from passerelle.infra.fetch import FetchError, fetch, fetch_for
+from passerelle.infra.tokens import digest
+from passerelle.saml.errors import SAMLError
+from passerelle.sso.connections.connection import (
+    ProviderHeld,
+    certificate_row,
+    holder_of_provider,
+    locked,
+)
+from passerelle.sso.connections.idp_metadata import read_metadata_of, settings_of
+from passerelle.sso.connections.problems import noted, noted_together
+from passerelle.sso.models import FOLLOWING, REFUSED, Binding, SamlConnection, Session
+from passerelle.sso.records.failures import count_failure
+from passerelle.sso.sessions.session import end_sessions_of_another_provider
+
+log = logging.getLogger("passerelle")
+
+FOLLOWER = Actor("identity provider", "metadata")
+EVERY = timedelta(days=1)
+SOONEST, LATEST = timedelta(hours=1), timedelta(days=7)
+CLAIM = timedelta(minutes=10)
+MOST_AGAIN = 3
+SECONDS_ASKED = 5.0
+KEPT = 50
+"""How many replaced values of a setting are remembered."""
+_TRUSTED_WITH_CARE = (
+    "idp_entity_id",
+    "target_url",
+    "post_target_url",
+    "logout_url",
+    "logout_answer_url",
+)
+
+
+_CHOICES = ("request_binding", "sign_requests", "logout_binding")
+_WRITTEN = (*FOLLOWING, *_TRUSTED_WITH_CARE, *_CHOICES, "last_success_at", "trusted_since")
+# What stands for "metadata said nothing yet".
+_UNSAID = {
+    "post_target_url": "",
+    "request_binding": Binding.REDIRECT.value,
+    "sign_requests": False,
+    "logout_url": "",
+    "logout_binding": Binding.REDIRECT.value,
+    "logout_answer_url": "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What metadata would change: settings from and to, certificates that come and go."""
+
+    settings: dict[str, tuple[Any, Any]] = field(default_factory=dict)
+    added: tuple[saml.Certificate, ...] = ()
+    removed: tuple[str, ...] = ()
+    all_keys: bool = False
+    """No certificate that is trusted now is in the metadata."""
+    is_first: bool = False
+    """The connection trusts nobody yet: it takes what its address says."""
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.settings or self.added or self.removed)
+
+    @property
+    def needs_a_person(self) -> bool:
+        if self.is_first:
+            return False
+        return self.all_keys or any(name in _TRUSTED_WITH_CARE for name in self.settings)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same change, however its document is dressed."""
+        new = {name: value for name, (_, value) in self.settings.items()}
+        added = sorted(one.fingerprint for one in self.added)
+        return digest(json.dumps([new, added, sorted(self.removed)], sort_keys=True))
+
+
+def difference(connection: SamlConnection, metadata: saml.IdPMetadata) -> Difference:
+    """Compare a connection with metadata of its identity provider."""
+    said = {**_UNSAID, **connection.metadata_said}
+    changed = {}
+    for name, value in settings_of(metadata).items():
+        current, before = getattr(connection, name), said.get(name)
+        is_chosen = name not in _TRUSTED_WITH_CARE and current != before
+        if value not in (current, before) and not is_chosen:
+            changed[name] = (current, value)
+    refused = connection.metadata_replaced.get(REFUSED, [])
+    trusted = {one.fingerprint: one for one in connection.certificates.all()}
+    given = {one.fingerprint: one for one in metadata.certificates}
+    return Difference(
+        settings=changed,
+        added=tuple(one for key, one in given.items() if key not in {*trusted, *refused}),
+        removed=tuple(
+            key for key, row in trusted.items() if row.from_metadata and key not in given
+        ),
+        all_keys=bool(trusted) and not trusted.keys() & given.keys(),
+        is_first=not (trusted or connection.idp_entity_id or connection.target_url),
+    )
+
+
+def follow_all(now: datetime) -> int:
+    """Read the metadata of every connection that is due; return how many were."""
+    followed, clock = 0, Clock(now)
+    due = SamlConnection.objects.exclude(metadata_url="").filter(metadata_due_at__lte=now)
+    for connection in due.select_related("company"):
+        # Whoever moves the date has it: replicas do not all ask at once.
+        mine = due.filter(id=connection.id, metadata_due_at=connection.metadata_due_at)
+        if mine.update(metadata_due_at=clock.now() + CLAIM):
+            followed += 1
+            try:
+                # Not as of the beginning: each of those before may have taken its ten seconds.
+                follow(connection, now=clock.now())
+            except Exception:
+                # It comes again when its claim ends; the others are not to wait for that.
+                log.exception("following the metadata of %s failed", connection.slug)
+    return followed
+
+
+def follow(connection: SamlConnection, *, now: datetime, asked: bool = False) -> None:
+    """Fetch a connection's metadata and take it over, hold it, or note what is wrong with it.
+
+    Where somebody `asked` for it and waits, the company waits its turn.
+    """
+    networks, url = settings.PASSERELLE.private_networks, connection.metadata_url
+    try:
+        if asked:
+            waits: dict[str, Any] = {"private_networks": networks, "seconds": SECONDS_ASKED}
+            document = fetch_for(connection.company_id, url, **waits)
+        else:
+            document = fetch(url, private_networks=networks)
+        metadata = read_metadata_of(document, entity_id=connection.idp_entity_id, now=now)
+    except (FetchError, SAMLError) as error:
+        _note_problem(connection, noted(error), now)
+        return
+    _take_or_hold(connection, document, metadata, now)
+
+
+def follow_again(connection: SamlConnection, *, now: datetime) -> bool:
+    """Read metadata that is followed because a message came with a key that is not trusted.
+
+    Many providers sign with a new key at once. Tell whether something was taken over. Strangers can
+    cause it, so a few times within ten minutes.
+    """
+    if not connection.metadata_url:
+        return False
+    if count_failure("metadata again", str(connection.id), now=now) > MOST_AGAIN:
+        return False
+    follow(connection, now=now, asked=True)
+    version = Company.objects.values_list("version", flat=True).get(id=connection.company_id)
+    return version != connection.company.version
+
+
+def _read_held(connection: SamlConnection, now: datetime) -> saml.IdPMetadata:
+    held = connection.metadata_held.encode()
+    return read_metadata_of(held, entity_id=connection.idp_entity_id, now=now)
+
+
+def _note_problem(connection: SamlConnection, problem: str, now: datetime) -> None:
+    row = SamlConnection.objects.filter(id=connection.id, metadata_url=connection.metadata_url)
+    row.update(metadata_problem=problem, metadata_due_at=now + SOONEST)
+
+
+@transaction.atomic
+def _take_or_hold(
+    connection: SamlConnection, document: bytes, metadata: saml.IdPMetadata, now: datetime
+) -> None:
+    row = locked(connection)
+    if row.metadata_url != connection.metadata_url:
+        return
+    found = difference(row, metadata)
+    if found.is_first and (holder := _holder(row, found)):
+        _note_problem(connection, f"provider_held {holder}"[:500], now)
+        return
+    row.metadata_problem = ""
+    row.metadata_read_at, row.metadata_due_at = now, now + _pause(metadata, now)
+    if found.needs_a_person:
+        held = held_difference(row, now=now)
+        if found.digest == row.metadata_dismissed:
+            row.metadata_held = ""
+        else:
+            row.metadata_held = document.decode("utf-8", "replace").replace("\0", "")
+            if held is None or held.digest != found.digest:
+                _record(EventName.METADATA_HELD, row, found, FOLLOWER, now)
+    else:
+        row.metadata_held = row.metadata_dismissed = ""
+        _take(row, found, metadata)
+        if not found.is_empty:
+            _record(EventName.METADATA_FOLLOWED, row, found, FOLLOWER, now)
+    row.save(update_fields=_WRITTEN)
+
+
+def _holder(row: SamlConnection, found: Difference) -> str:
+    """The name of another connection that trusts the identity provider that is to be taken over."""
+    wanted = copy(row)
+    wanted.idp_entity_id = found.settings.get("idp_entity_id", ("", row.idp_entity_id))[1]
+    if wanted.idp_entity_id != row.idp_entity_id:
+        wanted.migrating_since = None
+    holder = holder_of_provider(wanted)
+    return holder.name if holder else ""
+
+
+def _pause(metadata: saml.IdPMetadata, now: datetime) -> timedelta:
+    """Until when it may be kept: as it says, within reason, and never beyond its end."""
+    pause = min(max(metadata.cache_duration or EVERY, SOONEST), LATEST)
+    if metadata.valid_until is not None:
+        pause = min(pause, max(metadata.valid_until - now - SOONEST, SOONEST))
+    return pause
+
+
+def _take(row: SamlConnection, found: Difference, metadata: saml.IdPMetadata) -> None:
+    """Take a difference over, and note what the metadata says and what it replaces."""
+    replaced = {name: list(values) for name, values in row.metadata_replaced.items()}
+    for name, (before, value) in found.settings.items():
+        replaced[name] = _noted(replaced.get(name, []), [before], [value])
+        setattr(row, name, value)
+    given = [one.fingerprint for one in metadata.certificates]
+    replaced["certificates"] = _noted(replaced.get("certificates", []), found.removed, given)
+    row.metadata_said, row.metadata_replaced = settings_of(metadata), replaced
+    row.certificates_left_out = noted_together(metadata.left_out)
+    row.certificates.filter(fingerprint__in=found.removed).delete()
+    for certificate in found.added:
+        certificate_row(row, certificate).save()
+    row.certificates.filter(fingerprint__in=given).update(from_metadata=True)
+    if not found.is_empty:
+        Company.objects.filter(id=row.company_id).update(version=F("version") + 1)
+
+
+def _noted(noted: list[Any], gone: Iterable[Any], present: list[Any]) -> list[Any]:
+    """The newest of what has been replaced and has not come back."""
+    every = list(dict.fromkeys([*noted, *gone]))
+    return [one for one in every if one not in present][-KEPT:]
+
+
+def _record(
+    event: EventName, row: SamlConnection, found: Difference, actor: Actor, now: datetime
+) -> None:
+    details: dict[str, Any] = {name: list(pair) for name, pair in found.settings.items()}
+    details["certificates_added"] = [one.fingerprint for one in found.added]
+    details["certificates_removed"] = list(found.removed)
+    record([Entry(event, row.name, details)], company_id=row.company_id, actor=actor, now=now)
+
+
+def held_difference(connection: SamlConnection, *, now: datetime) -> Difference | None:
+    """What waits for an administrator, if anything does that can still be used."""
+    if not connection.metadata_held:
+        return None
+    try:
+        return difference(connection, _read_held(connection, now))
+    except SAMLError:
+        return None
+
+
+@transaction.atomic
+def decide(
+    connection: SamlConnection,
+    *,
+    accept: bool,
+    shown: str,
+    session: Session | None = None,
+    actor: Actor,
+    now: datetime,
+) -> bool:
+    """Take over what was held, or forget it until the metadata changes again.
+
+    `shown` is the digest of the difference that the person saw: False, and nothing is done, where
+    another one is held by now. Raises ProviderHeld.
+    """
+    row = locked(connection)
+    found = held_difference(row, now=now)
+    if found is None or found.digest != shown:
+        return False
+    if accept:
+        if holder := _holder(row, found):
+            raise ProviderHeld(holder)
+        _take(row, found, _read_held(row, now))
+        if found.settings.get("idp_entity_id", ("",))[0]:
+            end_sessions_of_another_provider(row, but=session)
+        row.last_success_at, row.trusted_since = None, now
+    else:
+        row.metadata_dismissed = found.digest
+    row.metadata_held = ""
+    row.save(update_fields=_WRITTEN)
+    event = EventName.METADATA_ACCEPTED if accept else EventName.METADATA_DISMISSED
+    _record(event, row, found, actor, now)
+    return True

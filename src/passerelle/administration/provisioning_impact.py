@@ -1,0 +1,161 @@
+"""What other provisioning settings would do, seen from the people who signed in lately.
+
+Each is planned for twice, as the settings are and as they would be, from what the database holds
+now. Nothing is written.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from passerelle.directory.models import Company
+from passerelle.directory.policy import load_policy, policy_of
+from passerelle.directory.snapshot import load_snapshots
+from passerelle.infra.identifiers import uuid7
+from passerelle.provisioning import Plan, Refusal, Snapshot, parse_email, plan
+from passerelle.provisioning.model import Give, Grant, Profile, Withdraw
+from passerelle.sso.connections.claims import profile_of_claims
+from passerelle.sso.models import SamlConnection, SignIn
+
+DAYS, PEOPLE = 30, 500
+
+Claims = dict[str, Any]
+DOMAINS = 20
+Kind = Literal["admitted", "refused", "waiting", "other_rights", "other_refusal", "other_way"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One person for whom the other settings would decide otherwise."""
+
+    email: str
+    before: Plan | Refusal
+    after: Plan | Refusal
+
+    @property
+    def kind(self) -> Kind:
+        if isinstance(self.before, Refusal) and isinstance(self.after, Plan):
+            return "admitted"
+        if isinstance(self.after, Refusal):
+            return "refused" if isinstance(self.before, Plan) else "other_refusal"
+        assert isinstance(self.before, Plan)
+        if self.after.outcome == "pending" != self.before.outcome:
+            return "waiting"
+        if self.before.outcome != self.after.outcome:
+            return "other_way"
+        return "other_rights"
+
+    @property
+    def given(self) -> list[Grant]:
+        """What the other settings would give that today's do not."""
+        return sorted(_grants(self.after, Give) - _grants(self.before, Give))
+
+    @property
+    def not_given(self) -> list[Grant]:
+        return sorted(_grants(self.before, Give) - _grants(self.after, Give))
+
+    @property
+    def withdrawn(self) -> list[Grant]:
+        return sorted(_grants(self.after, Withdraw) - _grants(self.before, Withdraw))
+
+
+def _grants(decision: Plan | Refusal, kind: type[Give] | type[Withdraw]) -> set[Grant]:
+    steps = decision.steps if isinstance(decision, Plan) else ()
+    return {step.grant for step in steps if isinstance(step, kind)}
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Of `people` who signed in lately, those for whom something would change."""
+
+    people: int
+    changes: list[Change]
+    newcomers: list[Change]
+    """Whoever will be new, by e-mail domain, in place of an address."""
+
+
+def effect_of(
+    company: Company, changed: Company, *, draft: SamlConnection | None = None, now: datetime
+) -> Effect:
+    """Compare the saved settings with those in `changed`, a copy of the company's row.
+
+    `draft` is one of its connections as it would be: what it takes for whom, from the same claims.
+    """
+    rows = recent_claims(company, now=now)
+    profiles = [profile_of_claims(claims, connection) for claims, connection in rows]
+    others = profiles
+    if draft is not None:
+        others = [
+            profile_of_claims(claims, draft) if draft.id == connection.id else profile
+            for (claims, connection), profile in zip(rows, profiles, strict=True)
+        ]
+    domains = _domains(company, changed, profiles)
+    strangers = [_stranger(domain) for domain in domains]
+    snapshot = _snapshots(company, [*profiles, *others, *strangers])
+    before = load_policy(company)
+    after = policy_of(changed, before.rules)
+
+    def compare(shown: str, profile: Profile, other: Profile) -> Change:
+        is_now = plan(profile, snapshot(profile), before)
+        return Change(shown, is_now, plan(other, snapshot(other), after))
+
+    people = [compare(_shown(one), one, other) for one, other in zip(profiles, others, strict=True)]
+    newcomers = [compare(one, new, new) for one, new in zip(domains, strangers, strict=True)]
+    return Effect(
+        len(profiles),
+        [one for one in people if not _same(one.before, one.after)],
+        [one for one in newcomers if not _same(one.before, one.after)],
+    )
+
+
+def _snapshots(company: Company, profiles: list[Profile]) -> Callable[[Profile], Snapshot]:
+    """What to know for each of them, read at once, and once for each."""
+    unique = list({id(one): one for one in profiles}.values())
+    found = dict(zip(map(id, unique), load_snapshots(company, unique), strict=True))
+    return lambda profile: found[id(profile)]
+
+
+def _stranger(domain: str) -> Profile:
+    """Somebody whom nobody knows yet, with nothing but an address of a domain."""
+    address = parse_email(f"{uuid7().hex}@{domain}")
+    return Profile("", uuid7().hex, (address,) if address else ())
+
+
+def _domains(company: Company, changed: Company, profiles: list[Profile]) -> list[str]:
+    """Where somebody new may come from: what is verified, listed, or was used lately."""
+    listed = {*company.provisioning_domain_list, *changed.provisioning_domain_list}
+    verified = company.domains.filter(verified_at__isnull=False).order_by("name")
+    used = Counter(one.email.domain for one in profiles if one.email)
+    found = [*verified.values_list("name", flat=True)[:DOMAINS], *sorted(listed)]
+    found += [domain for domain, _count in used.most_common()]
+    return list(dict.fromkeys(found))[:DOMAINS]
+
+
+def _same(before: Plan | Refusal, after: Plan | Refusal) -> bool:
+    if isinstance(before, Refusal) and isinstance(after, Refusal):
+        return before.reason == after.reason
+    return before == after
+
+
+def _shown(profile: Profile) -> str:
+    return profile.email.shown if profile.email else profile.email_received or profile.subject or ""
+
+
+def recent_claims(company: Company, *, now: datetime) -> list[tuple[Claims, SamlConnection]]:
+    """The newest claims of each person of the last sign-ins, newest first, and by which way."""
+    rows = SignIn.objects.filter(
+        company=company,
+        time__gte=now - timedelta(days=DAYS),
+        claims__isnull=False,
+        connection__isnull=False,
+    )
+    found: dict[Any, tuple[Claims, SamlConnection]] = {}
+    newest = rows.select_related("connection").only("claims", "time", "connection")
+    for row in newest.order_by("-time", "-id")[:PEOPLE]:
+        assert row.connection is not None and row.claims is not None
+        profile = profile_of_claims(row.claims, row.connection)
+        who = (profile.idp_entity_id, profile.subject or _shown(profile))
+        found.setdefault(who, (row.claims, row.connection))
+    return list(found.values())

@@ -1,1 +1,0 @@
-"""Views: parse, call, answer."""

@@ -1,0 +1,208 @@
+"""Fetch a document from an address that a person typed: https only, and only from outside.
+
+Whoever may type an address must not reach what only this server can: the name is resolved once,
+every address it has must be public (or in a network that the operator named), and the connection
+goes to the address that was checked. Redirects are not followed; size and time are bounded.
+"""
+
+import contextlib
+import http.client
+import logging
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+from uuid import UUID
+
+from passerelle.infra.turns import Busy, turn_of
+from passerelle.infra.waiting import let_go_of_the_database
+from passerelle.provisioning import normalise_domain
+from passerelle.saml.xml import MAX_BYTES
+
+log = logging.getLogger("passerelle")
+
+SECONDS = 10.0
+CHUNK = 64 * 1024
+
+
+# Where an address of the inside can be written as one of the outside, or is one on some networks.
+_SPECIAL = tuple(
+    ip_network(one)
+    for one in (
+        "192.0.0.0/24",
+        "192.88.99.0/24",
+        "::/96",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+        "2001::/32",
+        "2002::/16",
+        "fec0::/10",
+    )
+)
+
+
+ACCEPT = "application/samlmetadata+xml, */*"
+FORM_HEADERS = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+
+
+class FetchError(Exception):
+    """Why there is no document: a reason for a sentence, and what was received."""
+
+    def __init__(self, reason: str, received: str = "") -> None:
+        self.reason = reason
+        # What a server says may be anything.
+        self.received = "".join(one for one in received[:200] if one.isprintable())
+        super().__init__(f"{reason}: {self.received}" if received else reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Something that is sent: any 2xx takes it."""
+
+    method: str
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def fetch_for(company_id: UUID, url: str, what: str = "fetch", **keywords: Any) -> bytes:
+    """The same while somebody waits for it: a few at once for a company. Raises FetchError."""
+    try:
+        with turn_of(company_id, what):
+            let_go_of_the_database()
+            return fetch(url, **keywords)
+    except Busy:
+        raise FetchError("fetch_busy") from None
+
+
+def fetch(
+    url: str,
+    *,
+    private_networks: Sequence[str] = (),
+    seconds: float = SECONDS,
+    context: ssl.SSLContext | None = None,
+    form: Mapping[str, str] | None = None,
+    sent: Sent | None = None,
+) -> bytes:
+    """The document at an https address, or the answer to what is sent there. Raises FetchError."""
+    deadline = time.monotonic() + seconds
+    try:
+        parts = urlsplit(url)
+        host, port = _encoded(parts.hostname or ""), parts.port or 443
+    except ValueError as error:
+        raise FetchError("fetch_not_https", url) from error
+    if parts.scheme != "https" or not host or "@" in parts.netloc:
+        raise FetchError("fetch_not_https", url)
+    address = _checked_address(host, port, private_networks)
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    connection = _PinnedConnection(
+        host, port, address=address, deadline=deadline, context=context or _trust()
+    )
+    # Each single wait has an end, but a server that drips keeps each of them short.
+    end = threading.Timer(max(deadline - time.monotonic(), 0), connection.give_up)
+    end.daemon = True
+    end.start()
+    try:
+        if sent is not None:
+            connection.request(sent.method, target, sent.body, headers=dict(sent.headers))
+        elif form is not None:
+            connection.request("POST", target, urlencode(form), headers=FORM_HEADERS)
+        else:
+            connection.request("GET", target, headers={"Accept": ACCEPT})
+        content = _read(connection, any_success=sent is not None)
+        if connection.is_given_up:
+            raise TimeoutError
+        return content
+    except ssl.SSLCertVerificationError as error:
+        raise FetchError("fetch_untrusted", error.verify_message) from error
+    except (OSError, http.client.HTTPException, UnicodeError, ValueError, AttributeError) as error:
+        if isinstance(error, TimeoutError) or connection.is_given_up:
+            raise FetchError("fetch_slow", f"{seconds:.0f}") from error
+        raise FetchError("fetch_no_answer", str(error) or type(error).__name__) from error
+    finally:
+        end.cancel()
+        connection.close()
+
+
+def _encoded(host: str) -> str:
+    """A host as browsers ask for it; Python's own encoding takes ß for ss (IDNA 2003)."""
+    return host if host.isascii() else normalise_domain(host) or ""
+
+
+def _trust() -> ssl.SSLContext:
+    """The certificate authorities of the system, or of SSL_CERT_FILE."""
+    return ssl.create_default_context()
+
+
+def _checked_address(host: str, port: int, private_networks: Sequence[str]) -> str:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise FetchError("fetch_unreachable", host) from error
+    addresses = [str(one[4][0]) for one in found]
+    for address in addresses:
+        if not _is_outside(address, private_networks):
+            # Where a name leads inside is told to the operator, not to whoever typed it.
+            log.warning("metadata at %s (%s) is in a network that is not public", host, address)
+            raise FetchError("fetch_unreachable", host)
+    return addresses[0]
+
+
+def _is_outside(address: str, private_networks: Sequence[str]) -> bool:
+    parsed = ip_address(address.partition("%")[0])
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    if any(parsed in ip_network(network, strict=False) for network in private_networks):
+        return True
+    if any(parsed in network for network in _SPECIAL):
+        return False
+    return parsed.is_global and not parsed.is_multicast
+
+
+def _read(connection: http.client.HTTPSConnection, *, any_success: bool) -> bytes:
+    with connection.getresponse() as answer:
+        if answer.status != http.client.OK and not (any_success and answer.status // 100 == 2):
+            raise FetchError("fetch_status", str(answer.status))
+        content = b""
+        while chunk := answer.read1(CHUNK):
+            content += chunk
+            if len(content) > MAX_BYTES:
+                raise FetchError("fetch_too_large", str(MAX_BYTES))
+        return content
+
+
+class _PinnedConnection(http.client.HTTPSConnection):
+    """Connects to the address that was checked; the certificate must be the host's all the same."""
+
+    def __init__(
+        self, host: str, port: int, *, address: str, deadline: float, context: ssl.SSLContext
+    ) -> None:
+        super().__init__(host, port, context=context)
+        self._address, self._deadline, self._ssl = address, deadline, context
+        self.is_given_up = False
+        # `sock` is let go of while the answer is still being read.
+        self._open: socket.socket | None = None
+
+    def give_up(self) -> None:
+        """End whatever is waited for."""
+        self.is_given_up = True
+        with contextlib.suppress(OSError):
+            if self._open is not None:
+                socket.socket.shutdown(self._open, socket.SHUT_RDWR)
+
+    def connect(self) -> None:
+        # Each single wait is bounded by what is left of the whole.
+        left = max(self._deadline - time.monotonic(), 0.1)
+        plain = socket.create_connection((self._address, self.port), timeout=left)
+        try:
+            self.sock = self._ssl.wrap_socket(
+                plain, server_hostname=self.host, do_handshake_on_connect=False
+            )
+            self._open = self.sock
+            self.sock.do_handshake()
+        except BaseException:
+            plain.close()
+            raise

@@ -1,0 +1,110 @@
+"""Settings > Users > Merge: two accounts of one person, side by side, become one."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+
+from passerelle.administration.lockout import keeping_a_way_back
+from passerelle.directory.actions import Gone, LastAdministrator
+from passerelle.directory.merge import keep_apart, looks_like, merge, merge_of
+from passerelle.directory.models import Company, User
+from passerelle.provisioning import parse_email
+from passerelle.sso.sessions.enforcement import NoWayBack, end_closed_sessions
+from passerelle.web.frame.access import administrators_only, by, company_of
+from passerelle.web.frame.confirm import confirmed_only
+from passerelle.web.frame.methods import page_with_form
+from passerelle.web.frame.middleware import PageRequest
+from passerelle.web.frame.paging import typed
+from passerelle.web.people.user_changes import LAST_ADMINISTRATOR, LAST_WAY_BACK
+from passerelle.web.people.user_filters import SOURCES, STATUSES
+
+
+@page_with_form
+@administrators_only
+@confirmed_only
+def merge_page(request: PageRequest, user_id: UUID) -> HttpResponse:
+    """Choose the other account, compare the two, and say which one stays."""
+    company = company_of(request)
+    user = company.users.filter(id=user_id).first()
+    if user is None:
+        raise Http404
+    sent = request.POST if request.method == "POST" else request.GET
+    address = typed(sent.get("with", ""))
+    other = _other(company, user, address)
+    if other is None:
+        context = {"user": user, "typed": address, "problem": _no_other(user, address)}
+        status = 422 if context["problem"] else 200
+        return render(request, "merge_with.html", context, status=status)
+    if request.method != "POST":
+        return render(request, "merge.html", _context(request, user, other))
+    try:
+        return _decide(request, user, other)
+    except LastAdministrator:
+        problem = str(LAST_ADMINISTRATOR)
+    except NoWayBack:
+        problem = str(LAST_WAY_BACK)
+    except Gone:
+        raise Http404 from None
+    return render(request, "merge.html", _context(request, user, other, problem), status=422)
+
+
+def _other(company: Company, user: User, address: str) -> User | None:
+    email = parse_email(address)
+    others = company.users.exclude(id=user.id)
+    return others.filter(email_key=email.key).first() if email else None
+
+
+def _no_other(user: User, address: str) -> str:
+    if not address:
+        return ""
+    email = parse_email(address)
+    if email is None:
+        return _("Enter an e-mail address, such as ada@acme.example.")
+    if email.key == user.email_key:
+        return _("That is this account. Enter the address of the other one.")
+    return _("No account here has this address. Check it on the list of users.")
+
+
+def _context(request: PageRequest, user: User, other: User, problem: str = "") -> dict[str, Any]:
+    # The one that is known better stays, unless somebody says otherwise.
+    older = min(user, other, key=lambda one: (not one.is_administrator, one.created_at))
+    kept = request.POST.get("keep", str(older.id))
+    return {
+        "user": user,
+        "other": other,
+        "problem": problem,
+        "kept": kept,
+        "suggested": looks_like(user, other),
+        "sides": [_side(one, two) for one, two in ((user, other), (other, user))],
+    }
+
+
+def _side(kept: User, gone: User) -> dict[str, Any]:
+    """One account as it is, and what it would get from the other."""
+    gets = merge_of(kept, gone)
+    return {
+        "account": kept,
+        "id": str(kept.id),
+        "status": STATUSES[kept.status],
+        "identities": kept.identities.all(),
+        "rights": [(one, SOURCES[one.source]) for one in kept.memberships.all()],
+        "gets": gets,
+        "loses_administration": gone.is_administrator and not kept.is_administrator,
+    }
+
+
+def _decide(request: PageRequest, user: User, other: User) -> HttpResponse:
+    if request.POST.get("do") == "apart":
+        keep_apart(user, other, **by(request))
+        return redirect(f"/settings/users/{user.id}/?done=apart")
+    kept, gone = (user, other) if request.POST.get("keep") == str(user.id) else (other, user)
+    if request.POST.get("keep") != str(kept.id):
+        problem = _("Choose the account to keep.")
+        return render(request, "merge.html", _context(request, user, other, problem), status=422)
+    with keeping_a_way_back(kept.company):
+        merge(kept, gone, **by(request))
+        end_closed_sessions(kept.company)
+    return redirect(f"/settings/users/{kept.id}/?done=merge")

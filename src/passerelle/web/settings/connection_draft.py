@@ -1,0 +1,44 @@
+"""A connection as a form would save it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from passerelle import saml
+from passerelle.directory.models import Domain
+from passerelle.sso.connections.connection import missing_for_sign_in
+from passerelle.sso.models import SamlConnection, SigningCertificate
+from passerelle.sso.outbox.expiry_notices import signing_certificate
+
+
+@dataclass(slots=True)
+class Draft:
+    """The connection as it would be after saving."""
+
+    connection: SamlConnection | None
+    kept: list[SigningCertificate] = field(default_factory=list)
+    added: list[saml.Certificate] = field(default_factory=list)
+    from_metadata: frozenset[str] = frozenset()
+    """The fingerprints that metadata vouches for, where some was read."""
+    domains: list[Domain] | None = None
+    """Whose people come straight here; None leaves that as it is."""
+
+    @property
+    def ends(self) -> list[datetime]:
+        return [row.not_after for row in self.kept] + [one.not_after for one in self.added]
+
+    @property
+    def end(self) -> datetime | None:
+        """The end of the certificate that people depend on."""
+        seen = signing_certificate(self.kept)
+        if seen is not None and seen.last_seen_at is not None:
+            return seen.not_after
+        return max(self.ends, default=None)
+
+    @property
+    def is_usable(self) -> bool:
+        connection = self.connection
+        return (
+            connection is not None
+            and connection.enabled
+            and not missing_for_sign_in(connection, len(self.ends))
+        )
