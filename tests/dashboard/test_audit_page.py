@@ -8,7 +8,7 @@ import pytest
 from passerelle.audit.chain import seal
 from passerelle.audit.events import EventName
 from passerelle.audit.record import OPERATOR, Actor, Entry, record
-from passerelle.web.records.event_names import EVENT_LABELS
+from passerelle.web.frame.event_names import EVENT_LABELS
 from tests.browsing import Browser
 from tests.world import NOW, make_administrator, make_company
 

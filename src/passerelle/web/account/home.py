@@ -25,14 +25,14 @@ from passerelle.directory.structure import applications_of
 from passerelle.sso.models import SamlConnection, SetupLink, SignIn
 from passerelle.sso.sessions.enforcement import undone_by_code
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.sign_in.login import find_company
+from passerelle.web.sign_in.login_page import company_finder
 
 NEW_FOR = timedelta(days=1)
 
 
 def home(request: PageRequest) -> HttpResponse:
     if request.person is None:
-        return find_company(request)
+        return company_finder(request)
     context = {
         "applications": list(applications_of(request.person)),
         "workspaces": _workspaces(request.person),

@@ -27,6 +27,6 @@ def page(request: HttpRequest) -> dict[str, Any]:
 def static_version() -> str:
     """A digest of our style and script, so that browsers may keep them for ever."""
     digest = hashlib.sha256()
-    for path in sorted((Path(__file__).parent / "static" / "passerelle").iterdir()):
+    for path in sorted((Path(__file__).parents[1] / "static" / "passerelle").iterdir()):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:12]

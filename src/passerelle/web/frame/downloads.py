@@ -7,8 +7,8 @@ from django.http.response import HttpResponseBase
 
 from passerelle.infra.turns import Busy, turn_of
 from passerelle.web.frame.access import company_of
-from passerelle.web.frame.errors import too_many_downloads
 from passerelle.web.frame.middleware import PageRequest
+from passerelle.web.frame.refusals import too_many_downloads
 
 
 def download(

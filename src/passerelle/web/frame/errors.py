@@ -5,24 +5,19 @@ import sys
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotFound
-from django.shortcuts import render
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
 from passerelle.infra.database_faults import CURES, Fault, fault_of, note
 from passerelle.infra.hashing import TooBusy
 from passerelle.infra.turns import Busy
+from passerelle.web.frame.refusals import refusal
 
 log = logging.getLogger("passerelle")
 
 
-def _page(request: HttpRequest, status: int, title: str, text: str) -> HttpResponse:
-    context = {"title": title, "text": text}
-    return render(request, "error.html", context, status=status)
-
-
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(
+    return refusal(
         request,
         400,
         _("This request cannot be read"),
@@ -31,7 +26,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _page(
+    return refusal(
         request,
         403,
         _("Only administrators can see this page"),
@@ -43,7 +38,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith(settings.STATIC_URL):
         # Nobody reads a page there, and a page brings a token and a cookie.
         return HttpResponseNotFound("There is nothing at this address.\n", "text/plain")
-    return _page(
+    return refusal(
         request,
         404,
         _("There is nothing at this address"),
@@ -52,32 +47,12 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _page(
+    return refusal(
         request,
         403,
         _("This form is too old, or came from another site"),
         _("Nothing was changed. Go back, reload the page and try again, with cookies allowed."),
     )
-
-
-def too_many_attempts(request: HttpRequest) -> HttpResponse:
-    return _page(
-        request,
-        429,
-        _("Too many failed attempts"),
-        _("Wait ten minutes, then start the sign-in again."),
-    )
-
-
-def too_many_downloads(request: HttpRequest) -> HttpResponse:
-    answer = _page(
-        request,
-        429,
-        _("Several downloads of your company are under way"),
-        _("Wait until one of them has ended, or cancel one, then download again."),
-    )
-    answer.headers["Retry-After"] = "30"
-    return answer
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -19,11 +19,10 @@ from passerelle.directory.structure import (
 from passerelle.sso.connections.connection import is_web_address
 from passerelle.web.frame.access import By, administrators_only, by, company_of
 from passerelle.web.frame.confirm import confirmed_only
+from passerelle.web.frame.fields import OwnChoice, line
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.people.workspaces import MAX_NAME, name_problem
-from passerelle.web.settings.connection_form import line
-from passerelle.web.settings.security_form import OwnChoice
+from passerelle.web.people.names import MAX_NAME, name_problem
 
 
 class ApplicationForm(forms.Form):

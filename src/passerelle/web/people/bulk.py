@@ -1,12 +1,10 @@
 """Settings > Users, several at once: what would happen to each first, then all of it or nothing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -19,70 +17,10 @@ from passerelle.web.frame.access import By, administrators_only, by, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import SIZE, identifier
+from passerelle.web.people.bulk_verbs import GIVE, VERBS, verb_choices
 from passerelle.web.people.user_changes import LAST_WAY_BACK
 
-
-@dataclass(frozen=True, slots=True)
-class Verb:
-    """Something that can be done to several people. `idle` says for whom it changes nothing."""
-
-    label: Promise
-    what: Promise
-    idle: Callable[[User], bool]
-    do: Callable[[User, By], object]
-    destroys: bool = False
-
-
-def _remove(user: User, who: By) -> None:
-    actions.remove(user, tombstone=True, **who)
-
-
-VERBS: dict[str, Verb] = {
-    "suspend": Verb(
-        gettext_lazy("Suspend"),
-        gettext_lazy("They are signed out at once and cannot sign in. Their rights are kept."),
-        lambda user: user.status == "suspended",
-        lambda user, who: actions.suspend(user, **who),
-        destroys=True,
-    ),
-    "reinstate": Verb(
-        gettext_lazy("Reinstate"),
-        gettext_lazy("They can sign in again, with the rights that they had."),
-        lambda user: user.status != "suspended",
-        lambda user, who: actions.reinstate(user, **who),
-    ),
-    "approve": Verb(
-        gettext_lazy("Approve the account"),
-        gettext_lazy("They can sign in from now on."),
-        lambda user: user.status != "pending",
-        lambda user, who: actions.approve(user, **who),
-    ),
-    "sign-out": Verb(
-        gettext_lazy("End every session"),
-        gettext_lazy("They are signed out everywhere, and may sign in again."),
-        lambda _user: False,
-        lambda user, who: actions.end_sessions(user, **who),
-    ),
-    "remove": Verb(
-        gettext_lazy("Remove"),
-        gettext_lazy(
-            "Their accounts, rights, identities and sessions are deleted. That cannot be undone; "
-            "they are refused until somebody invites them again."
-        ),
-        lambda _user: False,
-        _remove,
-        destroys=True,
-    ),
-}
-GIVE = "give"
 GONE = gettext_lazy("Nothing was done: somebody else has removed one of them in the meantime.")
-
-
-def verb_choices() -> list[tuple[str, Promise]]:
-    return [
-        (GIVE, gettext_lazy("Give a right")),
-        *((name, one.label) for name, one in VERBS.items()),
-    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from passerelle.provisioning import parse_email
 from passerelle.sso.sessions.enforcement import NoWayBack, end_closed_sessions
 from passerelle.web.frame.access import administrators_only, by, company_of
 from passerelle.web.frame.confirm import confirmed_only
+from passerelle.web.frame.labels import SOURCES, STATUSES
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import typed
 from passerelle.web.people.user_changes import LAST_ADMINISTRATOR, LAST_WAY_BACK
-from passerelle.web.people.user_filters import SOURCES, STATUSES
 
 
 @page_with_form

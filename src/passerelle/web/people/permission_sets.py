@@ -21,7 +21,7 @@ from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import typed
-from passerelle.web.people.workspaces import name_problem
+from passerelle.web.people.names import name_problem
 
 SHOWN = 50
 

@@ -13,27 +13,9 @@ from django.utils.translation import gettext_lazy
 
 from passerelle.directory.models import Company, Membership, User
 from passerelle.provisioning import normalise_domain
+from passerelle.web.frame.labels import ORIGINS, STATUSES
 from passerelle.web.frame.paging import identifier, typed
 
-STATUSES: dict[str, Promise] = {
-    "invited": gettext_lazy("Invited"),
-    "pending": gettext_lazy("Waits for approval"),
-    "active": gettext_lazy("Active"),
-    "suspended": gettext_lazy("Suspended"),
-}
-ORIGINS: dict[str, Promise] = {
-    "invitation": gettext_lazy("Invitation"),
-    "jit": gettext_lazy("First sign-in"),
-    "scim": gettext_lazy("SCIM"),
-    "operator": gettext_lazy("Operator"),
-}
-SOURCES: dict[str, Promise] = {
-    "hand": gettext_lazy("given by hand"),
-    "default": gettext_lazy("default for newcomers"),
-    "rule": gettext_lazy("rule"),
-    "scim": gettext_lazy("SCIM"),
-    "invitation": gettext_lazy("invitation"),
-}
 SEEN: dict[str, Promise] = {
     "7": gettext_lazy("in the last 7 days"),
     "30": gettext_lazy("in the last 30 days"),

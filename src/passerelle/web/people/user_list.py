@@ -15,14 +15,13 @@ from passerelle.infra.csv_lines import Echo, harmless
 from passerelle.infra.rows import rows_of
 from passerelle.web.frame import downloads
 from passerelle.web.frame.access import administrators_only, company_of
+from passerelle.web.frame.labels import ORIGINS, STATUSES
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import page_of, typed
-from passerelle.web.people.bulk import verb_choices
+from passerelle.web.people.bulk_verbs import verb_choices
 from passerelle.web.people.user_filters import (
     ORDERS,
-    ORIGINS,
     SEEN,
-    STATUSES,
     as_query,
     filtered,
     filters_in,

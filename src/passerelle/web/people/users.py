@@ -30,12 +30,12 @@ from passerelle.sso.sign_in.reauthenticate import is_recent
 from passerelle.web.frame.access import administrators_only, by, company_of
 from passerelle.web.frame.browsers import described
 from passerelle.web.frame.confirm import confirmed_only
+from passerelle.web.frame.event_names import actor_label, event_label
+from passerelle.web.frame.labels import ORIGINS, SOURCES, STATUSES
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import identifier, typed
 from passerelle.web.people.user_changes import ASKED, DONE, LAST_ADMINISTRATOR, LAST_WAY_BACK
-from passerelle.web.people.user_filters import ORIGINS, SOURCES, STATUSES
-from passerelle.web.records.event_names import actor_label, event_label
 
 RECENT = 20
 

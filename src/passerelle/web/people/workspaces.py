@@ -21,8 +21,7 @@ from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import typed
-
-MAX_NAME = 150
+from passerelle.web.people.names import name_problem
 
 
 @page_with_form
@@ -88,13 +87,4 @@ def _renamed(row: Workspace, name: str, done: By) -> str:
     except NameTaken:
         row.name = before
         return _("There is a workspace of this name already.")
-    return ""
-
-
-def name_problem(name: str) -> str:
-    """Why this cannot be a name, or nothing."""
-    if not name:
-        return _("Enter a name.")
-    if len(name) > MAX_NAME:
-        return _("Enter a name of at most %(count)s characters.") % {"count": MAX_NAME}
     return ""

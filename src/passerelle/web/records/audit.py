@@ -23,15 +23,15 @@ from passerelle.infra.csv_lines import Echo, harmless
 from passerelle.infra.rows import rows_of
 from passerelle.web.frame.access import administrators_only
 from passerelle.web.frame.downloads import download
-from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.frame.paging import identifier, page_of, typed
-from passerelle.web.records.event_names import (
+from passerelle.web.frame.event_names import (
     EVENT_LABELS,
     actor_label,
     detail_label,
     event_label,
     value_label,
 )
+from passerelle.web.frame.middleware import PageRequest
+from passerelle.web.frame.paging import identifier, page_of, typed
 
 LAST_YEAR, LINES = 9999, 15
 FILTERS = ("event", "actor", "target", "since", "until")

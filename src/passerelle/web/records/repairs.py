@@ -16,8 +16,8 @@ from passerelle.web.frame.access import administrators_only, by, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
+from passerelle.web.records.attempt import find_sign_in
 from passerelle.web.records.repair import listed_domain, offered_certificate, waiting_newcomer
-from passerelle.web.records.sign_ins import find_sign_in
 from passerelle.web.settings.security_save import add_listed_domain
 
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -14,22 +14,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from passerelle.directory.models import Company, User
-from passerelle.provisioning.describe import NOTES
-from passerelle.saml.consoles import Console, console_of
-from passerelle.saml.explain import filled
+from passerelle.saml.consoles import console_of
 from passerelle.sso.models import SignIn
 from passerelle.sso.records.explain import (
     EXPLAINED,
     KINDS,
-    PHRASES,
-    Explained,
-    explain_stored,
     title_of,
 )
 from passerelle.web.frame.access import administrators_only, company_of
-from passerelle.web.frame.differences import mark_difference
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import typed
+from passerelle.web.records.attempt import explained_attempt, find_sign_in, reference_of
 from passerelle.web.records.chart import chart_of
 from passerelle.web.records.repair import repairs_for
 
@@ -142,18 +137,12 @@ def _filtered(found: QuerySet[SignIn], filters: dict[str, str]) -> QuerySet[Sign
         found = found.filter(reason=filters["reason"][:100])
     if text := filters["q"][:100]:
         found = found.filter(
-            Q(reference=_reference(text))
+            Q(reference=reference_of(text))
             | Q(email__icontains=text)
             | Q(user__email__icontains=text, reason="password_wrong")
             | Q(reason=text.lower())
         )
     return found
-
-
-def _reference(text: str) -> str:
-    """A reference however it was dictated: `uyza5u`, `UYZ A5U`, `UYZ-A5U`."""
-    letters = "".join(one for one in text.upper() if one.isalnum())
-    return f"{letters[:3]}-{letters[3:]}"
 
 
 def _cursor(text: str) -> tuple[datetime, UUID] | None:
@@ -166,14 +155,6 @@ def _cursor(text: str) -> tuple[datetime, UUID] | None:
         return moment.astimezone(UTC), UUID(identifier)
     except (ValueError, OverflowError):
         return None
-
-
-def find_sign_in(company: Company, reference: str) -> SignIn:
-    found = SignIn.objects.filter(company=company, reference=_reference(reference))
-    row = found.select_related("connection", "user", "company").order_by("-time", "-id").first()
-    if row is None:
-        raise Http404
-    return row
 
 
 @require_safe
@@ -194,49 +175,4 @@ def _detail(row: SignIn) -> dict[str, Any]:
         "who": row.user.email if row.user and row.outcome != SignIn.Outcome.REFUSED else row.email,
         "known_reason": row.reason in EXPLAINED,
         **explained_attempt(row.checks, row.steps, row.notes, console),
-    }
-
-
-def explained_attempt(
-    checks: list[dict[str, Any]],
-    steps: list[dict[str, Any]],
-    notes: list[dict[str, Any]],
-    console: Console | None,
-) -> dict[str, Any]:
-    """What a page shows of an attempt, in the reader's language."""
-    lines = [_line(explain_stored(check, console)) for check in checks]
-    failed = next((line for line in lines if not line["passed"]), None)
-    return {
-        # What failed comes first; the rest is there to be unfolded.
-        "lines": [line for line in lines if not line["passed"]],
-        "passed": [line for line in lines if line["passed"]],
-        "cause": failed and failed["detail"],
-        "cure": failed and failed["fix"],
-        "steps": [_step(step) for step in steps],
-        "notes": [filled(_(NOTES[note["note"]]), note) for note in notes if note["note"] in NOTES],
-    }
-
-
-def _step(step: dict[str, Any]) -> str:
-    values = {name: _value(value) or "" for name, value in step["values"].items()}
-    return filled(_(step["template"]), values)
-
-
-def _value(value: str | None) -> str | None:
-    """A phrase of ours in the reader's language; data as it is."""
-    return _(value) if value in PHRASES else value
-
-
-def _line(explained: Explained) -> dict[str, Any]:
-    expected, received = _value(explained.expected), _value(explained.received)
-    phrases = explained.expected in PHRASES or explained.received in PHRASES
-    marked_expected, marked_received = mark_difference(expected, received, prose=phrases)
-    return {
-        "name": _(explained.name),
-        "passed": explained.passed,
-        "same": bool(expected) and expected == received,
-        "expected": marked_expected,
-        "received": marked_received,
-        "detail": filled(_(explained.detail), explained.values) if explained.detail else "",
-        "fix": filled(_(explained.fix), explained.values) if explained.fix else "",
     }

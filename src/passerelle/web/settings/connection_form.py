@@ -32,23 +32,9 @@ from passerelle.sso.connections.idp_metadata import (
 )
 from passerelle.sso.connections.problems import metadata_sentence, noted_together
 from passerelle.sso.models import Binding, SamlConnection
+from passerelle.web.frame.fields import line
+from passerelle.web.frame.labels import CONNECTION_LABELS
 from passerelle.web.settings.connection_draft import Draft
-from passerelle.web.settings.setting_labels import CONNECTION_LABELS
-
-
-class LineField(forms.CharField):
-    """One line of text: control characters are in no name and no address."""
-
-    def clean(self, value: Any) -> str:
-        text = str(super().clean(value)).strip()
-        if not text.isprintable():
-            raise forms.ValidationError(_("Enter one line, without control characters."))
-        return text
-
-
-def line(max_length: int) -> LineField:
-    return LineField(max_length=max_length, required=False)
-
 
 # What the folded part of the form holds; a form that was sent without it leaves them alone.
 ADVANCED_TEXTS = (

@@ -22,8 +22,8 @@ from passerelle.sso.models import EventDelivery
 from passerelle.sso.outbox.event_delivery import midnight, next_due, sealed_secret, send_test
 from passerelle.web.frame.access import administrators_only, by, company_of
 from passerelle.web.frame.confirm import confirmed_before_waiting, confirmed_only
+from passerelle.web.frame.fields import LineField, line
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.settings.connection_form import LineField, line
 
 MIN_SECRET = 16
 """Of a webhook: whoever guesses it can send events in our name."""

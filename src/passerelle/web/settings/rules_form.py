@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy
 from passerelle.directory.models import Company
 from passerelle.infra.network import is_within
 from passerelle.sso.sign_in.password_rules import MAX_REUSE
+from passerelle.web.frame.labels import TWO_FACTOR
 
 DAY, WEEK = 1440, 10_080
 MAX_NETWORKS = 200
@@ -23,12 +24,6 @@ RULES = (
     "two_factor",
     "ip_allowlist",
 )
-
-
-TWO_FACTOR: dict[str, Promise] = {
-    "optional": gettext_lazy("for those who set one up"),
-    "required": gettext_lazy("for everybody with a password"),
-}
 
 
 MINUTES = gettext_lazy(

@@ -17,16 +17,16 @@ from passerelle.sso.connections import connection as parts
 from passerelle.sso.models import SamlConnection
 from passerelle.sso.sessions.enforcement import password_lets_an_administrator_in
 from passerelle.sso.sign_in import google
+from passerelle.web.frame.fields import OwnChoice, line
+from passerelle.web.frame.labels import DOMAINS, EXISTING, LABELS, NEWCOMERS
 from passerelle.web.settings.conflict import adopt_untouched, digests_of
 from passerelle.web.settings.connection_form import (
     ADVANCED_CHOICES,
     ADVANCED_SWITCHES,
     ADVANCED_TEXTS,
     ConnectionForm,
-    line,
 )
 from passerelle.web.settings.rules_form import RULES, RulesForm
-from passerelle.web.settings.setting_labels import LABELS
 
 LACKING: dict[str, Promise | str] = {
     parts.NO_CONNECTION: gettext_lazy("a SAML connection"),
@@ -39,21 +39,6 @@ LACKING: dict[str, Promise | str] = {
 }
 
 
-DOMAINS = {
-    "known": gettext_lazy(
-        "People at verified domains, and at domains of active accounts made by hand"
-    ),
-    "verified": gettext_lazy("Only people at verified domains"),
-    "listed": gettext_lazy("Only people at the domains listed below"),
-}
-NEWCOMERS = {
-    "create": gettext_lazy("enter at once"),
-    "approve": gettext_lazy("wait until an administrator approves them"),
-}
-EXISTING = {
-    "link": gettext_lazy("sign in to it, if the domain is verified"),
-    "refuse": gettext_lazy("refuse the sign-in"),
-}
 ADVANCED = (*ADVANCED_TEXTS, *ADVANCED_SWITCHES, *ADVANCED_CHOICES, "authn_contexts", "domains")
 POLICY = (
     "provisioning_domains",
@@ -69,20 +54,6 @@ PROVISIONING = (
     "default_permission_set",
     *POLICY,
 )
-
-
-class OwnChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
-    """A choice among the company's own rows; anything else is the same mistake."""
-
-    default_error_messages = {
-        "invalid_choice": gettext_lazy("Select one from the list: this one is not there any more.")
-    }
-
-    def to_python(self, value: Any) -> Any:
-        try:
-            return super().to_python(value)
-        except forms.ValidationError:
-            raise forms.ValidationError(self.error_messages["invalid_choice"]) from None
 
 
 class SecurityForm(RulesForm, ConnectionForm):

@@ -26,10 +26,10 @@ from passerelle.sso.models import SetupLink, Trial
 from passerelle.sso.records.failures import count_failure
 from passerelle.web.frame.cookies import delete_cookie, set_cookie
 from passerelle.web.frame.methods import page_with_form
-from passerelle.web.settings.connect import checked, guide_context, guide_form
 from passerelle.web.settings.guide_form import GuideForm
+from passerelle.web.settings.guide_page import checked, guide_context, guide_form
 from passerelle.web.settings.security_save import LinkEnded, Outdated, save_guide
-from passerelle.web.settings.test_sign_in import leave_for_trial, trial_context
+from passerelle.web.settings.test_page import leave_for_trial, trial_context
 
 MAX_FAILURES = 100
 """Links that do not exist, tried from one network within ten minutes."""

@@ -11,7 +11,7 @@ from passerelle.sso.sessions.session import find_session
 from passerelle.sso.sign_in.finish import Visit, WouldReplace, finish_sign_in
 from passerelle.sso.sign_in.saml import Refused
 from passerelle.web.frame.cookies import delete_cookie, replace_session
-from passerelle.web.sign_in.saml import finish_cookie, known_connections_only, refused_page
+from passerelle.web.sign_in.saml_pages import finish_cookie, known_connections_only, refused_page
 
 
 @require_http_methods(["GET", "POST"])

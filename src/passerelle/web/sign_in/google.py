@@ -25,7 +25,7 @@ from passerelle.sso.records.failures import (
 from passerelle.sso.sessions.session import Browser
 from passerelle.sso.sign_in import google
 from passerelle.web.frame.cookies import YEAR, replace_session, set_cookie
-from passerelle.web.frame.errors import too_many_attempts
+from passerelle.web.frame.refusals import too_many_attempts
 
 
 @require_GET

@@ -13,14 +13,16 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpResponse
 from django.middleware.csrf import get_token
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
 from django.utils.html import escape
 from django.utils.translation import get_language
 
-from passerelle.directory.models import Company
+from passerelle.directory.models import Company, Domain
 from passerelle.infra.memory import Remembered
-from passerelle.sso.connections.connection import usable_connections
+from passerelle.infra.safe_next import safe_next
+from passerelle.provisioning import parse_email
+from passerelle.sso.connections.connection import addresses_of, is_usable, usable_connections
 from passerelle.sso.models import Passkey
 from passerelle.sso.outbox.letters import can_send
 from passerelle.sso.sign_in.google import is_usable as google_is_usable
@@ -83,3 +85,34 @@ def offers_of(company: Company) -> dict[str, Any]:
 
 def query_for(next_path: str) -> str:
     return f"?{urlencode({'next': next_path})}" if next_path else ""
+
+
+def company_finder(request: PageRequest) -> HttpResponse:
+    """By work e-mail; an installation with one company shows its door at once."""
+    next_path = safe_next(request.GET.get("next"))
+    if request.method == "GET":
+        companies = seen(Company.objects.all()[:2])
+        if len(companies) == 1:
+            return door_page(request, companies[0], next_path)
+    context: dict[str, object] = {"next": next_path}
+    if request.method == "POST":
+        typed = request.POST.get("email", "")
+        next_path = safe_next(request.POST.get("next"))
+        if found := _domain_of(typed):
+            query = query_for(next_path)
+            if found.connection and is_usable(found.connection):
+                return redirect(addresses_of(found.connection).login_url + query)
+            return redirect(f"/login/{found.company.slug}/{query}")
+        context = {"next": next_path, "typed": typed, "unknown": True}
+        return render(request, "find_company.html", context, status=422)
+    return render(request, "find_company.html", context)
+
+
+def _domain_of(typed: str) -> Domain | None:
+    """By verified domain only: it tells who runs a domain, never who has an account."""
+    address = parse_email(typed)
+    if address is None:
+        return None
+    domains = Domain.objects.filter(name=address.domain, verified_at__isnull=False)
+    found = list(domains.select_related("company", "connection__company")[:2])
+    return found[0] if len(found) == 1 else None

@@ -21,10 +21,10 @@ from passerelle.web.frame.access import signed_in_only
 from passerelle.web.frame.browsers import described
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.cookies import delete_cookie, set_cookie
-from passerelle.web.frame.errors import too_many_attempts
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.sign_in.login import go_in
+from passerelle.web.frame.refusals import too_many_attempts
+from passerelle.web.sign_in.admit_session import go_in
 
 MAX_FAILURES = 100
 

@@ -28,7 +28,7 @@ from passerelle.web.frame.cookies import delete_cookie, set_cookie
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.qr_code import picture_of
-from passerelle.web.sign_in.login import barred_from_password, go_in
+from passerelle.web.sign_in.admit_session import barred_from_password, go_in
 
 MAX_LETTERS = 5
 """Letters to one address within ten minutes that one network can cause; four times that in all."""

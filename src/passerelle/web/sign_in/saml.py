@@ -1,10 +1,7 @@
 """The addresses of a SAML connection. What comes cross-site has no CSRF token: it is signed."""
 
 import logging
-from collections.abc import Callable
 from datetime import timedelta
-from functools import wraps
-from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
@@ -26,12 +23,10 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from passerelle import saml
 from passerelle.infra.network import client_address, network_of
-from passerelle.infra.tokens import digest, new_token
+from passerelle.infra.tokens import new_token
 from passerelle.infra.turns import reading
 from passerelle.saml.errors import MessageError
-from passerelle.saml.explain import filled
 from passerelle.sso.connections.connection import (
-    UnknownConnection,
     addresses_of,
     find_connection,
     trusted_certificates,
@@ -39,7 +34,6 @@ from passerelle.sso.connections.connection import (
 from passerelle.sso.connections.keys import signing_key
 from passerelle.sso.connections.sp_metadata import own_metadata
 from passerelle.sso.models import SamlConnection, SignIn
-from passerelle.sso.records.explain import person_sentence
 from passerelle.sso.records.failures import (
     MAX_REFUSED,
     TooManyRefused,
@@ -47,7 +41,6 @@ from passerelle.sso.records.failures import (
     has_begun_too_many,
     has_finished,
 )
-from passerelle.sso.records.traces import UNVERIFIABLE
 from passerelle.sso.sessions.session import find_session
 from passerelle.sso.sign_in.logout import accept_logout
 from passerelle.sso.sign_in.saml import (
@@ -61,23 +54,11 @@ from passerelle.sso.sign_in.saml import (
 )
 from passerelle.sso.sign_in.test_sign_in import answer_trial
 from passerelle.web.frame.cookies import YEAR, set_cookie
-from passerelle.web.frame.errors import too_many_attempts
 from passerelle.web.frame.leave import leave
+from passerelle.web.frame.refusals import too_many_attempts
+from passerelle.web.sign_in.saml_pages import finish_cookie, known_connections_only, refused_page
 
 log = logging.getLogger("passerelle")
-
-
-def known_connections_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """A slug that no connection has is an address where nothing is."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, slug: str) -> HttpResponse:
-        try:
-            return view(request, slug)
-        except UnknownConnection:
-            raise Http404 from None
-
-    return guarded
 
 
 @require_GET
@@ -309,11 +290,6 @@ def _refused_logout(
     return render(request, "error.html", context, status=status)
 
 
-def finish_cookie(code: str) -> str:
-    """One cookie for each code, so that two tabs do not overwrite each other's."""
-    return settings.FINISH_COOKIE + digest(code)[:12]
-
-
 def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
     failures = count_failure("callback", network_of(address), now=timezone.now())
     if failures > MAX_REFUSED:
@@ -348,21 +324,3 @@ def again(request: HttpRequest, slug: str) -> HttpResponse:
     found = SignIn.objects.select_related("connection__company", "company")
     sign_in = found.filter(id=about, connection__slug=slug).first()
     return redirect(door) if sign_in is None else refused_page(request, sign_in)
-
-
-def refused_page(request: HttpRequest, sign_in: SignIn) -> HttpResponse:
-    """One plain sentence, whom to ask, and the reference that the administrator can open."""
-    reason = sign_in.reason
-    status = 413 if reason == "message_too_large" else 400 if reason in UNVERIFIABLE else 403
-    failed: dict[str, Any] = next((check for check in sign_in.checks if not check["passed"]), {})
-    values = {"received": failed.get("received") or "?", **failed.get("values", {})}
-    connection = sign_in.connection
-    context = {
-        "sentence": filled(_(person_sentence(reason, values.get("case", ""))), values),
-        "reference": sign_in.reference,
-        "company": connection.company if connection else sign_in.company,
-        "connection": connection,
-        "waits": reason == "approval_pending",
-    }
-    # The usual referrer policy: with none at all, the language switch would look like a stranger's.
-    return render(request, "refused.html", context, status=status)

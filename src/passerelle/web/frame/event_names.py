@@ -9,10 +9,15 @@ from django.utils.translation import gettext_lazy as _
 from passerelle.audit.events import EventName
 from passerelle.sso.connections.setup_links import ACTOR_KIND
 from passerelle.sso.sessions.enforcement import EMERGENCY_CODE
-from passerelle.web.people.user_filters import SOURCES, STATUSES
-from passerelle.web.settings.rules_form import TWO_FACTOR
-from passerelle.web.settings.security_form import DOMAINS, EXISTING, NEWCOMERS
-from passerelle.web.settings.setting_labels import LABELS
+from passerelle.web.frame.labels import (
+    DOMAINS,
+    EXISTING,
+    LABELS,
+    NEWCOMERS,
+    SOURCES,
+    STATUSES,
+    TWO_FACTOR,
+)
 
 EVENT_LABELS: dict[EventName, Promise] = {
     EventName.USER_PROVISIONED: _("Account made"),

@@ -1,4 +1,4 @@
-"""What each setting is called: beside its field, above its mistakes, in the audit log."""
+"""What settings, statuses and choices are called, wherever a page names them."""
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
@@ -56,4 +56,56 @@ LABELS: dict[str, Promise] = {
     "google_client_id": gettext_lazy("Client ID"),
     "google_client_secret": gettext_lazy("Client secret"),
     "google_hosted_domain": gettext_lazy("Google Workspace domain"),
+}
+
+
+DOMAINS = {
+    "known": gettext_lazy(
+        "People at verified domains, and at domains of active accounts made by hand"
+    ),
+    "verified": gettext_lazy("Only people at verified domains"),
+    "listed": gettext_lazy("Only people at the domains listed below"),
+}
+
+
+NEWCOMERS = {
+    "create": gettext_lazy("enter at once"),
+    "approve": gettext_lazy("wait until an administrator approves them"),
+}
+
+
+EXISTING = {
+    "link": gettext_lazy("sign in to it, if the domain is verified"),
+    "refuse": gettext_lazy("refuse the sign-in"),
+}
+
+
+TWO_FACTOR: dict[str, Promise] = {
+    "optional": gettext_lazy("for those who set one up"),
+    "required": gettext_lazy("for everybody with a password"),
+}
+
+
+STATUSES: dict[str, Promise] = {
+    "invited": gettext_lazy("Invited"),
+    "pending": gettext_lazy("Waits for approval"),
+    "active": gettext_lazy("Active"),
+    "suspended": gettext_lazy("Suspended"),
+}
+
+
+ORIGINS: dict[str, Promise] = {
+    "invitation": gettext_lazy("Invitation"),
+    "jit": gettext_lazy("First sign-in"),
+    "scim": gettext_lazy("SCIM"),
+    "operator": gettext_lazy("Operator"),
+}
+
+
+SOURCES: dict[str, Promise] = {
+    "hand": gettext_lazy("given by hand"),
+    "default": gettext_lazy("default for newcomers"),
+    "rule": gettext_lazy("rule"),
+    "scim": gettext_lazy("SCIM"),
+    "invitation": gettext_lazy("invitation"),
 }
