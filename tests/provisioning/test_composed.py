@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from passerelle.infra.domain_names import normalise_domain
 from passerelle.provisioning.composed import MOST_MARKS, composed
-from passerelle.provisioning.email_address import normalise_domain
 from passerelle.provisioning.mapping import comparable
 
 SECONDS = 10

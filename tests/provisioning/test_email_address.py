@@ -2,7 +2,8 @@
 
 import pytest
 
-from passerelle.provisioning import EmailAddress, normalise_domain, parse_email
+from passerelle.infra.domain_names import normalise_domain
+from passerelle.provisioning import EmailAddress, parse_email
 
 LONG_LOCAL = "x" * 64
 LONG_DOMAIN = ".".join(["d" * 57] * 3)

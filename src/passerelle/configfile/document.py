@@ -31,7 +31,7 @@ from passerelle.configfile.values import (
     web_address,
 )
 from passerelle.directory import models as directory
-from passerelle.provisioning import normalise_domain
+from passerelle.infra.domain_names import normalise_domain
 
 
 def _one_line(value: str) -> str:

@@ -19,15 +19,15 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
+from passerelle.infra.domain_names import normalise_domain
 from passerelle.infra.turns import Busy, turn_of
 from passerelle.infra.waiting import let_go_of_the_database
-from passerelle.provisioning import normalise_domain
-from passerelle.saml.xml import MAX_BYTES
 
 log = logging.getLogger("passerelle")
 
 SECONDS = 10.0
 CHUNK = 64 * 1024
+MAX_BYTES = 2 * 1024 * 1024
 
 
 # Where an address of the inside can be written as one of the outside, or is one on some networks.

@@ -10,19 +10,16 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-import idna
+from passerelle.infra.domain_names import encode_domain
 
 MAX_LENGTH = 254
 MAX_LOCAL = 64
-MAX_DOMAIN = 253
 # Characters that leave no trace on the page (Unicode: Default_Ignorable_Code_Point).
 _INVISIBLE = re.compile(
     "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e"
     "\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3"
     "\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
-# What IDNA takes for a dot (RFC 3490 §3.1), so that two spellings would be one domain.
-_OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")
 _LOCAL_ASCII = re.compile(r"[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 
 
@@ -59,30 +56,9 @@ def parse_email(text: str) -> EmailAddress | None:
         return None
     if not 0 < len(local) <= MAX_LOCAL or not _is_local_part(folded):
         return None
-    encoded = _encode_domain(domain)
+    encoded = encode_domain(domain)
     key = f"{folded}@{encoded}"
     return EmailAddress(shown, key) if encoded and len(key) <= MAX_LENGTH else None
-
-
-def normalise_domain(domain: str) -> str | None:
-    """The IDNA form of a domain with at least one dot, or None."""
-    return _encode_domain(domain.strip().removesuffix("."))
-
-
-def _encode_domain(domain: str) -> str | None:
-    """Lower case, not case-folded: ß and ς are letters of their own in a domain (RFC 5892)."""
-    if len(domain) > MAX_DOMAIN:
-        return None
-    lower = "".join(character.lower() for character in domain)
-    if len(lower) != len(domain) or _OTHER_DOTS.search(lower):
-        return None
-    labels = lower.split(".")
-    if len(labels) < 2 or labels[-1].isdigit() or "" in labels:
-        return None
-    try:
-        return idna.encode(unicodedata.normalize("NFC", lower)).decode()
-    except (idna.IDNAError, UnicodeError):
-        return None
 
 
 def _is_confusable(text: str) -> bool:

@@ -12,7 +12,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy
 
 from passerelle.directory.models import Company, Membership, User
-from passerelle.provisioning import normalise_domain
+from passerelle.infra.domain_names import normalise_domain
 from passerelle.web.frame.labels import ORIGINS, STATUSES
 from passerelle.web.frame.paging import identifier, typed
 

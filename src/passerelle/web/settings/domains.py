@@ -24,7 +24,7 @@ from passerelle.directory.domains import (
     remove_domain,
 )
 from passerelle.directory.models import Domain, User
-from passerelle.provisioning import normalise_domain
+from passerelle.infra.domain_names import normalise_domain
 from passerelle.sso.sessions.enforcement import NoWayBack
 from passerelle.web.frame.access import administrators_only, by, company_of, deciding
 from passerelle.web.frame.confirm import confirmed_before_waiting, confirmed_only

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from passerelle.administration.lockout import google_lets_an_administrator_in
 from passerelle.directory.models import Company, PermissionSet, Workspace
-from passerelle.provisioning import normalise_domain
+from passerelle.infra.domain_names import normalise_domain
 from passerelle.sso.connections import connection as parts
 from passerelle.sso.models import SamlConnection
 from passerelle.sso.sessions.enforcement import password_lets_an_administrator_in
