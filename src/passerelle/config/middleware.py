@@ -15,6 +15,7 @@ from django.http import (
     JsonResponse,
     UnreadablePostError,
 )
+from django.urls import reverse
 from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
@@ -68,7 +69,7 @@ class CanonicalAddressMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         ours = settings.PASSERELLE
-        if request.path == "/metrics":
+        if request.path == reverse("metrics"):
             # Asked for by address and from nearby; who may read it is decided there.
             return self.get_response(request)
         if ours.has_tls and came_by(request) != "https":

@@ -4,6 +4,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.core import signing
+from django.urls import reverse
 
 from passerelle.directory.models import User
 
@@ -16,7 +17,7 @@ RESET_MINUTES = 60
 def activation_path(user: User) -> str:
     """The address where an invited user chooses a password; worthless once that is done."""
     token = signing.dumps([str(user.id), user.password, user.status], salt="activation")
-    return f"/activate/{user.id}/{token}/"
+    return reverse("activate", args=[user.id, token])
 
 
 def activation_user(user_id: UUID | str, token: str) -> User:
@@ -67,7 +68,7 @@ _SHOWN = "shown"
 
 def _reset_path(user: User, besides: list[str]) -> str:
     token = signing.dumps([str(user.id), _fingerprint(user), *besides], salt="reset")
-    return f"/reset/{user.id}/{token}/"
+    return reverse("reset_password", args=[user.id, token])
 
 
 def reset_user(user_id: UUID | str, token: str) -> tuple[User, bool]:

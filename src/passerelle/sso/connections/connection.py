@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Count, Exists, F, OuterRef
+from django.urls import reverse
 
 from passerelle import saml
 from passerelle.audit.events import EventName
@@ -35,15 +37,21 @@ def addresses_of(connection: SamlConnection) -> Addresses:
 
 
 def addresses_for_slug(slug: str, sp_entity_id: str = "") -> Addresses:
-    start = f"{settings.PASSERELLE.base_url}/auth/saml/{slug}"
-    metadata_url = f"{start}/metadata"
+    return _addresses(settings.PASSERELLE.base_url, slug, sp_entity_id)
+
+
+@lru_cache(maxsize=1024)
+def _addresses(base_url: str, slug: str, sp_entity_id: str) -> Addresses:
+    def url(name: str) -> str:
+        return base_url + reverse(name, args=[slug])
+
     return Addresses(
-        acs_url=f"{start}/callback",
-        metadata_url=metadata_url,
-        certificate_url=f"{start}/certificate",
-        login_url=f"{start}/login",
-        logout_url=f"{start}/logout",
-        sp_entity_id=sp_entity_id or metadata_url,
+        acs_url=url("saml_callback"),
+        metadata_url=url("saml_metadata"),
+        certificate_url=url("saml_certificate"),
+        login_url=url("saml_login"),
+        logout_url=url("saml_logout"),
+        sp_entity_id=sp_entity_id or url("saml_metadata"),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import translation
 
 from passerelle.directory.models import User
@@ -92,7 +93,7 @@ def _announce(connection: SamlConnection, certificate: SigningCertificate, now: 
 
 def settings_address(connection: SamlConnection) -> str:
     base = settings.PASSERELLE.base_url
-    return f"{base}/settings/security/?connection={connection.slug}"
+    return f"{base}{reverse('security')}?connection={connection.slug}"
 
 
 def _mail(

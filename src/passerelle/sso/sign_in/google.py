@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import transaction
+from django.urls import reverse
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
@@ -45,7 +46,6 @@ ISSUER = "https://accounts.google.com"
 LIFETIME = timedelta(minutes=15)
 LEEWAY = 60
 KEYS_KEPT = timedelta(hours=1)
-CALLBACK = "/auth/google/callback"
 
 
 SETTINGS = (
@@ -99,7 +99,7 @@ _providers: dict[str, _Provider] = {}
 
 def redirect_address() -> str:
     """Our address, to be typed into Google's console."""
-    return settings.PASSERELLE.base_url + CALLBACK
+    return settings.PASSERELLE.base_url + reverse("google_callback")
 
 
 def is_usable(company: Company) -> bool:

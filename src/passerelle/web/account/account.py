@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -99,13 +100,13 @@ def name(request: PageRequest) -> HttpResponse:
     user = _person(request)
     first, last = (request.POST.get(one, "").strip() for one in ("first_name", "last_name"))
     if not _name_is_ours(user):
-        return redirect("/account/")
+        return redirect("account")
     if any(len(one) > MAX_NAME or not is_one_line(one) for one in (first, last)):
         problem = _("A name has at most %(count)s characters.") % {"count": MAX_NAME}
         return render(request, "account.html", _context(request, problem=problem), status=422)
     with suppress(actions.Gone):
         actions.rename(user, first, last, **by(request))
-    return redirect("/account/?done=name")
+    return redirect(f"{reverse('account')}?done=name")
 
 
 @require_POST
@@ -118,7 +119,7 @@ def sessions(request: PageRequest) -> HttpResponse:
             actions.end_other_sessions(user, _this_browser(request), **by(request))
     else:
         actions.end_one_session(user, typed(request.POST.get("session", "")), **by(request))
-    return redirect("/account/?done=session")
+    return redirect(f"{reverse('account')}?done=session")
 
 
 @require_POST
@@ -132,7 +133,7 @@ def password(request: PageRequest) -> HttpResponse:
     end_passkeys = "end_passkeys" in request.POST and user.passkeys.exists()
     typed, current = request.POST.get("password", ""), request.POST.get("current", "")
     if not user.has_password or not may_use_password(user):
-        return redirect("/account/")
+        return redirect("account")
     here = _this_browser(request)
     try:
         if not confirm(user, current, address=client_address(request), now=now):
@@ -155,7 +156,7 @@ def password(request: PageRequest) -> HttpResponse:
         language=user.language,
         passkeys=end_passkeys,
     )
-    return redirect("/account/?done=password")
+    return redirect(f"{reverse('account')}?done=password")
 
 
 def _password_problem(request: PageRequest, problem: str, *, wrong: str = "") -> HttpResponse:
@@ -173,7 +174,9 @@ def app(request: PageRequest) -> HttpResponse:
     if second_factor.is_secret(secret) and "code" in request.POST:
         codes = second_factor.set_up(user, secret, request.POST["code"][:100], now=timezone.now())
         if codes is not None:
-            return render(request, "recovery_codes.html", {"codes": codes, "next": "/account/"})
+            return render(
+                request, "recovery_codes.html", {"codes": codes, "next": reverse("account")}
+            )
         problem = _("This is not the code of this moment. Wait for the next one, and type that.")
     secret = secret if problem else second_factor.random_secret()
     context = {
@@ -192,6 +195,6 @@ def codes(request: PageRequest) -> HttpResponse:
     """Ten new recovery codes in place of the old ones."""
     user = _person(request)
     if not second_factor.has_app(user):
-        return redirect("/account/")
+        return redirect("account")
     made = second_factor.new_recovery_codes(user)
-    return render(request, "recovery_codes.html", {"codes": made, "next": "/account/"})
+    return render(request, "recovery_codes.html", {"codes": made, "next": reverse("account")})

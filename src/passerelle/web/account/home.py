@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -83,15 +84,15 @@ def _first_steps(row: Any) -> list[tuple[Promise, str, bool]]:
     steps: list[tuple[Promise, str, bool]] = [
         (
             _("Connect your identity provider"),
-            "/settings/connect/",
+            reverse("connect"),
             row.connected or row.google_sso_enabled,
         ),
-        (_("Verify your e-mail domain"), "/settings/domains/", row.verified),
-        (_("Make a workspace"), "/settings/workspaces/", row.has_workspace),
-        (_("Make a permission set"), "/settings/permissions/", row.has_set),
+        (_("Verify your e-mail domain"), reverse("domains"), row.verified),
+        (_("Make a workspace"), reverse("workspaces"), row.has_workspace),
+        (_("Make a permission set"), reverse("permission_sets"), row.has_set),
     ]
     if row.jit_provisioning_available and not row.google_sso_enabled:
-        page = "/settings/security/#jit-title"
+        page = f"{reverse('security')}#jit-title"
         done = row.automatic_user_provisioning
         steps.append((_("Switch automatic user provisioning on"), page, done))
     return steps if not all(done for _step, _page, done in steps) else []
@@ -108,7 +109,7 @@ def _administers(user: User, now: datetime) -> dict[str, Any] | None:
         "has_application": row.has_application,
         "undone": undone_by_code(company),
         "handed_back": row.handed_back,
-        "door": f"{settings.PASSERELLE.base_url}/login/{company.slug}/",
+        "door": settings.PASSERELLE.base_url + reverse("company_login", args=[company.slug]),
         "waiting": company.users.filter(status=User.Status.PENDING).count(),
         "refused": refused.count(),
     }

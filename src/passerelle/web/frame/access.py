@@ -12,6 +12,7 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 
 from passerelle.audit.record import Actor
@@ -74,7 +75,9 @@ def signed_in_only(view: View) -> View:
             if kept:
                 context = {"kept": kept, "has_files": bool(request.FILES)}
                 return render(request, "session_ended.html", context, status=403)
-            return redirect("/login/?" + urlencode({"next": request.get_full_path()}))
+            return redirect(
+                f"{reverse('find_company')}?" + urlencode({"next": request.get_full_path()})
+            )
         return view(request, *args, **kwargs)
 
     return guarded

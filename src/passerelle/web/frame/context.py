@@ -7,10 +7,9 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.urls import reverse
 
-SECURITY = tuple(
-    f"/settings/{one}/" for one in ("security", "connect", "enforcement", "domains", "delivery")
-)
+SECURITY = ("security", "connect", "enforcement", "domains", "delivery")
 """The pages behind the menu's “Security settings”."""
 
 
@@ -18,7 +17,7 @@ def page(request: HttpRequest) -> dict[str, Any]:
     return {
         "person": getattr(request, "person", None),
         "static_version": static_version(),
-        "in_security": request.path.startswith(SECURITY),
+        "in_security": request.path.startswith(tuple(map(reverse, SECURITY))),
         "is_demo": settings.PASSERELLE.demo,
     }
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import is_valid_path
+from django.urls import is_valid_path, reverse
 from django.utils import timezone
 
 from passerelle.directory.models import Company, User
@@ -15,9 +15,6 @@ from passerelle.infra.network import client_address, is_within
 from passerelle.sso.models import Session
 from passerelle.sso.sessions.session import find_session
 from passerelle.web.frame.errors import unavailable
-
-WATCHING = "/settings/sign-ins/new/"
-"""Asked by an open page, whether or not anybody sits before it: no use of the session."""
 
 
 class PageRequest(HttpRequest):
@@ -50,7 +47,8 @@ class SessionMiddleware:
         try:
             session = find_session(
                 request.COOKIES[settings.SESSION_COOKIE],
-                is_used=request.path != WATCHING,
+                # Asked by an open page, whether or not anybody sits before it.
+                is_used=request.path != reverse("sign_ins_new"),
                 now=timezone.now(),
             )
         except Error as error:
@@ -67,7 +65,7 @@ def _page_of_action(request: HttpRequest) -> HttpResponse | None:
 
     A reload, a switch of language or a copied address does that; nothing is done by it.
     """
-    if not request.path.startswith(("/settings/", "/account/", "/setup/")):
+    if not request.path.startswith(("/settings/", reverse("account"), reverse("setup"))):
         return None
     path = request.path
     while path != "/":

@@ -6,6 +6,7 @@ from uuid import UUID
 from django import forms
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from passerelle.directory.models import Application, Company, User, Workspace
@@ -59,7 +60,7 @@ def application_list(request: PageRequest) -> HttpResponse:
     company = company_of(request)
     form = ApplicationForm(company, request.POST or None)
     if request.method == "POST" and form.is_valid() and _added(company, form, by(request)):
-        return redirect("/settings/applications/?done=added")
+        return redirect(f"{reverse('applications')}?done=added")
     rows = list(company.applications.select_related("workspace"))
     context = {
         "rows": rows,
@@ -82,14 +83,14 @@ def application_page(request: PageRequest, row_id: UUID) -> HttpResponse:
         raise Http404
     if request.method == "POST" and "remove" in request.POST:
         remove_application(row, **by(request))
-        return redirect("/settings/applications/?done=removed")
+        return redirect(f"{reverse('applications')}?done=removed")
     form = ApplicationForm(
         company,
         request.POST or None,
         initial={"name": row.name, "url": row.url, "workspace": row.workspace_id},
     )
     if request.method == "POST" and form.is_valid() and _changed(row, form, by(request)):
-        return redirect(f"/settings/applications/{row.id}/?done=changed")
+        return redirect(f"{reverse('application', args=[row.id])}?done=changed")
     context = {
         "row": row,
         "form": form,

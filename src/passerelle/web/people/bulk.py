@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
@@ -107,7 +108,7 @@ def do(request: PageRequest) -> HttpResponse:
     if problem:
         # As they are: what was begun is undone.
         return _page(request, _chosen(company_of(request), request.POST), problem)
-    return redirect(f"/settings/users/?done={done}")
+    return redirect(f"{reverse('users')}?done={done}")
 
 
 def _carry_out(request: PageRequest, chosen: Chosen) -> tuple[int, str]:

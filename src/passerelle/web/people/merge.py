@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from passerelle.administration.lockout import keeping_a_way_back
@@ -99,7 +100,7 @@ def _side(kept: User, gone: User) -> dict[str, Any]:
 def _decide(request: PageRequest, user: User, other: User) -> HttpResponse:
     if request.POST.get("do") == "apart":
         keep_apart(user, other, **by(request))
-        return redirect(f"/settings/users/{user.id}/?done=apart")
+        return redirect(f"{reverse('user', args=[user.id])}?done=apart")
     kept, gone = (user, other) if request.POST.get("keep") == str(user.id) else (other, user)
     if request.POST.get("keep") != str(kept.id):
         problem = _("Choose the account to keep.")
@@ -107,4 +108,4 @@ def _decide(request: PageRequest, user: User, other: User) -> HttpResponse:
     with keeping_a_way_back(kept.company):
         merge(kept, gone, **by(request))
         end_closed_sessions(kept.company)
-    return redirect(f"/settings/users/{kept.id}/?done=merge")
+    return redirect(f"{reverse('user', args=[kept.id])}?done=merge")

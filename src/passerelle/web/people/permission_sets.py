@@ -5,6 +5,7 @@ from uuid import UUID
 from django.db.models import Count
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from passerelle.directory.models import Permission, PermissionSet, User
@@ -39,7 +40,7 @@ def permission_set_list(request: PageRequest) -> HttpResponse:
         if not problem:
             try:
                 row = create_permission_set(company, name, chosen, **by(request))
-                return redirect(f"/settings/permissions/{row.id}/?done=created")
+                return redirect(f"{reverse('permission_set', args=[row.id])}?done=created")
             except NameTaken:
                 problem = _("There is a permission set of this name already.")
     rows = company.permission_sets.prefetch_related("permissions").annotate(
@@ -71,7 +72,7 @@ def permission_set_page(request: PageRequest, row_id: UUID) -> HttpResponse:
     if request.method == "POST" and "delete" in request.POST:
         try:
             delete_permission_set(row, **by(request))
-            return redirect("/settings/permissions/?done=deleted")
+            return redirect(f"{reverse('permission_sets')}?done=deleted")
         except InUse:
             problem = _("It is still in use: see below by what, and change that first.")
     elif request.method == "POST":
@@ -84,7 +85,7 @@ def permission_set_page(request: PageRequest, row_id: UUID) -> HttpResponse:
         elif not problem:
             problem = _changed(row, name, picked, by(request))
             if not problem:
-                return redirect(f"/settings/permissions/{row.id}/?done=changed")
+                return redirect(f"{reverse('permission_set', args=[row.id])}?done=changed")
     usage = usage_of(row)
     context = {
         "row": row,

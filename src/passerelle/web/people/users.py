@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -76,7 +77,7 @@ def invite(request: PageRequest) -> HttpResponse:
             if chosen:
                 actions.give_by_hand(user, *chosen, **by(request))
             send_invitation(user, who=by(request)["actor"].name, now=timezone.now())
-            return redirect(f"/settings/users/{user.id}/?done=invited")
+            return redirect(f"{reverse('user', args=[user.id])}?done=invited")
         context["problem"] = _("This address has an account here already.")
         context["known"] = company.users.filter(email_key=address.key).first()
         return render(request, "invite.html", context, status=422)
@@ -179,8 +180,8 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
     except actions.Gone:
         raise Http404 from None
     if verb == "remove":
-        return redirect("/settings/users/?done=removed")
-    return redirect(f"/settings/users/{user_id}/?done={verb}")
+        return redirect(f"{reverse('users')}?done=removed")
+    return redirect(f"{reverse('user', args=[user_id])}?done={verb}")
 
 
 def _change(request: PageRequest, user: User, verb: str) -> None:
@@ -249,10 +250,10 @@ def act(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
 def _act(request: PageRequest, user: User, verb: str) -> HttpResponse:
     if verb == "show-link":
         # Asked for who they are, if that was long ago: now the page shows it.
-        return redirect(f"/settings/users/{user.id}/")
+        return redirect("user", user.id)
     if not _done(request, user, verb):
         raise Http404
-    return redirect(f"/settings/users/{user.id}/?done={verb}")
+    return redirect(f"{reverse('user', args=[user.id])}?done={verb}")
 
 
 def _done(request: PageRequest, user: User, verb: str) -> bool:
@@ -290,7 +291,7 @@ def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
         end_closed_sessions(user.company)
         if verb == "break-glass" and value != before:
             announce_emergency_access(user, **by(request))
-    return redirect(f"/settings/users/{user.id}/?done={verb}")
+    return redirect(f"{reverse('user', args=[user.id])}?done={verb}")
 
 
 def _give(request: PageRequest, user: User) -> HttpResponse:
@@ -299,7 +300,7 @@ def _give(request: PageRequest, user: User) -> HttpResponse:
         problem = _("Select a workspace and a permission set.")
         return render(request, "user.html", _user_context(request, user, "", problem), status=422)
     actions.give_by_hand(user, *chosen, **by(request))
-    return redirect(f"/settings/users/{user.id}/?done=give")
+    return redirect(f"{reverse('user', args=[user.id])}?done=give")
 
 
 def _chosen_right(request: PageRequest) -> tuple[Any, ...]:

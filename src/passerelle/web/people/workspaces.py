@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from passerelle.directory.models import Workspace
@@ -37,7 +38,7 @@ def workspace_list(request: PageRequest) -> HttpResponse:
         if not problem:
             try:
                 row = create_workspace(company, name, **by(request))
-                return redirect(f"/settings/workspaces/{row.id}/?done=created")
+                return redirect(f"{reverse('workspace', args=[row.id])}?done=created")
             except NameTaken:
                 problem = _("There is a workspace of this name already.")
     context = {
@@ -62,14 +63,14 @@ def workspace_page(request: PageRequest, row_id: UUID) -> HttpResponse:
     if request.method == "POST" and "delete" in request.POST:
         try:
             delete_workspace(row, **by(request))
-            return redirect("/settings/workspaces/?done=deleted")
+            return redirect(f"{reverse('workspaces')}?done=deleted")
         except InUse:
             problem = _("It is still in use: see below by what, and change that first.")
     elif request.method == "POST":
         name = typed(request.POST.get("name", ""))
         problem = name_problem(name) or _renamed(row, name, by(request))
         if not problem:
-            return redirect(f"/settings/workspaces/{row.id}/?done=renamed")
+            return redirect(f"{reverse('workspace', args=[row.id])}?done=renamed")
     context = {
         "row": row,
         "name": name,

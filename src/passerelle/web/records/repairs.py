@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -22,7 +23,7 @@ from passerelle.web.settings.security_save import add_listed_domain
 
 
 def _back(row: SignIn, done: str = "") -> HttpResponse:
-    return redirect(f"/settings/sign-ins/{row.reference}/" + (f"?done={done}" if done else ""))
+    return redirect(reverse("sign_in", args=[row.reference]) + (f"?done={done}" if done else ""))
 
 
 @require_POST
@@ -101,7 +102,7 @@ def identities(request: PageRequest) -> HttpResponse:
             for one in found
             if f"{one.row.reference} {one.known.subject}" in chosen
         )
-        return redirect(f"/settings/identities/?done={count}")
+        return redirect(f"{reverse('identities')}?done={count}")
     told = request.GET.get("done", "")
     done = int(told) if told.isascii() and told.isdecimal() and len(told) < 4 else None
     context = {"relinks": found, "duplicates": duplicates(company), "done": done}

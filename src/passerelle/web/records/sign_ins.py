@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
@@ -75,7 +76,7 @@ def newer(request: PageRequest) -> HttpResponse:
         found = _filtered(SignIn.objects.filter(company=company_of(request)), filters)
         later = found.filter(Q(time__gt=time) | Q(time=time, id__gt=identifier))
         count = later.order_by()[:PAGE].count()
-    context = {"count": count, "page": "/settings/sign-ins/?" + urlencode(_chosen(filters))}
+    context = {"count": count, "page": f"{reverse('sign_ins')}?" + urlencode(_chosen(filters))}
     return render(request, "_newer.html", context)
 
 

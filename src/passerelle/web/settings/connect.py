@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -41,7 +42,7 @@ def choose(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         product = request.POST.get("product", "")
         if product in GUIDES:
-            return redirect(f"/settings/connect/{_draft(request, product).slug}/")
+            return redirect("connect_guide", _draft(request, product).slug)
     unfinished = company.connections.filter(enabled=False)
     context = {"guides": GUIDES, "unfinished": unfinished}
     return render(request, "connect_choose.html", context, status=422 if request.POST else 200)
@@ -127,7 +128,7 @@ def guide(request: PageRequest, slug: str) -> HttpResponse:
             except Outdated:
                 form.refuse_as_switched_on()
                 return render(request, "connect.html", _context(form, request), status=422)
-            return redirect(f"/settings/connect/{slug}/?done=saved")
+            return redirect(f"{reverse('connect_guide', args=[slug])}?done=saved")
         return render(request, "connect.html", _context(form, request), status=422)
     form = guide_form(request, connection)
     return render(request, "connect.html", _context(form, request))
@@ -158,7 +159,7 @@ def trial(request: PageRequest, slug: str) -> HttpResponse:
     connection = _connection(request, slug)
     form = GuideForm(connection.company, connection, now=timezone.now())
     if missing_for_sign_in(connection, len(form.certificates)):
-        return redirect(f"/settings/connect/{slug}/#values")
+        return redirect(f"{reverse('connect_guide', args=[slug])}#values")
     return leave_for_trial(request, form.draft, connection.company)
 
 
@@ -170,10 +171,10 @@ def switch_on(request: PageRequest, slug: str) -> HttpResponse:
     connection = _connection(request, slug)
     lacking = missing_for_sign_in(connection, connection.certificates.count())
     if lacking:
-        return redirect(f"/settings/connect/{slug}/#values")
+        return redirect(f"{reverse('connect_guide', args=[slug])}#values")
     if request.POST.get("shown") != shown_digest(connection):
         # Somebody with a set-up link has saved other values since this page was made.
-        return redirect(f"/settings/connect/{slug}/?done=other#values")
+        return redirect(f"{reverse('connect_guide', args=[slug])}?done=other#values")
     if not connection.enabled:
         end_closed_sessions(connection.company)
         connection.enabled = True
@@ -184,7 +185,7 @@ def switch_on(request: PageRequest, slug: str) -> HttpResponse:
         changes = {"saml.enabled": [False, True]}
         entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
         record([entry], company_id=connection.company_id, **by(request))
-    return redirect(f"/settings/connect/{slug}/?done=on")
+    return redirect(f"{reverse('connect_guide', args=[slug])}?done=on")
 
 
 @require_POST
@@ -201,12 +202,12 @@ def link(request: PageRequest, slug: str) -> HttpResponse:
     )
     if "revoke" in request.POST:
         revoke_link(connection, **by(request))
-        return redirect(f"/settings/connect/{slug}/?done=revoked#link")
+        return redirect(f"{reverse('connect_guide', args=[slug])}?done=revoked#link")
     try:
         token = make_link(connection, **by(request))
     except SwitchedOn:
-        return redirect(f"/settings/connect/{slug}/")
-    address = f"{settings.PASSERELLE.base_url}/setup/{token}/"
+        return redirect("connect_guide", slug)
+    address = settings.PASSERELLE.base_url + reverse("setup_open", args=[token])
     return render(request, "connect.html", {**_context(form, request), "made": address})
 
 
@@ -217,11 +218,11 @@ def delete(request: PageRequest, slug: str) -> HttpResponse:
     """Delete a connection that is off: what people sign in through is switched off first."""
     connection = _connection(request, slug)
     if connection.enabled:
-        return redirect(f"/settings/connect/{slug}/")
+        return redirect("connect_guide", slug)
     entry = Entry(EventName.CONNECTION_DELETED, connection.name, {"slug": slug})
     record([entry], company_id=connection.company_id, **by(request))
     connection.company.version += 1
     connection.company.save(update_fields=["version"])
     connection.delete()
     end_migrations(connection.company_id)
-    return redirect("/settings/connect/?done=deleted")
+    return redirect(f"{reverse('connect')}?done=deleted")

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from django import forms
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -125,7 +126,7 @@ def _page(
 def save(request: PageRequest, kind: str) -> HttpResponse:
     """Save a receiver; what happened today is the first that it gets, after midnight."""
     if kind not in EventDelivery.Kind.values:
-        return redirect("/settings/delivery/")
+        return redirect("delivery")
     row = _row(request, kind)
     if "remove" in request.POST:
         return _remove(request, row)
@@ -153,7 +154,7 @@ def save(request: PageRequest, kind: str) -> HttpResponse:
     details["secret_changed"] = bool(secret)
     entry = Entry(EventName.DELIVERY_CHANGED, kind, details)
     record([entry], company_id=row.company_id, **by(request))
-    return redirect("/settings/delivery/?done=saved")
+    return redirect(f"{reverse('delivery')}?done=saved")
 
 
 def _told(row: EventDelivery) -> dict[str, str]:
@@ -171,7 +172,7 @@ def _remove(request: PageRequest, row: EventDelivery) -> HttpResponse:
         entry = Entry(EventName.DELIVERY_CHANGED, row.kind, gone)
         record([entry], company_id=row.company_id, **by(request))
         row.delete()
-    return redirect("/settings/delivery/?done=removed")
+    return redirect(f"{reverse('delivery')}?done=removed")
 
 
 @require_POST
@@ -181,7 +182,7 @@ def test(request: PageRequest, kind: str) -> HttpResponse:
     """Send one made-up event now, to see that the receiver takes it."""
     row, now = _row(request, kind), timezone.now()
     if row._state.adding:
-        return redirect("/settings/delivery/")
+        return redirect("delivery")
     assert request.person is not None
     cells = ("test", "delivery:tested", "", request.person.email, "", "", "{}")
     try:
@@ -190,4 +191,4 @@ def test(request: PageRequest, kind: str) -> HttpResponse:
         why = metadata_sentence(error) if isinstance(error, FetchError) else str(error)
         problem = _("The receiver did not take it: %(error)s") % {"error": why}
         return _page(request, problem=problem)
-    return redirect("/settings/delivery/?done=tested")
+    return redirect(f"{reverse('delivery')}?done=tested")

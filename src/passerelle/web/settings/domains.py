@@ -7,6 +7,7 @@ from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -68,7 +69,7 @@ def page(request: PageRequest) -> HttpResponse:
         return _page(request, typed=typed, problem=problem % {"name": name})
     if not add_domain(company_of(request), name, **by(request)):
         return _page(request, typed=typed, problem=_("This domain is in the list already."))
-    return redirect("/settings/domains/?done=added")
+    return redirect(f"{reverse('domains')}?done=added")
 
 
 def _page(
@@ -108,7 +109,7 @@ def prove(request: PageRequest, domain_id: UUID) -> HttpResponse:
     except Unproved as error:
         why = str(UNPROVED[error.reason]) % {"found": error.found}
         return _page(request, unproved=domain, why=why)
-    return redirect("/settings/domains/?done=verified")
+    return redirect(f"{reverse('domains')}?done=verified")
 
 
 @require_POST
@@ -120,5 +121,5 @@ def remove(request: PageRequest, domain_id: UUID) -> HttpResponse:
         with keeping_a_way_back(company_of(request)):
             remove_domain(domain, **by(request))
     except NoWayBack:
-        return redirect("/settings/domains/?done=way-back")
-    return redirect("/settings/domains/?done=removed")
+        return redirect(f"{reverse('domains')}?done=way-back")
+    return redirect(f"{reverse('domains')}?done=removed")

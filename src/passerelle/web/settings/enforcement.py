@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
@@ -69,7 +70,7 @@ def change(request: PageRequest) -> HttpResponse:
         return _page(request, problem=_("Choose one of the three steps."))
     company = company_of(request)
     if wanted == company.sso_enforcement and not undone_by_code(company):
-        return redirect("/settings/enforcement/?done=nothing")
+        return redirect(f"{reverse('enforcement')}?done=nothing")
     try:
         codes = change_enforcement(
             company_of(request),
@@ -99,7 +100,7 @@ def change(request: PageRequest) -> HttpResponse:
     if codes:
         company_of(request).refresh_from_db()
         return _page(request, codes=codes, done="changed")
-    return redirect("/settings/enforcement/?done=changed")
+    return redirect(f"{reverse('enforcement')}?done=changed")
 
 
 @require_POST

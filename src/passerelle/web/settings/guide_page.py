@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -97,7 +98,9 @@ def guide_context(form: GuideForm, *, by_setup_link: bool) -> dict[str, Any]:
         "trial": last_trial(connection, by_setup_link=by_setup_link),
         "shown": shown_digest(connection),
         "now": form.now,
-        "base": "/setup/" if by_setup_link else f"/settings/connect/{connection.slug}/",
+        "base": reverse("setup")
+        if by_setup_link
+        else reverse("connect_guide", args=[connection.slug]),
         "by_setup_link": by_setup_link,
     }
 

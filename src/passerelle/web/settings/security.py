@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -62,7 +63,7 @@ def settings_page(request: PageRequest) -> HttpResponse:
         form.client_address = client_address(request)
         if form.is_valid() and (saved := _saved(form, request)):
             slug = form.draft.connection.slug if form.draft.connection else ""
-            return redirect(f"/settings/security/?connection={slug}{saved}")
+            return redirect(f"{reverse('security')}?connection={slug}{saved}")
         return render(request, "security.html", settings_context(form, request), status=422)
     form = SecurityForm(
         company, connection, now=now, initial=SecurityForm.current(company, connection)
@@ -200,4 +201,4 @@ def end_sessions(request: PageRequest) -> HttpResponse:
 
 
 def _back(connection: SamlConnection, done: str) -> HttpResponse:
-    return redirect(f"/settings/security/?connection={connection.slug}&saved={done}")
+    return redirect(f"{reverse('security')}?connection={connection.slug}&saved={done}")

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
@@ -50,7 +51,7 @@ def open_page(request: HttpRequest, token: str) -> HttpResponse:
     secret = open_link(token, now=now)
     if secret is None:
         return _ended(request, 404)
-    response = redirect("/setup/")
+    response = redirect("setup")
     set_cookie(response, settings.SETUP_COOKIE, secret, max_age=round(LIFETIME.total_seconds()))
     return response
 
@@ -83,7 +84,7 @@ def guide(request: HttpRequest, link: SetupLink) -> HttpResponse:
             save_guide(form, actor=actor, link=link, now=timezone.now())
         except (LinkEnded, Outdated):
             return _ended(request, 404)
-        return redirect("/setup/?done=saved")
+        return redirect(f"{reverse('setup')}?done=saved")
     context = {
         **guide_context(form, by_setup_link=True),
         "frame": "single_wide.html",
@@ -104,7 +105,7 @@ def trial(request: HttpRequest, link: SetupLink) -> HttpResponse:
     connection = link.connection
     form = GuideForm(connection.company, connection, now=timezone.now())
     if missing_for_sign_in(connection, len(form.certificates)):
-        return redirect("/setup/#values")
+        return redirect(f"{reverse('setup')}#values")
     return leave_for_trial(request, form.draft, connection.company, by_setup_link=True)
 
 
@@ -123,7 +124,7 @@ def result(request: HttpRequest, link: SetupLink, trial_id: UUID) -> HttpRespons
 @holders_only
 def done(request: HttpRequest, link: SetupLink) -> HttpResponse:
     if missing_for_sign_in(link.connection, link.connection.certificates.count()):
-        return redirect("/setup/#values")
+        return redirect(f"{reverse('setup')}#values")
     finish_link(link, now=timezone.now())
     response = render(request, "setup_done.html", {"company": link.company})
     delete_cookie(response, settings.SETUP_COOKIE)

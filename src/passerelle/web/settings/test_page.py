@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 
 from passerelle.directory.models import Company
@@ -51,16 +52,17 @@ def _next(trial: Trial) -> str:
     """Where to go on after a test that worked, while people cannot use the connection yet."""
     if trial.by_setup_link or trial.connection is None or trial.connection.enabled:
         return ""
-    return f"/settings/connect/{trial.connection.slug}/#switch"
+    return f"{reverse('connect_guide', args=[trial.connection.slug])}#switch"
 
 
 def _back(connection: SamlConnection | None, *, by_setup_link: bool) -> str:
     if by_setup_link:
-        return "/setup/"
+        return reverse("setup")
     if connection is None:
-        return "/settings/security/?connection=new"
-    page = "security/?connection=" if connection.enabled else "connect/"
-    return f"/settings/{page}{connection.slug}" + ("" if connection.enabled else "/")
+        return f"{reverse('security')}?connection=new"
+    if connection.enabled:
+        return f"{reverse('security')}?connection={connection.slug}"
+    return reverse("connect_guide", args=[connection.slug])
 
 
 def last_trial(connection: SamlConnection, *, by_setup_link: bool) -> Trial | None:

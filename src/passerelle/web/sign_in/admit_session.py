@@ -64,7 +64,7 @@ def enter(request: PageRequest, user: User, next_path: str) -> HttpResponse:
         return barred
     now = timezone.now()
     if second_factor.is_asked(user, request.COOKIES.get(settings.DEVICE_COOKIE), now=now):
-        response: HttpResponse = redirect("/login/code/")
+        response: HttpResponse = redirect("second_step")
         token = second_factor.begin(user, next_path=next_path, now=now)
         lifetime = round(second_factor.LIFETIME.total_seconds())
         set_cookie(response, settings.SECOND_STEP_COOKIE, token, max_age=lifetime)

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core import signing
 from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -76,7 +77,9 @@ def logout(request: PageRequest) -> HttpResponse:
         session.delete()
         outgoing = start_logout(session, now=now)
     company = request.person.company.slug if request.person else None
-    response: HttpResponse = redirect(f"/login/{company}/" if company else "/login/")
+    response: HttpResponse = redirect(
+        reverse("company_login", args=[company]) if company else reverse("find_company")
+    )
     if outgoing is not None:
         response = leave(request, outgoing, after_form=True)
     delete_cookie(response, settings.SESSION_COOKIE)

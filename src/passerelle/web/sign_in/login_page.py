@@ -15,6 +15,7 @@ from django.http import HttpResponse
 from django.middleware.csrf import get_token
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.html import escape
 from django.utils.translation import get_language
 
@@ -102,7 +103,7 @@ def company_finder(request: PageRequest) -> HttpResponse:
             query = query_for(next_path)
             if found.connection and is_usable(found.connection):
                 return redirect(addresses_of(found.connection).login_url + query)
-            return redirect(f"/login/{found.company.slug}/{query}")
+            return redirect(reverse("company_login", args=[found.company.slug]) + query)
         context = {"next": next_path, "typed": typed, "unknown": True}
         return render(request, "find_company.html", context, status=422)
     return render(request, "find_company.html", context)

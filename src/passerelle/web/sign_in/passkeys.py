@@ -6,6 +6,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -69,8 +70,8 @@ def keep(request: PageRequest) -> HttpResponse:
             now=timezone.now(),
         )
     except passkeys.WrongPasskey:
-        return redirect("/account/?done=passkey-wrong")
-    return redirect("/account/?done=passkey")
+        return redirect(f"{reverse('account')}?done=passkey-wrong")
+    return redirect(f"{reverse('account')}?done=passkey")
 
 
 @require_POST
@@ -79,7 +80,7 @@ def keep(request: PageRequest) -> HttpResponse:
 def remove(request: PageRequest, passkey_id: UUID) -> HttpResponse:
     assert request.person is not None
     passkeys.remove(request.person, passkey_id, now=timezone.now())
-    return redirect("/account/?done=passkey-removed")
+    return redirect(f"{reverse('account')}?done=passkey-removed")
 
 
 @page_with_form

@@ -7,6 +7,7 @@ from django.core import signing
 from django.db import transaction
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
@@ -187,7 +188,9 @@ def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
                 language=user.language or get_language(),
                 passkeys=passkeys,
             )
-            return redirect(f"/login/{user.company.slug}/?password&done=reset")
+            return redirect(
+                f"{reverse('company_login', args=[user.company.slug])}?password&done=reset"
+            )
     context = {
         "account": user,
         "company": user.company,

@@ -16,6 +16,7 @@ from django.http import (
 )
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -124,7 +125,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
         return _after_failure(request, refused.sign_in, address)
     has_finished(network_of(address), now=now)
     response = HttpResponse(status=303)
-    response.headers["Location"] = f"/auth/saml/{slug}/finish?code={parked.code}"
+    response.headers["Location"] = f"{reverse('saml_finish', args=[slug])}?code={parked.code}"
     response.headers["Referrer-Policy"] = "no-referrer"
     set_cookie(response, finish_cookie(parked.code), parked.cookie, max_age=60)
     return response
@@ -167,7 +168,7 @@ def _after_trial(request: HttpRequest, slug: str, answer: AnswersTrial) -> HttpR
             "text": _("It was answered already, or took longer than 15 minutes. Start it again."),
         }
         return render(request, "error.html", context, status=400)
-    path = "/setup/trial/" if trial.by_setup_link else "/settings/security/trial/"
+    path = reverse("setup_test") if trial.by_setup_link else reverse("test_start")
     response = HttpResponse(status=303)
     response.headers["Location"] = f"{path}{trial.id}/"
     return response
@@ -271,7 +272,7 @@ def _sign_out(
 
 
 def _door(connection: SamlConnection) -> str:
-    return f"/login/{connection.company.slug}/"
+    return reverse("company_login", args=[connection.company.slug])
 
 
 def _refused_logout(
@@ -298,7 +299,9 @@ def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -
         # Came from another site, without the cookies that tell whether the person is in already.
         about = signing.dumps(str(sign_in.id), salt=CAME_AGAIN)
         response = HttpResponse(status=303)
-        response.headers["Location"] = f"/auth/saml/{sign_in.connection.slug}/again?about={about}"
+        response.headers["Location"] = (
+            f"{reverse('saml_again', args=[sign_in.connection.slug])}?about={about}"
+        )
         return response
     return refused_page(request, sign_in)
 
