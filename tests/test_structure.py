@@ -1,5 +1,9 @@
 """The shape of the code, as far as a test can hold it."""
 
+import ast
+import inspect
+import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,6 +82,78 @@ def test_no_file_is_longer_than_four_hundred_lines():
         if "migrations" not in path.parts and (count := len(path.read_text().splitlines())) > 400
     }
     assert long == {}
+
+
+def test_no_folder_holds_more_than_twenty_modules():
+    held: dict[Path, list[str]] = {}
+    for path in SOURCE.rglob("*.py"):
+        if "migrations" not in path.parts and path.name != "__init__.py":
+            held.setdefault(path.parent, []).append(path.name)
+    assert {str(folder): len(names) for folder, names in held.items() if len(names) > 20} == {}
+
+
+def test_every_package_says_in_a_line_what_it_owns():
+    silent = [
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("__init__.py")
+        if "migrations" not in path.parts and not ast.get_docstring(ast.parse(path.read_text()))
+    ]
+    assert silent == []
+
+
+def imports_of(path: Path) -> set[str]:
+    """The modules that a file imports, and the names that it imports from them, dotted."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{one.name}" for one in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {one.name for one in node.names}
+    return found
+
+
+def test_no_view_imports_a_view():
+    patterns = get_resolver("passerelle.web.urls").url_patterns
+    views = {inspect.unwrap(pattern.callback).__module__ for pattern in patterns}
+    found = {
+        (view, other)
+        for view in views
+        for other in imports_of(Path(sys.modules[view].__file__)) & views
+    }
+    assert found == set()
+
+
+def test_nothing_below_the_pages_knows_a_request():
+    below = ("administration", "sso", "directory", "audit", "provisioning", "saml", "infra", "jobs")
+    knowing = {
+        str(path.relative_to(SOURCE))
+        for room in below
+        for path in (SOURCE / room).rglob("*.py")
+        if any(one.startswith("django.http") for one in imports_of(path))
+    }
+    assert knowing == set()
+
+
+def test_every_address_has_a_name_and_none_is_typed():
+    patterns = get_resolver("passerelle.web.urls").url_patterns
+    assert [str(one.pattern) for one in patterns if not one.name] == []
+    starts = {str(one.pattern).partition("/")[0].partition("<")[0] for one in patterns} - {""}
+    any_start = "|".join(sorted(starts))
+    typed = re.compile(rf"""["'}}](/(?:{any_start})/)""")
+    found = {
+        (str(path.relative_to(SOURCE)), match[1])
+        for kind in ("*.py", "*.html", "*.txt")
+        for path in SOURCE.rglob(kind)
+        for match in typed.finditer(path.read_text())
+        if "practice_idp" not in path.parts
+    }
+    # What begins so, whatever comes behind it.
+    assert found == {
+        ("web/frame/middleware.py", "/auth/"),
+        ("web/frame/middleware.py", "/settings/"),
+        ("web/settings/connection_form.py", "/auth/"),
+        ("web/templates/frame.html", "/settings/"),
+    }
 
 
 def test_no_address_is_built_from_what_a_request_says():

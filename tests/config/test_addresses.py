@@ -3,7 +3,8 @@
 import pytest
 from django.test import RequestFactory
 
-from passerelle.infra.network import came_by, client_address, network_of
+from passerelle.infra.network import network_of
+from passerelle.web.frame.client import came_by, client_address
 
 PROXY, INNER = "10.0.0.1", "10.0.0.2"
 

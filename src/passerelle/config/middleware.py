@@ -20,7 +20,8 @@ from django.utils import translation
 from django.utils.cache import patch_vary_headers
 
 from passerelle.infra.database_faults import Fault, fault_of, standing_fault
-from passerelle.infra.network import came_by, is_within
+from passerelle.infra.network import is_within
+from passerelle.web.frame.client import came_by
 from passerelle.web.frame.content_security import content_security_policy
 from passerelle.web.frame.errors import scheme_unknown, unavailable
 

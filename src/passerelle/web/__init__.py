@@ -1,1 +1,1 @@
-"""The pages: sign-in, a person's dashboard, and a company's administration."""
+"""The pages: parse, call, answer. Uses administration and all that is below it."""

@@ -1,0 +1,1 @@
+"""Trust in one identity provider: settings, keys, metadata, set-up. Uses outbox and records."""

@@ -1,0 +1,1 @@
+"""What leaves the service later: e-mail, notices, security events. Uses records."""

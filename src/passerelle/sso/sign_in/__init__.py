@@ -1,0 +1,1 @@
+"""The ways to sign in, each to its end: SAML, Google, password, passkey. Uses all of sso."""

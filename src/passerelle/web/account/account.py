@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.directory import actions
 from passerelle.directory.models import Membership, User
-from passerelle.infra.network import client_address
+from passerelle.infra.qr_code import picture_of
 from passerelle.infra.tokens import digest
 from passerelle.provisioning.person_name import is_one_line
 from passerelle.sso.outbox.letters import put_down
@@ -24,10 +24,10 @@ from passerelle.sso.sign_in.password_rules import password_problem, reuse_proble
 from passerelle.sso.sign_in.passwords import TooManyAttempts, confirm
 from passerelle.web.frame.access import by, signed_in_only
 from passerelle.web.frame.browsers import described
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import typed
-from passerelle.web.frame.qr_code import picture_of
 
 MAX_NAME = 150
 

@@ -1,0 +1,1 @@
+"""What every page shares: who asks, cookies, errors, labels. Uses no other room of the pages."""

@@ -9,7 +9,6 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from passerelle.infra.network import client_address
 from passerelle.sso.connections.connection import usable_connections
 from passerelle.sso.sessions.enforcement import may_use_password
 from passerelle.sso.sign_in import google, second_factor
@@ -21,6 +20,7 @@ from passerelle.sso.sign_in.reauthenticate import (
     may_confirm_by_password,
 )
 from passerelle.web.frame.access import View, deciding, entries
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.middleware import PageRequest
 
 FIELD = "confirm_password"

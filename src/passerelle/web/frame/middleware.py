@@ -11,9 +11,10 @@ from django.urls import is_valid_path, reverse
 from django.utils import timezone
 
 from passerelle.directory.models import Company, User
-from passerelle.infra.network import client_address, is_within
+from passerelle.infra.network import is_within
 from passerelle.sso.models import Session
 from passerelle.sso.sessions.session import find_session
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.errors import unavailable
 
 

@@ -10,9 +10,10 @@ from django.views.decorators.http import require_safe
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import User
-from passerelle.infra.network import client_address, is_within
+from passerelle.infra.network import is_within
 from passerelle.sso.models import SamlConnection, Session, SignIn
 from passerelle.sso.outbox.expiry_notices import signing_certificate
+from passerelle.web.frame.client import client_address
 
 Sample = tuple[dict[str, str], float]
 

@@ -10,7 +10,6 @@ from django.views.decorators.http import require_POST
 
 from passerelle.administration.follow_metadata import decide, follow
 from passerelle.administration.lockout import keeping_a_way_back
-from passerelle.infra.network import client_address
 from passerelle.sso.connections.connection import (
     ProviderHeld,
 )
@@ -24,6 +23,7 @@ from passerelle.sso.models import SamlConnection
 from passerelle.sso.sessions.enforcement import NoWayBack
 from passerelle.sso.sessions.session import end_sessions_through, open_sessions
 from passerelle.web.frame.access import administrators_only, by, company_of, deciding
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest

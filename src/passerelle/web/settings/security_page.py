@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 from passerelle.administration.follow_metadata import held_difference
 from passerelle.directory.models import Company, Domain
 from passerelle.directory.snapshot import known_domains
-from passerelle.infra.network import client_address
 from passerelle.provisioning.absence import doubted
 from passerelle.sso.connections.attributes_seen import state_of
 from passerelle.sso.connections.connection import (
@@ -29,6 +28,7 @@ from passerelle.sso.outbox.expiry_notices import EXPIRY_NOTICE
 from passerelle.sso.sessions.session import open_sessions
 from passerelle.sso.sign_in.google import redirect_address
 from passerelle.web.frame.access import company_of
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.event_names import detail_label
 from passerelle.web.frame.labels import DOMAINS, EXISTING, LABELS, NEWCOMERS, TWO_FACTOR
 from passerelle.web.frame.middleware import PageRequest

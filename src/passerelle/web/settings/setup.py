@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.audit.record import Actor
-from passerelle.infra.network import client_address, network_of
+from passerelle.infra.network import network_of
 from passerelle.sso.connections.connection import missing_for_sign_in
 from passerelle.sso.connections.setup_links import (
     ACTOR_KIND,
@@ -25,6 +25,7 @@ from passerelle.sso.connections.setup_links import (
 )
 from passerelle.sso.models import SetupLink, Trial
 from passerelle.sso.records.failures import count_failure
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import delete_cookie, set_cookie
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.settings.guide_form import GuideForm

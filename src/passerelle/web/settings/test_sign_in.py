@@ -8,10 +8,10 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from passerelle.infra.network import client_address
 from passerelle.sso.connections.connection import NO_CONNECTION, missing_for_sign_in
 from passerelle.sso.models import Trial
 from passerelle.web.frame.access import administrators_only, company_of
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.settings.security_form import LACKING, SecurityForm
 from passerelle.web.settings.security_page import chosen_connection, settings_context

@@ -1,0 +1,1 @@
+"""The pages and addresses by which people sign in. Uses the frame."""

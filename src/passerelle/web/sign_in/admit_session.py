@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from passerelle.directory.links import renewal_path
 from passerelle.directory.models import Company, User
-from passerelle.infra.network import client_address, is_within
+from passerelle.infra.network import is_within
 from passerelle.sso.models import Passkey
 from passerelle.sso.outbox.letters import can_send
 from passerelle.sso.records.traces import keep_password_attempt
@@ -22,6 +22,7 @@ from passerelle.sso.sign_in.password_rules import (
     is_expired,
 )
 from passerelle.sso.sign_in.passwords import record_entry
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import replace_session, set_cookie
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.sign_in.login_page import offers_of, query_for

@@ -6,10 +6,10 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
-from passerelle.infra.network import client_address
 from passerelle.sso.sessions.session import find_session
 from passerelle.sso.sign_in.finish import Visit, WouldReplace, finish_sign_in
 from passerelle.sso.sign_in.saml import Refused
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import delete_cookie, replace_session
 from passerelle.web.sign_in.saml_pages import finish_cookie, known_connections_only, refused_page
 

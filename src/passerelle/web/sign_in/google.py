@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from passerelle.directory.models import Company
 from passerelle.infra.fetch import FetchError
-from passerelle.infra.network import client_address, network_of
+from passerelle.infra.network import network_of
 from passerelle.infra.tokens import new_token
 from passerelle.saml.explain import filled
 from passerelle.sso.models import SignIn
@@ -24,6 +24,7 @@ from passerelle.sso.records.failures import (
 )
 from passerelle.sso.sessions.session import Browser
 from passerelle.sso.sign_in import google
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import YEAR, replace_session, set_cookie
 from passerelle.web.frame.refusals import too_many_attempts
 

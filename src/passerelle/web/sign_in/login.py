@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from passerelle.directory.links import activation_user
 from passerelle.directory.models import Company
-from passerelle.infra.network import client_address, is_within
+from passerelle.infra.network import is_within
 from passerelle.infra.safe_next import safe_next
 from passerelle.sso.models import SignIn
 from passerelle.sso.outbox.letters import put_down
@@ -24,6 +24,7 @@ from passerelle.sso.sign_in.password_rules import (
     set_password,
 )
 from passerelle.sso.sign_in.passwords import TooManyAttempts, user_of
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import delete_cookie
 from passerelle.web.frame.leave import leave
 from passerelle.web.frame.methods import page_with_form

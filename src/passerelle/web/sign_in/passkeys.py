@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from passerelle.directory.models import Company
-from passerelle.infra.network import client_address, network_of
+from passerelle.infra.network import network_of
 from passerelle.infra.safe_next import safe_next
 from passerelle.sso.records.failures import count_failure, forgive, has_begun_too_many, has_finished
 from passerelle.sso.records.traces import keep_password_attempt
@@ -20,6 +20,7 @@ from passerelle.sso.sign_in import passkeys
 from passerelle.sso.sign_in.reauthenticate import may_confirm_by_password
 from passerelle.web.frame.access import signed_in_only
 from passerelle.web.frame.browsers import described
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.cookies import delete_cookie, set_cookie
 from passerelle.web.frame.methods import page_with_form

@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 
 from passerelle.directory.links import RESET_MINUTES, reset_user
 from passerelle.directory.models import Company, User
-from passerelle.infra.network import client_address, network_of
+from passerelle.infra.network import network_of
+from passerelle.infra.qr_code import picture_of
 from passerelle.provisioning import parse_email
 from passerelle.sso.models import SecondStep
 from passerelle.sso.outbox.letters import can_send, put_down
@@ -25,10 +26,10 @@ from passerelle.sso.sign_in import second_factor
 from passerelle.sso.sign_in.passkeys import are_possible
 from passerelle.sso.sign_in.password_rules import password_problem, reuse_problem, set_password
 from passerelle.sso.sign_in.passwords import TooManyAttempts
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import delete_cookie, set_cookie
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.frame.qr_code import picture_of
 from passerelle.web.sign_in.admit_session import barred_from_password, go_in
 
 MAX_LETTERS = 5

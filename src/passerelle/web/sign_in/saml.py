@@ -23,7 +23,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from passerelle import saml
-from passerelle.infra.network import client_address, network_of
+from passerelle.infra.network import network_of
 from passerelle.infra.tokens import new_token
 from passerelle.infra.turns import reading
 from passerelle.saml.errors import MessageError
@@ -54,6 +54,7 @@ from passerelle.sso.sign_in.saml import (
     start_sign_in,
 )
 from passerelle.sso.sign_in.test_sign_in import answer_trial
+from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import YEAR, set_cookie
 from passerelle.web.frame.leave import leave
 from passerelle.web.frame.refusals import too_many_attempts
