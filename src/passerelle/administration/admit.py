@@ -10,14 +10,13 @@ from datetime import datetime
 from django.db import transaction
 
 from passerelle.audit.record import Actor
-from passerelle.directory.apply import Conflict, Context, apply_plan
 from passerelle.directory.marks import mark_of_email, mark_of_identity, mark_of_person
 from passerelle.directory.models import Company, Tombstone, User
-from passerelle.directory.policy import load_names, load_policy
-from passerelle.directory.snapshot import load_snapshot
-from passerelle.provisioning import Plan, Profile, Refusal, plan
+from passerelle.directory.policy import load_policy
+from passerelle.provisioning import Plan, Profile, Refusal, Snapshot
 from passerelle.sso.connections.claims import is_as_proved, profile_of_claims
 from passerelle.sso.models import SignIn
+from passerelle.sso.sign_in.decide import decide, decide_and_apply
 
 ADMITTED = frozenset({"domain_not_allowed", "jit_disabled", "jit_unavailable", "user_removed"})
 """The reasons that stand for a policy, not for something wrong with the person."""
@@ -44,16 +43,15 @@ def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
     company: Company = row.company
     domains = frozenset(one.domain for one in profile.emails[:1])
     policy = replace(load_policy(company), automatic=True, domains=domains, newcomers="create")
-    snapshot = replace(
-        load_snapshot(company, profile, address_allowed=True),
-        jit_available=True,
-        identity_removed=False,
-        removed_emails=frozenset(),
-    )
-    if snapshot.by_identity or snapshot.by_emails:
+    decided = decide(company, profile, policy=policy, adjusted=_as_if_welcome)
+    if isinstance(decided, Plan) and decided.account is not None:
         # Somebody was quicker, or it is another matter by now: the next sign-in tells.
         return Refusal("account_exists")
-    return plan(profile, snapshot, policy)
+    return decided
+
+
+def _as_if_welcome(known: Snapshot) -> Snapshot:
+    return replace(known, jit_available=True, identity_removed=False, removed_emails=frozenset())
 
 
 @transaction.atomic
@@ -63,22 +61,17 @@ def admit(row: SignIn, *, actor: Actor, now: datetime) -> User | None:
         return None
     assert row.claims is not None and row.connection is not None
     profile = profile_of_claims(row.claims, row.connection)
-    decision = _decision(row, profile)
-    if not isinstance(decision, Plan):
-        return None
-    context = Context(
-        company_id=row.company_id,
-        connection_id=row.connection.id,
-        idp_entity_id=profile.idp_entity_id,
+    decided = decide_and_apply(
+        lambda: _decision(row, profile),
+        row.company,
+        connection=row.connection,
+        provider=profile.idp_entity_id,
         actor=actor,
-        origin=User.Origin.JIT,
-        names=load_names(row.company),
         now=now,
     )
-    try:
-        user = apply_plan(decision, context)
-    except Conflict:
+    if isinstance(decided, Refusal):
         return None
+    user, _ = decided
     # They have an account, and have not come in yet.
     User.objects.filter(id=user.id).update(last_sign_in_at=None)
     _forget_removal(row.company, profile)

@@ -5,19 +5,18 @@ now. Nothing is written.
 """
 
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from passerelle.directory.models import Company
 from passerelle.directory.policy import load_policy, policy_of
-from passerelle.directory.snapshot import load_snapshots
 from passerelle.infra.identifiers import uuid7
-from passerelle.provisioning import Plan, Refusal, Snapshot, parse_email, plan
+from passerelle.provisioning import Plan, Refusal, parse_email
 from passerelle.provisioning.model import Give, Grant, Profile, Withdraw
 from passerelle.sso.connections.claims import profile_of_claims
 from passerelle.sso.models import SamlConnection, SignIn
+from passerelle.sso.sign_in.decide import decider
 
 DAYS, PEOPLE = 30, 500
 
@@ -93,13 +92,12 @@ def effect_of(
         ]
     domains = _domains(company, changed, profiles)
     strangers = [_stranger(domain) for domain in domains]
-    snapshot = _snapshots(company, [*profiles, *others, *strangers])
+    decided = decider(company, [*profiles, *others, *strangers])
     before = load_policy(company)
     after = policy_of(changed, before.rules)
 
     def compare(shown: str, profile: Profile, other: Profile) -> Change:
-        is_now = plan(profile, snapshot(profile), before)
-        return Change(shown, is_now, plan(other, snapshot(other), after))
+        return Change(shown, decided(profile, before), decided(other, after))
 
     people = [compare(_shown(one), one, other) for one, other in zip(profiles, others, strict=True)]
     newcomers = [compare(one, new, new) for one, new in zip(domains, strangers, strict=True)]
@@ -108,13 +106,6 @@ def effect_of(
         [one for one in people if not _same(one.before, one.after)],
         [one for one in newcomers if not _same(one.before, one.after)],
     )
-
-
-def _snapshots(company: Company, profiles: list[Profile]) -> Callable[[Profile], Snapshot]:
-    """What to know for each of them, read at once, and once for each."""
-    unique = list({id(one): one for one in profiles}.values())
-    found = dict(zip(map(id, unique), load_snapshots(company, unique), strict=True))
-    return lambda profile: found[id(profile)]
 
 
 def _stranger(domain: str) -> Profile:

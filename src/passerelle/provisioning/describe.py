@@ -1,5 +1,8 @@
 """The sentences about what provisioning decided, as templates that pages translate."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from passerelle.provisioning.model import (
     ActivateAccount,
     CreateAccount,
@@ -182,3 +185,9 @@ def describe_step(step: Step, names: dict[str, str]) -> tuple[str, dict[str, str
             "why": step.why,
         }
     return STEPS[type(step)], values
+
+
+def described(steps: Iterable[Step], names: dict[str, str]) -> list[dict[str, Any]]:
+    """Steps as a trace keeps them."""
+    found = (describe_step(step, names) for step in steps)
+    return [{"template": template, "values": values} for template, values in found]

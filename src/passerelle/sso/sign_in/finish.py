@@ -1,6 +1,5 @@
 """Finish a sign-in: the same browser, a plan, its application, a session."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,17 +11,15 @@ from django.db.models.fields.json import KT
 
 from passerelle import saml
 from passerelle.audit.record import Actor
-from passerelle.directory.apply import Conflict, Context, apply_plan
 from passerelle.directory.models import User
-from passerelle.directory.policy import load_names, load_policy
-from passerelle.directory.snapshot import load_snapshot
+from passerelle.directory.policy import load_names
 from passerelle.infra.network import is_within
 from passerelle.infra.tokens import digest, matches
-from passerelle.provisioning import Plan, Profile, Refusal, plan
-from passerelle.provisioning.describe import describe_step
+from passerelle.provisioning import Plan, Refusal
+from passerelle.provisioning.describe import described
 from passerelle.provisioning.model import Note, Seen
 from passerelle.saml.checks import Check
-from passerelle.sso.connections.attributes_seen import left_out, note_attributes
+from passerelle.sso.connections.attributes_seen import note_attributes
 from passerelle.sso.connections.claims import kept_claims, profile_of_pending
 from passerelle.sso.connections.connection import find_connection
 from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn, SigningCertificate
@@ -30,10 +27,10 @@ from passerelle.sso.records.explain import stored
 from passerelle.sso.records.traces import Trace, keep
 from passerelle.sso.sessions.entry_locks import finish_by
 from passerelle.sso.sessions.session import Browser, IdPSession, find_session, open_session
+from passerelle.sso.sign_in.decide import decide, decide_and_apply
 from passerelle.sso.sign_in.saml import Refused
 
 # Each round, a conflict means that another transaction has come further than we have.
-_ROUNDS = 5
 _SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -207,15 +204,15 @@ def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan]
     """Plan from what the database holds, and apply; after a conflict, read and plan again."""
     company = trace.connection.company
     profile = profile_of_pending(pending, trace.connection)
-    policy = load_policy(company)
     allowed = not company.ip_allowlist or is_within(trace.address, company.ip_allowlist)
-    absent = left_out(trace.connection, profile)
-
-    def decide() -> Plan | Refusal:
-        snapshot = load_snapshot(company, profile, address_allowed=allowed, left_out=absent)
-        return plan(profile, snapshot, policy)
-
-    decided = carry_out(decide, _context(profile, trace))
+    decided = decide_and_apply(
+        lambda: decide(company, profile, connection=trace.connection, address_allowed=allowed),
+        company,
+        connection=trace.connection,
+        provider=profile.idp_entity_id,
+        actor=Actor("identity provider", trace.connection.name),
+        now=trace.now,
+    )
     if isinstance(decided, Refusal):
         return _refused(decided, trace)
     user, decision = decided
@@ -227,43 +224,13 @@ def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan]
     return user, decision
 
 
-def carry_out(
-    decide: Callable[[], Plan | Refusal], context: Context
-) -> tuple[User, Plan] | Refusal:
-    """Decide and apply; after a conflict, read and decide again."""
-    for _ in range(_ROUNDS):
-        decision = decide()
-        if isinstance(decision, Refusal):
-            return decision
-        try:
-            return apply_plan(decision, context), decision
-        except Conflict:
-            continue
-    raise RuntimeError("a sign-in found the accounts changed each time it looked")
-
-
 def _refused(refusal: Refusal, trace: Trace) -> Refusal:
     trace.failed(Check("account", False, refusal.expected, refusal.received, refusal.reason))
     return refusal
 
 
-def _context(profile: Profile, trace: Trace) -> Context:
-    return Context(
-        company_id=trace.connection.company_id,
-        connection_id=trace.connection.id,
-        idp_entity_id=profile.idp_entity_id,
-        actor=Actor("identity provider", trace.connection.name),
-        origin=User.Origin.JIT,
-        names=load_names(trace.connection.company),
-        now=trace.now,
-    )
-
-
 def _note(decision: Plan, trace: Trace) -> None:
-    names = load_names(trace.connection.company)
-    for step in decision.steps:
-        template, values = describe_step(step, names)
-        trace.steps.append({"template": template, "values": values})
+    trace.steps += described(decision.steps, load_names(trace.connection.company))
     trace.notes += [note.stored for note in decision.notes]
 
 

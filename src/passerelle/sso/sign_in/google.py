@@ -21,17 +21,15 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from passerelle.audit.record import Actor
-from passerelle.directory.apply import Context
 from passerelle.directory.models import Company, User
-from passerelle.directory.policy import load_names, load_policy
-from passerelle.directory.snapshot import load_snapshot
+from passerelle.directory.policy import load_names
 from passerelle.infra.fetch import FetchError, fetch_for
 from passerelle.infra.network import is_within
 from passerelle.infra.safe_next import safe_next
 from passerelle.infra.sealing import CannotUnseal, seal, unseal
 from passerelle.infra.tokens import digest, matches, new_token
-from passerelle.provisioning import Plan, Profile, Refusal, parse_email, plan
-from passerelle.provisioning.describe import describe_step
+from passerelle.provisioning import Plan, Profile, Refusal, Snapshot, parse_email
+from passerelle.provisioning.describe import described
 from passerelle.provisioning.mapping import MAX_NAME
 from passerelle.provisioning.person_name import one_line
 from passerelle.saml.checks import Check
@@ -39,7 +37,7 @@ from passerelle.sso.models import GoogleRequest, SignIn
 from passerelle.sso.records.traces import keep_google_attempt
 from passerelle.sso.sessions.entry_locks import come_by, way_of_google
 from passerelle.sso.sessions.session import Browser, open_session
-from passerelle.sso.sign_in.finish import carry_out
+from passerelle.sso.sign_in.decide import decide, decide_and_apply
 
 ISSUER = "https://accounts.google.com"
 """Also what identities are kept under. A test has its own."""
@@ -313,42 +311,36 @@ def _decide(
         received, wanted = str(claims.get("hd")), company.google_hosted_domain
         failed = _Failed("google_domain_mismatch", received, expected=wanted).check
         return _keep(company, [*checks, failed], None, browser, now)
-    policy, names = load_policy(company), load_names(company)
     allowed = not company.ip_allowlist or is_within(browser.address, company.ip_allowlist)
     hosted = frozenset({company.google_hosted_domain})
 
-    def decide() -> Plan | Refusal:
+    def vouched(known: Snapshot) -> Snapshot:
+        """Google vouches for the addresses of its hosted domain."""
+        return replace(known, verified_domains=known.verified_domains | hosted)
+
+    def decided_by() -> Plan | Refusal:
         if profile.email is None:
             return Refusal("email_missing")
-        snapshot = load_snapshot(company, profile, address_allowed=allowed)
-        # Google vouches for the addresses of its hosted domain.
-        return plan(
-            profile,
-            replace(snapshot, verified_domains=snapshot.verified_domains | hosted),
-            policy,
-        )
+        return decide(company, profile, address_allowed=allowed, adjusted=vouched)
 
-    context = Context(
-        company_id=company.id,
-        connection_id=None,
-        idp_entity_id=ISSUER,
+    decided = decide_and_apply(
+        decided_by,
+        company,
+        connection=None,
+        provider=ISSUER,
         actor=Actor("identity provider", "Google"),
-        origin=User.Origin.JIT,
-        names=names,
         now=now,
     )
-    decided = carry_out(decide, context)
     email = profile.email.shown if profile.email else ""
     if isinstance(decided, Refusal):
         failed = Check("account", False, decided.expected, decided.received, decided.reason)
         return _keep(company, [*checks, failed], email, browser, now)
     user, decision = decided
-    described = [describe_step(step, names) for step in decision.steps]
     keep_google_attempt(
         company,
         outcome=decision.outcome,
         checks=[*checks, Check("account", True)],
-        steps=[{"template": template, "values": values} for template, values in described],
+        steps=described(decision.steps, load_names(company)),
         email=email,
         user_id=user.id,
         address=browser.address,

@@ -4,20 +4,19 @@ from datetime import datetime
 from typing import Any
 
 from passerelle import saml
-from passerelle.directory.policy import load_names, load_policy
-from passerelle.directory.snapshot import load_snapshot
-from passerelle.provisioning import Plan, Refusal, plan
+from passerelle.directory.policy import load_names
+from passerelle.provisioning import Plan, Refusal
 from passerelle.provisioning.describe import NOTES, describe_step
 from passerelle.provisioning.model import Give, Withdraw
 from passerelle.saml.checks import Check
 from passerelle.saml.consoles import console_of
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
-from passerelle.sso.connections.attributes_seen import left_out
 from passerelle.sso.connections.claims import profile_of
 from passerelle.sso.connections.connection import trusted_certificates
 from passerelle.sso.models import SamlConnection
 from passerelle.sso.records.explain import explain_stored, stored
+from passerelle.sso.sign_in.decide import decide
 from passerelle.sso.sign_in.saml import expected_of
 
 
@@ -35,14 +34,7 @@ def preview_response(connection: SamlConnection, sent: bytes, *, now: datetime) 
         profile = profile_of(judgement.verified, name_id, connection)
         email = profile.email.shown if profile.email else profile.email_received
         if judgement.accepted:
-            company = connection.company
-            snapshot = load_snapshot(
-                company,
-                profile,
-                address_allowed=True,
-                left_out=left_out(connection, profile),
-            )
-            decision = plan(profile, snapshot, load_policy(company))
+            decision = decide(connection.company, profile, connection=connection)
     if isinstance(decision, Refusal):
         checks.append(
             Check("account", False, decision.expected, decision.received, decision.reason)

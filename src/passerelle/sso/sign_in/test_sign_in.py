@@ -15,17 +15,16 @@ from django.db.models import QuerySet
 from passerelle import saml
 from passerelle.directory.models import Company
 from passerelle.directory.policy import load_names, load_policy, policy_of
-from passerelle.directory.snapshot import load_snapshot
 from passerelle.infra.network import is_within
 from passerelle.infra.tokens import new_trial_id
-from passerelle.provisioning import Plan, Profile, Refusal, plan
-from passerelle.provisioning.describe import describe_step
+from passerelle.provisioning import Profile, Refusal
+from passerelle.provisioning.describe import described
 from passerelle.saml.checks import Check
-from passerelle.sso.connections.attributes_seen import left_out
 from passerelle.sso.connections.claims import profile_of
 from passerelle.sso.connections.keys import signing_key
 from passerelle.sso.models import SamlConnection, SignIn, Trial
 from passerelle.sso.records.explain import stored
+from passerelle.sso.sign_in.decide import decide
 from passerelle.sso.sign_in.saml import AnswersTrial, Outgoing, expected_of, outgoing_request
 
 LIFETIME = timedelta(minutes=15)
@@ -212,17 +211,19 @@ def _planned(
     for name, value in trial.provisioning.items():
         setattr(company, name, value)
     allowed = not company.ip_allowlist or is_within(address, company.ip_allowlist)
-    absent = left_out(trial.connection, profile) if trial.connection else frozenset()
-    snapshot = load_snapshot(company, profile, address_allowed=allowed, left_out=absent)
-    decision: Plan | Refusal = plan(profile, snapshot, policy_of(company, rules))
+    decision = decide(
+        company,
+        profile,
+        connection=trial.connection,
+        address_allowed=allowed,
+        policy=policy_of(company, rules),
+    )
     if isinstance(decision, Refusal):
         failed = Check("account", False, decision.expected, decision.received, decision.reason)
         checks.append(stored(failed))
         return {"reason": decision.reason}
-    names = load_names(trial.company)
-    described = (describe_step(step, names) for step in decision.steps)
     return {
         "outcome": decision.outcome,
-        "steps": [{"template": template, "values": values} for template, values in described],
+        "steps": described(decision.steps, load_names(trial.company)),
         "notes": [note.stored for note in decision.notes],
     }

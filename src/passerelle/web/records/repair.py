@@ -11,14 +11,13 @@ from passerelle.administration.admit import may_be_admitted
 from passerelle.administration.follow_metadata import held_difference
 from passerelle.administration.relink import relink_of
 from passerelle.directory.models import Company, User
-from passerelle.directory.policy import load_policy
-from passerelle.directory.snapshot import load_snapshots
 from passerelle.infra.network import is_within
-from passerelle.provisioning import Plan, parse_email, plan
+from passerelle.provisioning import Plan, parse_email
 from passerelle.provisioning.describe import REFUSED
 from passerelle.sso.connections.claims import profile_of_claims
 from passerelle.sso.connections.connection import is_usable
 from passerelle.sso.models import SignIn
+from passerelle.sso.sign_in.decide import decide
 
 SETTINGS: dict[str, tuple[str, Promise]] = {
     "jit_disabled": (
@@ -75,8 +74,7 @@ def would_enter(row: SignIn) -> bool:
     if company.ip_allowlist and not is_within(row.address, company.ip_allowlist):
         return False
     profile = profile_of_claims(row.claims, row.connection)
-    [snapshot] = load_snapshots(company, [profile])
-    decided = plan(profile, snapshot, load_policy(company))
+    decided = decide(company, profile)
     return isinstance(decided, Plan) and decided.outcome != "pending"
 
 
