@@ -4,12 +4,11 @@ On PostgreSQL only: SQLite lets one transaction write at a time.
 """
 
 import threading
-import time
 from datetime import UTC, datetime
 from functools import partial
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from passerelle.audit.record import OPERATOR
 from passerelle.directory import actions, domains
@@ -21,7 +20,7 @@ from passerelle.sso.sessions import enforcement
 from passerelle.sso.sessions import session as sessions
 from passerelle.sso.sessions.entry_locks import close, way_of_connection
 from passerelle.sso.sign_in import finish, google
-from passerelle.web.sign_in import login
+from passerelle.web.sign_in import admit_session
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import enter, is_in, with_password
 from tests.dashboard.test_security_settings import PAGE, fields_of
@@ -38,8 +37,15 @@ from tests.world import (
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+running: set[int] = set()
+"""The jobs that are not over yet."""
+holding: set[int] = set()
+"""The threads that hold on until another one waits."""
+
+
 def at_once(*jobs) -> list:
     found: list = [None] * len(jobs)
+    running.update(range(len(jobs)))
 
     def one(number: int) -> None:
         try:
@@ -47,6 +53,7 @@ def at_once(*jobs) -> list:
         except Exception as error:
             found[number] = error
         finally:
+            running.discard(number)
             connections.close_all()
 
     threads = [threading.Thread(target=one, args=(number,)) for number in range(len(jobs))]
@@ -57,9 +64,30 @@ def at_once(*jobs) -> list:
     return found
 
 
+def until_somebody_waits() -> None:
+    """Hold what is held until another job waits for it, or none is left that could."""
+    me = threading.get_ident()
+    holding.add(me)
+    while len(running) > len(holding) and not waits():
+        threading.Event().wait(0.01)
+    holding.discard(me)
+
+
+def waits() -> bool:
+    """Whether anybody in this database waits for a lock."""
+    with connection.cursor() as cursor:
+        # Within a transaction PostgreSQL looks once, unless it is told to look again.
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT EXISTS (SELECT 1 FROM pg_stat_activity"
+            " WHERE datname = current_database() AND wait_event_type = 'Lock')"
+        )
+        return cursor.fetchone() == (True,)
+
+
 @pytest.fixture
 def enforcing(acme, monkeypatch):
-    """Everybody has to use single sign-on, slowly: after the lock there is a second to meet."""
+    """Everybody has to use single sign-on; with the lock held, somebody else comes along."""
     _browser, grace = came_by_sso(acme, is_administrator=True, breaks_glass=True)
     with_password(grace)
     session = Session.objects.select_related("user__company").get(user=grace)
@@ -68,7 +96,7 @@ def enforcing(acme, monkeypatch):
 
     def slow(company: Company) -> None:
         started.set()
-        time.sleep(0.5)
+        until_somebody_waits()
         real(company)
 
     monkeypatch.setattr(enforcement, "end_closed_sessions", slow)
@@ -101,14 +129,14 @@ def test_a_sign_in_in_a_browser_with_an_old_session_breaks_nothing(acme, enforci
     with_password(make_user(acme, "bob@acme.example"))
     browser = Browser()
     enter(browser)
-    real = login._open
+    real = admit_session.open_session
 
-    def opening(*given):
-        answer = real(*given)
-        time.sleep(1)
-        return answer
+    def opening(*given, **how):
+        key = real(*given, **how)
+        until_somebody_waits()
+        return key
 
-    monkeypatch.setattr(login, "_open", opening)
+    monkeypatch.setattr(admit_session, "open_session", opening)
 
     def again() -> int:
         started.wait(30)
@@ -122,8 +150,6 @@ def test_a_sign_in_in_a_browser_with_an_old_session_breaks_nothing(acme, enforci
 
 def test_a_code_and_new_codes_at_once(acme):
     now = datetime.now(UTC)
-    codes = enforcement.make_codes(acme, actor=OPERATOR, now=now)
-    change(acme, sso_enforcement="everyone")
 
     def undo() -> object:
         row = Company.objects.get(id=acme.id)
@@ -134,9 +160,13 @@ def test_a_code_and_new_codes_at_once(acme):
         return len(enforcement.make_codes(row, actor=OPERATOR, now=now))
 
     for _ in range(5):
+        codes = enforcement.make_codes(acme, actor=OPERATOR, now=now)
+        change(acme, sso_enforcement="everyone")
         undone, made = at_once(undo, make)
-        assert undone in (True, False)
+        acme.refresh_from_db()
+        assert undone == (acme.sso_enforcement == "off")
         assert made == 10
+        assert acme.emergency_codes.count() == 10
 
 
 def test_who_commits_after_the_closing_is_not_in_again_after_the_opening(
@@ -144,15 +174,15 @@ def test_who_commits_after_the_closing_is_not_in_again_after_the_opening(
 ):
     enforce, _started = enforcing
     bob = with_password(make_user(acme, "bob@acme.example"))
-    real, ready, browser = login._open, threading.Event(), Browser()
+    real, ready, browser = admit_session.open_session, threading.Event(), Browser()
 
-    def opening(*given):
-        answer = real(*given)
+    def opening(*given, **how):
+        key = real(*given, **how)
         ready.set()
-        time.sleep(1.5)
-        return answer
+        until_somebody_waits()
+        return key
 
-    monkeypatch.setattr(login, "_open", opening)
+    monkeypatch.setattr(admit_session, "open_session", opening)
 
     def after() -> str:
         ready.wait(30)
@@ -178,22 +208,28 @@ def test_nobody_clings_to_power_by_asking_without_end(acme, verb):
     for number in range(3):
         mallory = make_administrator(acme, f"mallory{number}@acme.example")
         browsers = [Browser().enter(mallory) for _ in range(3)]
-        stop = threading.Event()
+        stop, asked = threading.Event(), threading.Semaphore(0)
 
-        def cling(browser: Browser, page: str, stop: threading.Event) -> None:
+        def cling(
+            browser: Browser, page: str, stop: threading.Event, asked: threading.Semaphore
+        ) -> None:
             while not stop.is_set():
                 browser.post(page)
+                asked.release()
 
-        def fall(page: str, stop: threading.Event) -> int:
-            time.sleep(0.3)
+        def fall(page: str, stop: threading.Event, asked: threading.Semaphore) -> int:
+            for _ in range(3):
+                asked.acquire(timeout=30)
             status = boss.post(page).status_code
-            time.sleep(0.2)
+            # Three may have been under way; the next three are from afterwards.
+            for _ in range(6):
+                asked.acquire(timeout=30)
             stop.set()
             return status
 
         page = f"/settings/users/{mallory.id}/"
-        jobs = [partial(cling, one, page + mine, stop) for one in browsers]
-        *_clung, status = at_once(*jobs, partial(fall, f"{page}change/{verb}/", stop))
+        jobs = [partial(cling, one, page + mine, stop, asked) for one in browsers]
+        *_clung, status = at_once(*jobs, partial(fall, f"{page}change/{verb}/", stop, asked))
         assert status == 302
         mallory.refresh_from_db()
         assert not (mallory.is_administrator and mallory.status == "active")
@@ -209,7 +245,7 @@ def test_emergency_codes_are_not_made_by_who_is_suspended_while_they_wait(acme):
             row = User.objects.get(id=mallory.id)
             actions.suspend(row, actor=OPERATOR, now=datetime.now(UTC))
             locked.set()
-            time.sleep(0.5)
+            until_somebody_waits()
 
     def codes() -> int:
         locked.wait(30)
@@ -245,14 +281,14 @@ def test_a_domain_goes_while_its_connection_does(acme, monkeypatch):
     acme.connections.update(enabled=False)
     change(acme, automatic_user_provisioning=False)
     alice = Browser().enter(make_administrator(acme))
-    gone, real = threading.Event(), domains._raise_version
+    gone, real = threading.Event(), domains.record
 
-    def slowly(company_id) -> None:
+    def slowly(*given, **how) -> None:
         gone.set()
-        time.sleep(0.5)
-        real(company_id)
+        until_somebody_waits()
+        real(*given, **how)
 
-    monkeypatch.setattr(domains, "_raise_version", slowly)
+    monkeypatch.setattr(domains, "record", slowly)
 
     def remove() -> str:
         row = acme.domains.get()
@@ -274,7 +310,7 @@ def test_a_certificate_is_accepted_while_the_guide_saves_the_same(acme, monkeypa
     def slowly(row) -> bool:
         found = real(row)
         inserted.set()
-        time.sleep(0.5)
+        until_somebody_waits()
         return found
 
     monkeypatch.setattr(connections_of, "insert_or_nothing", slowly)
@@ -305,7 +341,7 @@ def finishing(monkeypatch):
     def slowly(*given, **how):
         key = real(*given, **how)
         opened.set()
-        time.sleep(1)
+        until_somebody_waits()
         return key
 
     monkeypatch.setattr(finish, "open_session", slowly)
@@ -383,7 +419,7 @@ def test_saml_goes_off_while_the_only_administrator_with_a_password_is_unmade(ac
             user = User.objects.get(id=boss.id)
             actions.set_administrator(user, False, actor=OPERATOR, now=datetime.now(UTC))
             locked.set()
-            time.sleep(1)
+            until_somebody_waits()
 
     def off():
         locked.wait(30)
@@ -402,7 +438,7 @@ def test_a_name_that_is_changed_while_the_account_is_removed(acme):
         with transaction.atomic():
             actions.remove(bob, tombstone=True, actor=OPERATOR, now=datetime.now(UTC))
             locked.set()
-            time.sleep(1)
+            until_somebody_waits()
 
     def rename():
         locked.wait(30)
@@ -411,7 +447,7 @@ def test_a_name_that_is_changed_while_the_account_is_removed(acme):
     assert at_once(remove, rename) == [None, 302]
 
 
-def come_while_it_is_closed(browser: Browser, address: str, *, seconds: int) -> list:
+def come_while_it_is_closed(browser: Browser, address: str) -> list:
     """Whether the answer was there while Acme's connection was being closed; and its status."""
     held, seen = threading.Event(), threading.Event()
 
@@ -419,7 +455,8 @@ def come_while_it_is_closed(browser: Browser, address: str, *, seconds: int) -> 
         with transaction.atomic():
             close(way_of_connection("acme"))
             held.set()
-            return seen.wait(seconds)
+            until_somebody_waits()
+            return seen.is_set()
 
     def come():
         held.wait(30)
@@ -432,7 +469,7 @@ def come_while_it_is_closed(browser: Browser, address: str, *, seconds: int) -> 
 
 def test_whoever_may_finish_waits_until_the_way_is_closed(acme):
     browser, address = parked(acme)
-    assert come_while_it_is_closed(browser, address, seconds=2) == [False, 302]
+    assert come_while_it_is_closed(browser, address) == [False, 302]
 
 
 def test_junk_a_strange_browser_and_another_company_s_code_wait_for_nobody(acme):
@@ -444,7 +481,7 @@ def test_junk_a_strange_browser_and_another_company_s_code_wait_for_nobody(acme)
         (Browser(), address),
         (elsewhere, ours),
     ):
-        assert come_while_it_is_closed(browser, path, seconds=30) == [True, 403]
+        assert come_while_it_is_closed(browser, path) == [True, 403]
 
 
 def test_who_comes_by_google_while_its_domain_changes_is_out(acme, monkeypatch):
@@ -466,7 +503,7 @@ def test_who_comes_by_google_while_its_domain_changes_is_out(acme, monkeypatch):
     def slowly(*given, **how):
         key = real(*given, **how)
         opened.set()
-        time.sleep(1)
+        until_somebody_waits()
         return key
 
     monkeypatch.setattr(google, "open_session", slowly)
