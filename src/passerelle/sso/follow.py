@@ -245,7 +245,8 @@ def _take(row: SamlConnection, found: Difference, metadata: saml.IdPMetadata) ->
     for certificate in found.added:
         certificate_row(row, certificate).save()
     row.certificates.filter(fingerprint__in=given).update(from_metadata=True)
-    if not found.is_empty:
+    if row.enabled and not found.is_empty:
+        # One that is off may have a stranger's address: it holds up nobody who edits settings.
         Company.objects.filter(id=row.company_id).update(version=F("version") + 1)
 
 
