@@ -19,7 +19,7 @@ from passerelle.dashboard.security_form import PROVISIONING, SecurityForm, versi
 from passerelle.directory.inserts import insert_or_nothing
 from passerelle.directory.models import Company, Domain
 from passerelle.sso import google
-from passerelle.sso.connection_keys import make_key
+from passerelle.sso.connection_keys import make_key_after
 from passerelle.sso.connections import (
     certificate_row,
     end_migrations,
@@ -86,7 +86,7 @@ def save_security(form: SecurityForm, *, session: Session, now: datetime) -> boo
     connection = form.draft.connection
     if connection is not None:
         connection.company = company
-        make_key(connection, now=now)
+        make_key_after(connection, now=now)
     end_closed_sessions(company)
     if connection is not None and any(name.startswith("saml.") for name in changes):
         changes = {"connection": connection.name, **changes}
@@ -180,7 +180,7 @@ def save_guide(
         company.version += 1
         company.save(update_fields=["version"])
     connection.company = company
-    make_key(connection, now=now)
+    make_key_after(connection, now=now)
     entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
     record([entry], company_id=company.id, actor=actor, now=now)
     return True

@@ -23,7 +23,7 @@ from passerelle.dashboard.security_form import LACKING
 from passerelle.dashboard.security_save import Outdated, free_slug, save_guide
 from passerelle.dashboard.views.trials import last_trial, leave_for_trial
 from passerelle.directory.models import Company
-from passerelle.sso.connection_keys import make_key, signing_key
+from passerelle.sso.connection_keys import make_key_after, signing_key
 from passerelle.sso.connections import (
     MISSING_CERTIFICATE,
     MISSING_ENTITY_ID,
@@ -109,7 +109,7 @@ def _draft(request: PageRequest, product: str) -> SamlConnection:
         product=product,
         created_at=timezone.now(),
     )
-    make_key(connection, now=timezone.now())
+    make_key_after(connection, now=timezone.now())
     entry = Entry(EventName.SETTINGS_CHANGED, connection.name, {"saml.name": ["", connection.name]})
     actor = by(request)
     record([entry], company_id=company.id, actor=actor["actor"], now=actor["now"])
