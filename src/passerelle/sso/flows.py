@@ -18,6 +18,7 @@ from passerelle import saml
 from passerelle.saml.checks import Check
 from passerelle.saml.errors import MessageError
 from passerelle.sso.addresses import network_of
+from passerelle.sso.begun import note_begun
 from passerelle.sso.connection_keys import OwnKey, own_keys, signing_key
 from passerelle.sso.connections import (
     addresses_of,
@@ -102,6 +103,7 @@ def start_sign_in(
     # A transaction, so that with SQLite it waits in line like every other writer.
     with transaction.atomic():
         request.save(force_insert=True)
+    note_begun(request)
     return outgoing_request(connection, request.id, forced=forced, key=key, now=now)
 
 

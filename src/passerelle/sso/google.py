@@ -30,6 +30,7 @@ from passerelle.provisioning.mapping import MAX_NAME
 from passerelle.provisioning.person_name import one_line
 from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
+from passerelle.sso.begun import note_begun
 from passerelle.sso.coming import come_by, way_of_google
 from passerelle.sso.fetch import FetchError, fetch_for
 from passerelle.sso.finish import carry_out
@@ -124,7 +125,7 @@ def start(
     """
     provider = _provider(company, now)
     state, nonce, verifier = new_token(), new_token(), new_token()
-    GoogleRequest.objects.create(
+    request = GoogleRequest.objects.create(
         state_digest=digest(state),
         company=company,
         nonce=nonce,
@@ -133,6 +134,7 @@ def start(
         next=safe_next(next_path),
         expires_at=now + LIFETIME,
     )
+    note_begun(request)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
     query = {
         "response_type": "code",

@@ -28,6 +28,7 @@ from fido2.webauthn import (
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
+from passerelle.sso.begun import note_begun
 from passerelle.sso.letters import put_down
 from passerelle.sso.models import Passkey, PasskeyChallenge
 from passerelle.sso.tokens import digest, new_token
@@ -88,13 +89,14 @@ def begin_sign_in(company: Company, *, now: datetime) -> tuple[str, dict[str, An
 
 def _remember(company: Company, user: User | None, state: Any, now: datetime) -> str:
     token = new_token()
-    PasskeyChallenge.objects.create(
+    challenge = PasskeyChallenge.objects.create(
         token_digest=digest(token),
         company=company,
         user=user,
         state=state,
         expires_at=now + LIFETIME,
     )
+    note_begun(challenge)
     return token
 
 

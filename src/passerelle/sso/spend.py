@@ -11,6 +11,7 @@ from passerelle import saml
 from passerelle.directory.inserts import insert_or_nothing
 from passerelle.saml.checks import Check
 from passerelle.saml.errors import shortened
+from passerelle.sso.begun import note_begun
 from passerelle.sso.explain import stored
 from passerelle.sso.models import AuthnRequest, ConsumedAssertion, PendingSignIn
 from passerelle.sso.redirects import own_path
@@ -126,6 +127,7 @@ def park_again(assertion: saml.Assertion, trace: Trace) -> Parked | None:
     copy.code_digest, copy.cookie_digest = digest(parked.code), digest(parked.cookie)
     copy.save(force_insert=True)
     _forget_large(copy)
+    note_begun(copy)
     return parked
 
 
@@ -163,6 +165,7 @@ def park(
     )
     pending.save(force_insert=True)
     _forget_large(pending)
+    note_begun(pending)
     return parked
 
 
