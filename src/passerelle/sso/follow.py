@@ -159,19 +159,15 @@ def follow(connection: SamlConnection, *, now: datetime, asked: bool = False) ->
     _take_or_hold(connection, document, metadata, now)
 
 
-def follow_again(connection: SamlConnection, *, now: datetime) -> bool:
-    """Read metadata that is followed because a message came with a key that is not trusted.
+def may_follow_again(connection: SamlConnection, *, now: datetime) -> bool:
+    """Whether metadata is read again because a message came with a key that is not trusted.
 
-    Many providers sign with a new key at once. Tell whether something was taken over. Strangers can
-    cause it, so a few times within ten minutes.
+    Many providers sign with a new key at once. Strangers can cause it, so a few times within ten
+    minutes.
     """
     if not connection.metadata_url:
         return False
-    if count_failure("metadata again", str(connection.id), now=now) > MOST_AGAIN:
-        return False
-    follow(connection, now=now, asked=True)
-    version = Company.objects.values_list("version", flat=True).get(id=connection.company_id)
-    return version != connection.company.version
+    return count_failure("metadata again", str(connection.id), now=now) <= MOST_AGAIN
 
 
 def _read_held(connection: SamlConnection, now: datetime) -> saml.IdPMetadata:
