@@ -151,7 +151,7 @@ def follow(connection: SamlConnection, *, now: datetime, asked: bool = False) ->
             waits: dict[str, Any] = {"private_networks": networks, "seconds": SECONDS_ASKED}
             document = fetch_for(connection.company_id, url, **waits)
         else:
-            document = fetch(url, private_networks=networks)
+            document = fetch(url, private_networks=networks, company_id=connection.company_id)
         metadata = read_metadata_of(document, entity_id=connection.idp_entity_id, now=now)
     except (FetchError, SAMLError) as error:
         _note_problem(connection, noted(error), now)
