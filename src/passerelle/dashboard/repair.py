@@ -17,7 +17,7 @@ from passerelle.sso.admit import may_be_admitted
 from passerelle.sso.connections import is_usable
 from passerelle.sso.follow import held_difference
 from passerelle.sso.models import SignIn
-from passerelle.sso.profiles import profile_of_claims
+from passerelle.sso.profiles import is_signer_trusted, profile_of_claims
 from passerelle.sso.relink import relink_of
 
 SETTINGS: dict[str, tuple[str, Promise]] = {
@@ -57,6 +57,7 @@ def repairs_for(row: SignIn) -> dict[str, Any]:
         "holder": _holder(row),
         "setting": SETTINGS.get(row.reason),
         "would_enter": would_enter(row),
+        "proves_nothing": proves_nothing(row),
         "relink": relink_of(row),
         "in_metadata": is_in_metadata(row),
         "may_be_in_metadata": may_be_in_metadata(row),
@@ -72,12 +73,21 @@ def would_enter(row: SignIn) -> bool:
         return False
     if row.claims.get("idp_entity_id") != row.connection.idp_entity_id:
         return False
+    if not is_signer_trusted(row.claims, row.connection):
+        return False
     if company.ip_allowlist and not is_within(row.address, company.ip_allowlist):
         return False
     profile = profile_of_claims(row.claims, row.connection)
     [snapshot] = load_snapshots(company, [profile])
     decided = plan(profile, snapshot, load_policy(company))
     return isinstance(decided, Plan) and decided.outcome != "pending"
+
+
+def proves_nothing(row: SignIn) -> bool:
+    """Whether nothing is offered because the certificate that signed it is not trusted any more."""
+    if row.reason not in REFUSED or row.claims is None or row.connection is None:
+        return False
+    return not is_signer_trusted(row.claims, row.connection)
 
 
 def offered_certificate(row: SignIn) -> saml.Certificate | None:

@@ -17,7 +17,7 @@ from passerelle.directory.policy import load_names, load_policy
 from passerelle.directory.snapshot import load_snapshot
 from passerelle.provisioning import Plan, Profile, Refusal, plan
 from passerelle.sso.models import SignIn
-from passerelle.sso.profiles import is_as_proved, profile_of_claims
+from passerelle.sso.profiles import profile_of_claims, still_prove
 
 ADMITTED = frozenset({"domain_not_allowed", "jit_disabled", "jit_unavailable", "user_removed"})
 """The reasons that stand for a policy, not for something wrong with the person."""
@@ -38,8 +38,9 @@ def may_be_admitted(row: SignIn) -> bool:
 
 def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
     """What the settings would decide if they let this one person in."""
-    if row.claims is None or not is_as_proved(row.claims, profile):
-        # The connection means somebody else by the same claims now.
+    connection = row.connection
+    if row.claims is None or connection is None or not still_prove(row.claims, profile, connection):
+        # The connection means somebody else by the same claims now, or they prove nothing any more.
         return Refusal("identity_conflict")
     company: Company = row.company
     domains = frozenset(one.domain for one in profile.emails[:1])
