@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
-from lxml import etree
+from lxml import etree, html
 
 from passerelle.directory.models import User
 from passerelle.practice_idp.people import Person
@@ -74,3 +74,18 @@ def reference_in(answer: Any) -> str:
     found = re.search(r'id="reference" value="([0-9A-Z]{3}-[0-9A-Z]{3})"', answer.content.decode())
     assert found, answer.content.decode()
     return found[1]
+
+
+def as_shown(browser: Browser, path: str) -> dict[str, list[str]]:
+    """What a browser would send if nobody touched the settings page at this address."""
+    return form_in(browser.get(path).content.decode())
+
+
+def form_in(page: str) -> dict[str, list[str]]:
+    """The fields of the settings form in a page, with their values."""
+    found = html.fromstring(page)
+    [form] = [one for one in found.forms if one.find('.//input[@name="version"]') is not None]
+    fields: dict[str, list[str]] = {}
+    for name, value in form.form_values():
+        fields.setdefault(name, []).append(value.replace("\n", "\r\n"))
+    return fields

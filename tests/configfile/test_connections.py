@@ -1,12 +1,14 @@
 """What a file says of connections beyond the least, and what it takes from metadata."""
 
 import pytest
+from django.db import connection as database
 
 from passerelle.administration.follow_metadata import decide, follow_all, held_difference
 from passerelle.audit.record import OPERATOR
 from passerelle.directory.models import Company, Domain
 from passerelle.saml import load_certificate
 from passerelle.sso.connections.connection import certificate_row
+from passerelle.sso.connections.keys import new_private_key
 from passerelle.sso.models import ConnectionKey, SamlConnection
 from tests.configfile.files import metadata_of
 from tests.world import NOW, load_certificate_of, signing_key
@@ -75,8 +77,20 @@ def test_a_provider_that_takes_requests_by_post_only_gets_them_so(operator):
     assert connection().request_binding == "post"
 
 
-def test_a_new_connection_has_a_key_and_an_old_one_keeps_it(operator):
-    operator.apply(file())
+def test_a_new_connection_has_a_key_and_an_old_one_keeps_it(
+    operator, monkeypatch, django_capture_on_commit_callbacks
+):
+    inside, around = [], len(database.savepoint_ids)
+
+    def noted():
+        inside.append(len(database.savepoint_ids) - around)
+        return new_private_key()
+
+    monkeypatch.setattr("passerelle.sso.connections.keys.new_private_key", noted)
+    with django_capture_on_commit_callbacks(execute=True):
+        operator.apply(file())
+    # The company's row is free again: a key takes a moment.
+    assert inside == [0]
     key = ConnectionKey.objects.get()
     operator.apply(file("force_authn = true"))
     assert ConnectionKey.objects.get() == key

@@ -171,6 +171,12 @@ WRONG = {
         "matches =",
         f"{A_RULE}.matches: expected a regular expression (RE2): missing ): (; received '('",
     ),
+    "a costly regular expression": (
+        replaced('equals = "platform-admins"', 'matches = "(.{0,30}a){0,30}"'),
+        "matches =",
+        f"{A_RULE}.matches: expected at most 250 steps with all repetitions written out: repeat "
+        "fewer times, or without a number (* or +); received '(.{0,30}a){0,30}'",
+    ),
     "no condition": (
         replaced('equals = "platform-admins"', ""),
         "[[companies.provisioning.rules]]",

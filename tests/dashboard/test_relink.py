@@ -7,11 +7,21 @@ import pytest
 from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import ExternalIdentity, User
+from passerelle.sso.connections.connection import certificate_row
 from passerelle.sso.models import SamlConnection, Session, SignIn
 from tests.browsing import Browser, reference_in
-from tests.world import GRACE, NOW, make_administrator, make_company, make_user
+from tests.world import (
+    GRACE,
+    NOW,
+    load_certificate_of,
+    make_administrator,
+    make_company,
+    make_user,
+    signing_key,
+)
 
 pytestmark = pytest.mark.django_db
+IDENTITIES = "/settings/identities/"
 ANEW = replace(GRACE, subject="u-1-made-anew")
 ADA = replace(GRACE, subject="u-2", email="ada@acme.example")
 
@@ -165,3 +175,55 @@ def test_an_identity_that_is_not_theirs_is_not_found(acme, alice, identity):
     address = f"/settings/users/{user.id}/change/unlink/"
     assert alice.get(address, {"identity": identity}).status_code == 404
     assert alice.post(address, {"identity": identity}).status_code == 404
+
+
+def the_key_is_removed(connection) -> None:
+    """It was stolen; people go on signing in with another one."""
+    connection.certificates.all().delete()
+    certificate_row(connection, load_certificate_of("next")).save()
+
+
+def test_what_a_key_proved_that_is_not_trusted_any_more_replaces_nothing(
+    alice, connection, reference
+):
+    assert f">{reference}</a>" in alice.get(IDENTITIES).content.decode()
+    the_key_is_removed(connection)
+    page = alice.get(f"/settings/sign-ins/{reference}/").content.decode()
+    assert "Is it the same person" not in page
+    assert "The certificate that signed this sign-in is no longer trusted" in page
+    listed = alice.get(IDENTITIES).content.decode()
+    assert f">{reference}</a>" not in listed
+    assert "Sign-ins whose certificate is no longer trusted are not listed" in listed
+    post(alice, reference)
+    alice.post(IDENTITIES, {"chosen": [f"{reference} {GRACE.subject}"]})
+    assert known() == GRACE.subject
+
+
+def test_claims_that_do_not_name_their_certificate_replace_nothing(alice, reference):
+    """Those that were kept before it was kept with them."""
+    row = SignIn.objects.get(reference=reference)
+    del row.claims["signed_with"]
+    row.save()
+    post(alice, reference)
+    assert known() == GRACE.subject
+
+
+def test_while_the_certificate_is_trusted_nothing_is_said_of_it(alice, reference):
+    page = alice.get(f"/settings/sign-ins/{reference}/").content.decode()
+    assert "The certificate that signed this sign-in" not in page
+
+
+def test_of_a_removed_key_many_attempts_hide_no_true_one(
+    acme, alice, connection, reference, monkeypatch
+):
+    monkeypatch.setattr("passerelle.administration.relink.SHOWN", 1)
+    certificate_row(connection, load_certificate_of("stolen")).save()
+    stolen, fingerprint = signing_key("stolen"), load_certificate_of("stolen").fingerprint
+    monkeypatch.setattr("tests.world.signing_key", lambda _slug: stolen)
+    acme.version += 1
+    acme.save()
+    forged = reference_in(Browser().sign_in(connection, replace(GRACE, subject="thief")))
+    connection.certificates.filter(fingerprint=fingerprint).delete()
+    listed = alice.get(IDENTITIES).content.decode()
+    assert f">{reference}</a>" in listed
+    assert f">{forged}</a>" not in listed

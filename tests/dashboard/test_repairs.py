@@ -9,9 +9,10 @@ from passerelle.audit.record import OPERATOR
 from passerelle.directory import actions
 from passerelle.directory.models import ExternalIdentity, Tombstone, User
 from passerelle.practice_idp.people import Person
+from passerelle.sso.connections.connection import certificate_row
 from passerelle.sso.models import SignIn
 from tests.browsing import Browser, reference_in
-from tests.world import NOW, make_administrator, make_company, make_user
+from tests.world import NOW, load_certificate_of, make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db
 PAGE = "/settings/sign-ins/"
@@ -81,6 +82,30 @@ def test_without_the_claims_there_is_nothing_to_admit(acme, connection, alice):
     assert "Admit ivan" not in alice.get(page).content.decode()
     alice.post(f"{page}admit/")
     assert not User.objects.filter(email="ivan@other.example").exists()
+
+
+def test_who_was_proved_by_a_key_that_is_not_trusted_any_more_is_not_admitted(
+    acme, connection, alice
+):
+    page = refused(connection)
+    connection.certificates.all().delete()
+    certificate_row(connection, load_certificate_of("next")).save()
+    acme.provisioning_domains, acme.provisioning_domain_list = "listed", ["other.example"]
+    acme.version += 1
+    acme.save()
+    shown = alice.get(page).content.decode()
+    assert "Admit ivan" not in shown
+    assert "this would be let in" not in shown
+    assert "The certificate that signed this sign-in is no longer trusted" in shown
+    alice.post(f"{page}admit/")
+    assert not User.objects.filter(email="ivan@other.example").exists()
+
+
+def test_why_nobody_is_admitted_by_a_removed_key_is_said_in_french(acme, connection):
+    page = refused(connection)
+    connection.certificates.all().delete()
+    shown = Browser("fr").enter(make_administrator(acme)).get(page).content.decode()
+    assert "n’est plus approuvé" in shown
 
 
 def test_who_holds_the_address_is_not_admitted_a_second_time(acme, connection, alice):

@@ -9,9 +9,13 @@ from django.utils.html import escape
 
 from passerelle.audit.models import AuditEvent
 from passerelle.practice_idp.issue import write_idp_metadata
+from passerelle.saml import load_certificate
+from passerelle.sso.connections.connection import trusted_certificates
 from passerelle.sso.connections.guides import GUIDES
-from passerelle.sso.models import SetupLink, Trial
-from tests.browsing import Browser
+from passerelle.sso.models import FailedAttempts, SetupLink, Trial
+from passerelle.web.settings import security
+from passerelle.web.settings.security_save import MAX_SAVES
+from tests.browsing import Browser, as_shown, form_in
 from tests.world import (
     make_administrator,
     make_company,
@@ -23,6 +27,7 @@ from tests.world import (
 pytestmark = pytest.mark.django_db
 CHOOSE = "/settings/connect/"
 GUIDE = "/settings/connect/acme-2/"
+HALF_AN_HOUR = timedelta(minutes=30)
 
 
 def idp_metadata() -> bytes:
@@ -31,6 +36,11 @@ def idp_metadata() -> bytes:
         sso_url="https://idp.new.example/sso",
         certificate_der=signing_key("acme").certificate_der,
     )
+
+
+def values_of(connection) -> dict[str, str]:
+    names = ("name", "idp_entity_id", "target_url")
+    return {name: getattr(connection, name) for name in names}
 
 
 def switch_on(alice: Browser):
@@ -166,6 +176,86 @@ def test_a_stranger_sets_the_connection_up_and_the_company_switches_it_on(acme, 
     assert events()[-3:] == ["setup_link_opened", "changed", "setup_link_finished"]
     assert switch_on(alice).status_code == 302
     assert acme.connections.get(slug="acme-2").enabled
+
+
+SECURITY = "/settings/security/"
+
+
+def test_saving_by_link_holds_nobody_up_who_saves_the_security_settings(acme, alice, path):
+    ivan = open_link(path)
+    fields = as_shown(alice, SECURITY)
+    assert ivan.post("/setup/", {"metadata": idp_metadata().decode()}).status_code == 302
+    assert alice.post(SECURITY, {**fields, "session_minutes": ["500"]}).status_code == 302
+    acme.refresh_from_db()
+    assert acme.session_minutes == 500
+
+
+def test_what_was_saved_by_link_is_not_overwritten_on_the_page_of_the_same_connection(
+    acme, alice, path
+):
+    ivan, page = open_link(path), f"{SECURITY}?connection=acme-2"
+    fields = as_shown(alice, page)
+    ivan.post("/setup/", {"metadata": idp_metadata().decode()})
+    answer = alice.post(page, {**fields, "session_minutes": ["500"]})
+    assert answer.status_code == 422
+    assert "These settings were saved elsewhere" in answer.content.decode()
+    again = form_in(answer.content.decode())
+    assert alice.post(page, again).status_code == 302
+    draft = acme.connections.get(slug="acme-2")
+    assert draft.idp_entity_id == "https://idp.new.example/metadata"
+
+
+def test_what_a_link_changes_while_the_page_is_being_saved_is_not_overwritten(
+    acme, alice, monkeypatch
+):
+    choose(alice)
+    page = f"{SECURITY}?connection=acme-2"
+    fields, real = as_shown(alice, page), security.keeping_a_way_back
+
+    def slowly(*arguments, **keywords):
+        acme.connections.filter(slug="acme-2").update(target_url="https://idp.new.example/other")
+        return real(*arguments, **keywords)
+
+    monkeypatch.setattr(security, "keeping_a_way_back", slowly)
+    answer = alice.post(page, {**fields, "session_minutes": ["500"]})
+    assert answer.status_code == 422
+    assert "These settings were saved elsewhere" in answer.content.decode()
+
+
+def test_what_a_link_saved_counts_as_soon_as_the_connection_is_on(acme, alice, path):
+    """Certificates are remembered for each version of the settings; a link does not raise it."""
+    ivan = open_link(path)
+    ivan.post("/setup/", {"metadata": idp_metadata().decode()})
+    draft = acme.connections.select_related("company").get(slug="acme-2")
+    assert len(trusted_certificates(draft)) == 1
+    other = load_certificate(signing_key("other").certificate_der)
+    ivan.post("/setup/", {"new_certificates": other.pem, **values_of(draft)})
+    assert len(trusted_certificates(draft)) == 2
+
+
+def test_by_one_link_so_much_is_saved_in_an_hour_and_not_more(acme, alice, path):
+    ivan, before = open_link(path), AuditEvent.objects.count()
+    for number in range(MAX_SAVES):
+        assert ivan.post("/setup/", {"name": f"Okta {number}"}).status_code == 302
+    answer = ivan.post("/setup/", {"name": "Okta for the last time"})
+    assert answer.status_code == 429
+    [counted] = FailedAttempts.objects.filter(window_ends__gt=datetime.now(UTC) + HALF_AN_HOUR)
+    page = answer.content.decode()
+    assert f"You can save again from {counted.window_ends:%H:%M} UTC." in page
+    assert 'value="Okta for the last time"' in page
+    assert AuditEvent.objects.count() == before + MAX_SAVES
+    # What changes nothing is no save.
+    assert ivan.post("/setup/", {"name": f"Okta {MAX_SAVES - 1}"}).status_code == 302
+    FailedAttempts.objects.update(window_ends=datetime.now(UTC) - timedelta(seconds=1))
+    assert ivan.post("/setup/", {"name": "Okta for the last time"}).status_code == 302
+
+
+def test_who_saved_too_often_by_a_link_is_told_so_in_french(acme, alice, path):
+    ivan = Browser("fr")
+    ivan.post(path)
+    for number in range(MAX_SAVES + 1):
+        answer = ivan.post("/setup/", {"name": f"Okta {number}"})
+    assert "Vous pourrez de nouveau enregistrer à partir de" in answer.content.decode()
 
 
 def test_a_test_by_link_tells_nothing_of_the_accounts(acme, alice, path):

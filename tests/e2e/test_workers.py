@@ -1,9 +1,11 @@
 """What happens to the processes of a service, and what it makes of it."""
 
 import os
+import resource
 import signal
 import subprocess
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -152,6 +154,26 @@ def test_a_second_service_on_the_same_data_folder_says_so_and_stops(service):
     [line] = done.stderr.splitlines()
     assert line.startswith("passerelle: another `passerelle serve` uses the data folder")
     assert is_ready(service)
+
+
+@pytest.fixture
+def many_files():
+    before, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 < allowed < 8000:
+        pytest.skip("as many connections cannot be opened here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (8000, allowed))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (before, allowed))
+
+
+def test_three_thousand_connections_that_say_nothing_make_nobody_wait(many_files, service):
+    with ExitStack() as opened:
+        for _ in range(3000):
+            opened.enter_context(connect(service))
+        started = time.monotonic()
+        assert all(is_ready(service) for _ in range(8))
+        # They are ended after ten seconds: until then somebody would have waited.
+        assert time.monotonic() - started < 5
 
 
 def test_other_commands_work_beside_a_service(service):

@@ -1,5 +1,7 @@
 """Rules: who gets what, keeps what, and loses what."""
 
+import random
+import time
 from dataclasses import replace
 
 import pytest
@@ -8,6 +10,7 @@ from passerelle.provisioning import Plan, plan
 from passerelle.provisioning.engine import compile_pattern
 from passerelle.provisioning.mapping import for_rules
 from passerelle.provisioning.model import ActivateAccount, Give, Grant, Note, Rule, Withdraw
+from passerelle.provisioning.patterns import is_costly
 from tests.provisioning.accounts import (
     ADMIN,
     BY_DEFAULT,
@@ -264,6 +267,46 @@ def test_a_costly_pattern_does_not_stop_the_service():
     decision = plan(in_groups("a" * 20_000), snapshot(), settings)
     assert isinstance(decision, Plan)
     assert decision.outcome == "created"
+
+
+COSTLY = {
+    "counted twice": "(?:[ab]{0,30}?a){0,30}!",
+    "a long tail behind anything": ".*a.{400}c",
+    "classes of all scripts": r"(?:\pL?){0,130}!",
+    "written out": ".*a" + "." * 490,
+}
+CHEAP = {
+    "groups by their prefix": "(team|group)-[a-z0-9-]+",
+    "a distinguished name": "(?i)CN=[^,]+,(OU=[^,]+,)*DC=acme,DC=example",
+    "an identifier": "[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}",
+    "letters of all scripts": r"[\pL\pN -]+",
+    "letters that Latin-1 does not have": r"[а-яё]+-группа|\x{416}.*",
+    "at most so long": ".{1,80}",
+    "many names": "|".join(f"{chr(97 + one % 26)}{one}-engineering" for one in range(31)),
+}
+
+
+@pytest.mark.parametrize("pattern", COSTLY.values(), ids=COSTLY)
+def test_what_could_take_many_seconds_is_known_before_it_is_used(pattern):
+    assert is_costly(pattern)
+
+
+@pytest.mark.parametrize("pattern", CHEAP.values(), ids=CHEAP)
+def test_what_people_write_is_not_costly(pattern):
+    assert not is_costly(pattern)
+
+
+WORST = "(?:[ab]{0,10}?a){0,11}!"
+
+
+def test_the_worst_pattern_that_is_allowed_takes_seconds_at_most_over_the_most_values():
+    """Two seconds of a core where this was measured; twenty thousand of sixty letters are 2 MB."""
+    assert not is_costly(WORST)
+    letters = random.Random(1)
+    values = ["".join(letters.choices("ab", k=60)) for _ in range(2_000)]
+    pattern, started = compile_pattern(WORST), time.process_time()
+    assert not any(pattern.fullmatch(one) for one in values)
+    assert time.process_time() - started < 1
 
 
 def test_values_are_compared_without_the_white_space_around_them_and_composed():

@@ -24,9 +24,9 @@ from passerelle.sso.connections.keys import (
     rotate_key,
     signing_key,
 )
-from passerelle.sso.models import ConnectionKey, SignIn
+from passerelle.sso.models import ConnectionKey, SamlConnection, SignIn
 from passerelle.web.settings import security
-from tests.browsing import Browser
+from tests.browsing import Browser, as_shown
 from tests.world import NOW, make_administrator, make_company
 
 pytestmark = pytest.mark.django_db
@@ -215,3 +215,43 @@ def test_a_key_is_made_before_anything_is_locked(acme, monkeypatch):
     alice.post("/settings/security/key/?connection=acme")
     assert held == [outside, outside]
     assert ConnectionKey.objects.count() == 2
+
+
+@pytest.fixture
+def made_inside(monkeypatch) -> list[int]:
+    """For each key that is made, how many transactions it was made in, besides the test's own."""
+    found, around = [], len(database.savepoint_ids)
+
+    def noted():
+        found.append(len(database.savepoint_ids) - around)
+        return new_private_key()
+
+    monkeypatch.setattr("passerelle.sso.connections.keys.new_private_key", noted)
+    return found
+
+
+def in_the_guide(alice):
+    alice.post("/settings/connect/", {"product": "okta"})
+
+
+def by_saving_the_guide(alice):
+    connection = SamlConnection.objects.get()
+    values = {name: getattr(connection, name) for name in ("idp_entity_id", "target_url")}
+    sent = alice.post("/settings/connect/acme/", {**values, "name": "Renamed"})
+    assert sent.status_code == 302
+
+
+def on_the_settings_page(alice):
+    page = "/settings/security/?connection=new"
+    alice.post(page, {**as_shown(alice, page), "name": ["Second"]})
+
+
+@pytest.mark.parametrize("save", [in_the_guide, by_saving_the_guide, on_the_settings_page])
+def test_the_first_key_of_a_connection_is_made_while_nobody_waits_for_the_company(
+    acme, save, made_inside, django_capture_on_commit_callbacks
+):
+    alice = Browser().enter(make_administrator(acme.company))
+    with django_capture_on_commit_callbacks(execute=True):
+        save(alice)
+    assert made_inside == [0]
+    assert ConnectionKey.objects.count() == 1

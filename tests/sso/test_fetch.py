@@ -1,10 +1,13 @@
 """Fetching from an address that somebody typed: only https, only from outside, bounded."""
 
 import socket
+import threading
 import time
+from uuid import uuid4
 
 import pytest
 
+from passerelle.infra import turns
 from passerelle.infra.fetch import FetchError, fetch
 from passerelle.saml.xml import MAX_BYTES
 from tests.servers.https import LOOPBACK
@@ -167,3 +170,41 @@ def test_nobody_there_is_said_so():
         port = free.getsockname()[1]
     assert "fetch_no_answer" in problem(f"https://127.0.0.1:{port}/", private_networks=LOOPBACK)
     assert "fetch_unreachable" in problem("https://nobody.invalid/", private_networks=LOOPBACK)
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """A name server that does not answer before it is told to."""
+    told, known = threading.Event(), socket.getaddrinfo
+
+    def wait(host, *arguments, **keywords):
+        told.wait(20)
+        return known("127.0.0.1", *arguments, **keywords)
+
+    monkeypatch.setattr(socket, "getaddrinfo", wait)
+    yield told
+    told.set()
+    while any(one.name == "look-up" for one in threading.enumerate()):
+        time.sleep(0.01)
+
+
+def test_a_name_server_that_never_answers_is_not_waited_for_beyond_the_deadline(silent):
+    started = time.monotonic()
+    assert problem("https://idp.example/", seconds=0.2).startswith("fetch_slow")
+    assert time.monotonic() - started < 2
+
+
+def test_names_that_hang_are_few_of_one_company_and_few_in_all(silent, monkeypatch):
+    monkeypatch.setitem(turns.OF_ONE_COMPANY, "look-up", 2)
+    monkeypatch.setattr("passerelle.infra.fetch.looking_up", threading.BoundedSemaphore(3))
+    acme, globex = uuid4(), uuid4()
+
+    def asked(company_id) -> str:
+        return problem("https://idp.example/", seconds=0.05, company_id=company_id)
+
+    told = [asked(one) for one in (acme, acme, acme, globex, globex)]
+    assert told == ["fetch_slow: 0", "fetch_slow: 0", "fetch_busy", "fetch_slow: 0", "fetch_busy"]
+    silent.set()
+    while any(one.name == "look-up" for one in threading.enumerate()):
+        time.sleep(0.01)
+    assert asked(acme).startswith("fetch_unreachable")

@@ -336,3 +336,15 @@ def test_a_connection_that_trusts_nobody_yet_takes_what_its_address_says(acme, w
     follow_all(NOW)
     assert now_trusted() == {fingerprint(OLD)}
     assert again().idp_entity_id == idp_of("acme")
+
+
+@pytest.mark.parametrize(("enabled", "raised"), [(True, 1), (False, 0)])
+def test_of_a_connection_that_is_off_metadata_holds_up_nobody_who_edits_settings(
+    acme, web, enabled, raised
+):
+    before = again().company.version
+    SamlConnection.objects.update(enabled=enabled)
+    published(web, key_of(OLD, NEXT))
+    follow_all(NOW)
+    assert now_trusted() == {fingerprint(OLD), fingerprint(NEXT)}
+    assert again().company.version == before + raised

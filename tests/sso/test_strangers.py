@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from passerelle.jobs.housekeeping import purge
 from passerelle.practice_idp.issue import SigningKey, make_signing_key
-from passerelle.sso.models import AuthnRequest, Letter, PendingSignIn, SignIn
+from passerelle.sso.models import AuthnRequest, Letter, PasskeyChallenge, PendingSignIn, SignIn
 from passerelle.sso.outbox.letters import send_letters
+from passerelle.sso.sign_in.passkeys import begin_sign_in
 from tests.browsing import Browser
 from tests.world import GRACE, NOW, make_company, make_user, respond_to
 
@@ -55,15 +56,60 @@ def test_those_that_are_finished_do_not_count(connection, monkeypatch):
 
 
 def test_a_company_keeps_so_many_begun_sign_ins_and_forgets_the_oldest(connection, monkeypatch):
-    monkeypatch.setattr("passerelle.jobs.housekeeping.MOST_BEGUN", 10)
+    monkeypatch.setattr("passerelle.sso.records.begun.MOST_WAITING", 10)
     browsers = [from_network(number) for number in range(15)]
     asked = [browser.start(connection) for browser in browsers]
+    for number, one in enumerate(asked):
+        ends = timezone.now() + timedelta(seconds=number)
+        AuthnRequest.objects.filter(id=one).update(expires_at=ends)
     answered = respond_to(connection, request_id=asked[0], now=timezone.now())
     browsers[0].post_response(connection, answered)
     purge(timezone.now())
     left = set(AuthnRequest.objects.filter(answered_at=None).values_list("id", flat=True))
     assert left == set(asked[-10:])
     assert AuthnRequest.objects.filter(id=asked[0]).exists()
+
+
+def begin_by_saml(_connection, browser):
+    assert browser.get("/auth/saml/acme/login", {"next": "/" + "x" * 1999}).status_code == 302
+
+
+def begin_by_passkey(connection, _browser):
+    begin_sign_in(connection.company, now=timezone.now())
+
+
+def answer_unasked(connection, browser):
+    answered = respond_to(connection, request_id=None, now=timezone.now())
+    assert "/finish?code=" in browser.post_response(connection, answered)["Location"]
+
+
+@pytest.mark.parametrize(
+    ("begin", "model"),
+    [
+        (begin_by_saml, AuthnRequest),
+        (begin_by_passkey, PasskeyChallenge),
+        (answer_unasked, PendingSignIn),
+    ],
+)
+def test_a_flood_within_one_minute_stays_as_small_before_anybody_keeps_house(
+    connection, monkeypatch, begin, model
+):
+    monkeypatch.setattr("passerelle.sso.records.begun.MOST_WAITING", 10)
+    monkeypatch.setattr("passerelle.sso.records.begun.LOOKED_AT_EVERY", 5)
+    connection.idp_initiated = True
+    connection.save()
+    most = 0
+    for number in range(MANY):
+        begin(connection, from_network(number))
+        most = max(most, model.objects.count())
+    assert most <= 10 + 5
+
+
+def test_a_sign_in_that_was_begun_is_about_three_kilobytes_at_most(connection):
+    begin_by_saml(connection, Browser())
+    [row] = AuthnRequest.objects.values()
+    assert len(row["next"]) == 2000
+    assert sum(len(str(value)) for value in row.values()) < 3000
 
 
 def stranger_key(number: int, *, name: str = "") -> SigningKey:

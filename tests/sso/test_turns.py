@@ -8,9 +8,11 @@ import pytest
 from passerelle.directory.domains import Unproved, look_record_up
 from passerelle.directory.models import Domain
 from passerelle.infra import turns
+from passerelle.practice_idp.issue import make_signing_key
 from passerelle.sso.models import FailedAttempts
 from tests.browsing import Browser
-from tests.world import make_company, respond_to
+from tests.configfile.files import metadata_of
+from tests.world import NOW, make_company, respond_to
 
 pytestmark = pytest.mark.django_db
 
@@ -81,3 +83,23 @@ def test_a_company_has_few_records_looked_up_at_once(connection, monkeypatch):
     ours = Domain.objects.create(company=connection.company, name="more.acme.example")
     with turns.turn_of(ours.company_id), pytest.raises(Unproved, match="busy"):
         look_record_up(ours)
+
+
+def test_who_waits_for_metadata_holds_up_no_large_message(connection, monkeypatch):
+    """The provider signs with a new key, and its metadata comes slowly."""
+    connection.metadata_url = "https://slow.example/metadata"
+    connection.save()
+    monkeypatch.setattr(turns, "LARGE", 100)
+    monkeypatch.setattr(turns, "PATIENCE", 0.01)
+    asked = []
+
+    def slow(*_arguments, **_keywords):
+        asked.append(1)
+        with turns.reading("x" * 101), turns.reading("x" * 101):
+            return metadata_of("acme", key=make_signing_key(name="new", now=NOW))
+
+    monkeypatch.setattr("passerelle.administration.follow_metadata.fetch_for", slow)
+    stranger = make_signing_key(name="stranger", now=NOW)
+    monkeypatch.setattr("tests.world.signing_key", lambda _slug: stranger)
+    assert Browser().sign_in(connection).status_code == 400
+    assert asked == [1]

@@ -1,4 +1,4 @@
-"""A sign-in that nobody here asked for never takes the place of somebody else's without a word."""
+"""No sign-in takes the place of somebody else's without a word, whoever began it."""
 
 import html
 import re
@@ -65,7 +65,7 @@ def test_she_stays_who_she_is_and_is_asked(alice, globex):
     assert signed_in(browser) == [ALICE]
     said = shown_in(answer)
     assert "You are signed in to Acme as alice@acme.example." in said
-    assert "Somebody sent a sign-in to Globex as mallory@globex.example." in said
+    assert "This browser is about to sign in to Globex as mallory@globex.example." in said
     assert "Go on as mallory@globex.example" in said
     assert 'href="/">Stay signed in as alice@acme.example</a>' in answer.content.decode()
 
@@ -177,8 +177,36 @@ def test_a_colleague_is_asked_about_too(globex):
     assert signed_in(browser) == [MALLORY.email]
 
 
-def test_who_asked_for_it_here_comes_straight_in(alice, globex):
+def test_a_page_that_begins_a_sign_in_for_her_puts_her_into_no_other_account(alice, globex):
+    """A foreign page leads her browser to the start; the provider answers without a question."""
     browser = browser_of(alice)
-    assert browser.sign_in(globex, MALLORY).status_code == 302
+    answer = browser.sign_in(globex, MALLORY)
+    assert answer.status_code == 200
+    assert "Stay signed in as alice@acme.example" in shown_in(answer)
+    assert signed_in(browser) == [ALICE]
+    assert not User.objects.filter(email=MALLORY.email).exists()
+
+
+def test_who_began_it_and_means_it_goes_on(alice, globex):
+    browser = browser_of(alice)
+    request_id = browser.start(globex, next_path="/account/")
+    field = respond_to(globex, MALLORY, request_id=request_id, now=datetime.now(UTC))
+    address = browser.post_response(globex, field)["Location"]
+    token = token_in(browser.get(address))
+    answer = browser.post(address, {"csrfmiddlewaretoken": token})
+    assert (answer.status_code, answer["Location"]) == (302, "/account/")
     assert signed_in(browser) == [MALLORY.email]
     assert Session.objects.count() == 1
+
+
+def test_who_signs_in_again_is_never_asked(globex):
+    browser = Browser()
+    assert [browser.sign_in(globex, MALLORY).status_code for _ in range(2)] == [302, 302]
+    assert signed_in(browser) == [MALLORY.email]
+
+
+def test_who_signed_out_comes_straight_in_as_somebody_else(alice, globex):
+    browser = Browser().enter(alice)
+    browser.post("/logout/")
+    assert browser.sign_in(globex, MALLORY).status_code == 302
+    assert signed_in(browser) == [MALLORY.email]

@@ -14,7 +14,7 @@ from passerelle.directory.marks import mark_of_email, mark_of_identity, mark_of_
 from passerelle.directory.models import Company, Tombstone, User
 from passerelle.directory.policy import load_policy
 from passerelle.provisioning import Plan, Profile, Refusal, Snapshot
-from passerelle.sso.connections.claims import is_as_proved, profile_of_claims
+from passerelle.sso.connections.claims import profile_of_claims, still_prove
 from passerelle.sso.models import SignIn
 from passerelle.sso.sign_in.decide import decide, decide_and_apply
 
@@ -37,8 +37,9 @@ def may_be_admitted(row: SignIn) -> bool:
 
 def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
     """What the settings would decide if they let this one person in."""
-    if row.claims is None or not is_as_proved(row.claims, profile):
-        # The connection means somebody else by the same claims now.
+    connection = row.connection
+    if row.claims is None or connection is None or not still_prove(row.claims, profile, connection):
+        # The connection means somebody else by the same claims now, or they prove nothing any more.
         return Refusal("identity_conflict")
     company: Company = row.company
     domains = frozenset(one.domain for one in profile.emails[:1])

@@ -151,7 +151,7 @@ def follow(connection: SamlConnection, *, now: datetime, asked: bool = False) ->
             waits: dict[str, Any] = {"private_networks": networks, "seconds": SECONDS_ASKED}
             document = fetch_for(connection.company_id, url, **waits)
         else:
-            document = fetch(url, private_networks=networks)
+            document = fetch(url, private_networks=networks, company_id=connection.company_id)
         metadata = read_metadata_of(document, entity_id=connection.idp_entity_id, now=now)
     except (FetchError, SAMLError) as error:
         _note_problem(connection, noted(error), now)
@@ -159,19 +159,15 @@ def follow(connection: SamlConnection, *, now: datetime, asked: bool = False) ->
     _take_or_hold(connection, document, metadata, now)
 
 
-def follow_again(connection: SamlConnection, *, now: datetime) -> bool:
-    """Read metadata that is followed because a message came with a key that is not trusted.
+def may_follow_again(connection: SamlConnection, *, now: datetime) -> bool:
+    """Whether metadata is read again because a message came with a key that is not trusted.
 
-    Many providers sign with a new key at once. Tell whether something was taken over. Strangers can
-    cause it, so a few times within ten minutes.
+    Many providers sign with a new key at once. Strangers can cause it, so a few times within ten
+    minutes.
     """
     if not connection.metadata_url:
         return False
-    if count_failure("metadata again", str(connection.id), now=now) > MOST_AGAIN:
-        return False
-    follow(connection, now=now, asked=True)
-    version = Company.objects.values_list("version", flat=True).get(id=connection.company_id)
-    return version != connection.company.version
+    return count_failure("metadata again", str(connection.id), now=now) <= MOST_AGAIN
 
 
 def _read_held(connection: SamlConnection, now: datetime) -> saml.IdPMetadata:
@@ -245,7 +241,8 @@ def _take(row: SamlConnection, found: Difference, metadata: saml.IdPMetadata) ->
     for certificate in found.added:
         certificate_row(row, certificate).save()
     row.certificates.filter(fingerprint__in=given).update(from_metadata=True)
-    if not found.is_empty:
+    if row.enabled and not found.is_empty:
+        # One that is off may have a stranger's address: it holds up nobody who edits settings.
         Company.objects.filter(id=row.company_id).update(version=F("version") + 1)
 
 

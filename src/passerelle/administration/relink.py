@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.fields.json import KT
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.marks import mark_of_person
 from passerelle.directory.models import Company, ExternalIdentity, User
-from passerelle.sso.connections.claims import is_as_proved, profile_of_claims
-from passerelle.sso.models import SignIn
+from passerelle.sso.connections.claims import profile_of_claims, still_prove
+from passerelle.sso.models import SignIn, SigningCertificate
 
 REASON = "identity_conflict"
 SHOWN = 200
@@ -40,7 +42,7 @@ def relink_of(row: SignIn) -> Relink | None:
         return None
     profile = profile_of_claims(row.claims, connection)
     # Claims that mean another identity by now prove nothing of it.
-    if profile.subject is None or not is_as_proved(row.claims, profile):
+    if profile.subject is None or not still_prove(row.claims, profile, connection):
         return None
     identities = ExternalIdentity.objects.filter(
         company_id=row.company_id, idp_entity_id=profile.idp_entity_id
@@ -61,6 +63,11 @@ def relinks(company: Company, *, now: datetime) -> list[Relink]:
     refused = SignIn.objects.filter(
         company=company, reason=REASON, claims__isnull=False, time__gt=now - timedelta(days=30)
     )
+    # Those that a key signed which is not trusted any more take no place from the others.
+    trusted = SigningCertificate.objects.filter(
+        connection=OuterRef("connection"), fingerprint=OuterRef("signer")
+    )
+    refused = refused.annotate(signer=KT("claims__signed_with")).filter(Exists(trusted))
     newest: dict[object, Relink] = {}
     for row in refused.select_related("connection", "company").order_by("-time", "-id")[:SHOWN]:
         if (found := relink_of(row)) and found.known.id not in newest:

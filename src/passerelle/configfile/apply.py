@@ -29,7 +29,7 @@ from passerelle.directory.models import (
 )
 from passerelle.infra.identifiers import uuid7
 from passerelle.sso.connections.connection import certificate_row, end_migrations
-from passerelle.sso.connections.keys import make_key
+from passerelle.sso.connections.keys import make_key_after
 from passerelle.sso.connections.setup_links import end_links
 from passerelle.sso.models import TRUST, SamlConnection
 from passerelle.sso.sessions.enforcement import end_closed_sessions, tell_of_enforcement
@@ -301,7 +301,7 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
     if provider and provider != row.idp_entity_id:
         end_sessions_of_another_provider(row)
     if is_new:
-        make_key(row, now=now)
+        make_key_after(row, now=now)
 
 
 def _write_row(company: Company, after: dict[str, Any]) -> None:

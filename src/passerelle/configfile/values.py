@@ -4,6 +4,7 @@ import re
 from ipaddress import ip_network
 
 from passerelle.provisioning.engine import compile_pattern
+from passerelle.provisioning.patterns import MOST_STEPS, is_costly
 from passerelle.sso.connections.connection import is_web_address
 from passerelle.sso.connections.idp_metadata import MAX_ENTITY_ID
 
@@ -33,6 +34,11 @@ def rule_pattern(value: str) -> str:
         compile_pattern(value)
     except ValueError as error:
         raise ValueError(f"expected a regular expression (RE2): {error}") from None
+    if is_costly(value):
+        raise ValueError(
+            f"expected at most {MOST_STEPS} steps with all repetitions written out: repeat fewer "
+            "times, or without a number (* or +)"
+        )
     return value
 
 

@@ -13,6 +13,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -74,7 +75,7 @@ def fetch_for(company_id: UUID, url: str, what: str = "fetch", **keywords: Any) 
     try:
         with turn_of(company_id, what):
             let_go_of_the_database()
-            return fetch(url, **keywords)
+            return fetch(url, company_id=company_id, **keywords)
     except Busy:
         raise FetchError("fetch_busy") from None
 
@@ -87,8 +88,12 @@ def fetch(
     context: ssl.SSLContext | None = None,
     form: Mapping[str, str] | None = None,
     sent: Sent | None = None,
+    company_id: UUID | None = None,
 ) -> bytes:
-    """The document at an https address, or the answer to what is sent there. Raises FetchError."""
+    """The document at an https address, or the answer to what is sent there. Raises FetchError.
+
+    `company_id` is of the company in whose name it is asked.
+    """
     deadline = time.monotonic() + seconds
     try:
         parts = urlsplit(url)
@@ -97,7 +102,11 @@ def fetch(
         raise FetchError("fetch_not_https", url) from error
     if parts.scheme != "https" or not host or "@" in parts.netloc:
         raise FetchError("fetch_not_https", url)
-    address = _checked_address(host, port, private_networks)
+    try:
+        found = _looked_up(host, port, deadline, company_id)
+    except TimeoutError as error:
+        raise FetchError("fetch_slow", f"{seconds:.0f}") from error
+    address = _checked_address(host, found, private_networks)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     connection = _PinnedConnection(
         host, port, address=address, deadline=deadline, context=context or _trust()
@@ -138,12 +147,48 @@ def _trust() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _checked_address(host: str, port: int, private_networks: Sequence[str]) -> str:
+MOST_LOOKED_UP = 50
+"""Names that are looked up at once, in one process; of one company see `turns`."""
+looking_up = threading.BoundedSemaphore(MOST_LOOKED_UP)
+
+
+def _looked_up(host: str, port: int, deadline: float, company_id: UUID | None) -> list[str]:
+    """The addresses of a name. Raises FetchError, and TimeoutError at the deadline.
+
+    A name server that never answers holds its thread for half a minute, whatever is done about it:
+    that is a thread of its own, and the turn of its company lasts as long. Nobody waits for it.
+    """
+    turn = contextlib.ExitStack()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        if not looking_up.acquire(blocking=False):
+            raise Busy
+        turn.callback(looking_up.release)
+        if company_id is not None:
+            turn.enter_context(turn_of(company_id, "look-up"))
+    except Busy:
+        turn.close()
+        raise FetchError("fetch_busy") from None
+    answer: Future[list[str]] = Future()
+
+    def look_up() -> None:
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            answer.set_result([str(one[4][0]) for one in found])
+        except BaseException as error:
+            answer.set_exception(error)
+        finally:
+            turn.close()
+
+    threading.Thread(target=look_up, name="look-up", daemon=True).start()
+    try:
+        return answer.result(max(deadline - time.monotonic(), 0))
+    except TimeoutError:
+        raise
     except (OSError, UnicodeError) as error:
         raise FetchError("fetch_unreachable", host) from error
-    addresses = [str(one[4][0]) for one in found]
+
+
+def _checked_address(host: str, addresses: list[str], private_networks: Sequence[str]) -> str:
     for address in addresses:
         if not _is_outside(address, private_networks):
             # Where a name leads inside is told to the operator, not to whoever typed it.

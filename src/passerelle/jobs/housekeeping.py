@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import close_old_connections
-from django.db.models import Count, Model, QuerySet
+from django.db.models import Model, QuerySet
 from django.utils import timezone
 
 from passerelle.administration.follow_metadata import follow_all
@@ -37,6 +37,7 @@ from passerelle.sso.outbox.event_delivery import deliver_all
 from passerelle.sso.outbox.expiry_notices import send_notices
 from passerelle.sso.outbox.letters import KEPT as LETTERS_KEPT
 from passerelle.sso.outbox.letters import send_letters
+from passerelle.sso.records.begun import forget_begun
 from passerelle.sso.sign_in.spend import drop_large_claims
 
 log = logging.getLogger("passerelle.jobs.housekeeping")
@@ -50,8 +51,6 @@ BATCHES = 100
 CLAIMS_KEPT = timedelta(days=30)
 STRANGERS_KEPT = timedelta(days=30)
 """What was sent by who proved nothing is told for so long."""
-MOST_BEGUN = 20_000
-"""Sign-ins of one company that wait to be finished: of more, the oldest are forgotten."""
 _NONE = timedelta()
 # What ends, and how long it is kept after that: whoever comes too late hears so, not "unknown".
 _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
@@ -76,7 +75,7 @@ _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
 def purge(now: datetime) -> int:
     """Delete what has ended, in small batches; return how many rows went."""
     _forget_claims(now)
-    _forget_begun()
+    forget_begun()
     drop_large_claims(now=now)
     strangers = SignIn.objects.filter(BY_STRANGERS)
     ended = [(model._default_manager.all(), field, kept) for model, field, kept in _EXPIRING]
@@ -90,24 +89,6 @@ def _forget_claims(now: datetime) -> None:
     keys = list(old.values_list("pk", flat=True)[: BATCH * BATCHES])
     for start in range(0, len(keys), BATCH):
         SignIn.objects.filter(pk__in=keys[start : start + BATCH]).update(claims=None)
-
-
-def _forget_begun() -> None:
-    """Whoever likes begins sign-ins, and identity providers answer without being asked."""
-    begun: tuple[tuple[type[Model], dict[str, None]], ...] = (
-        (AuthnRequest, {"answered_at": None}),
-        (GoogleRequest, {}),
-        (PasskeyChallenge, {}),
-        (PendingSignIn, {}),
-    )
-    for model, waiting in begun:
-        rows = model._default_manager.filter(**waiting)
-        counts = rows.values_list("company_id").annotate(count=Count("pk"))
-        for company_id, count in counts.filter(count__gt=MOST_BEGUN):
-            oldest = rows.filter(company_id=company_id).order_by("expires_at")
-            keys = list(oldest.values_list("pk", flat=True)[: count - MOST_BEGUN])
-            for start in range(0, len(keys), BATCH):
-                model._default_manager.filter(pk__in=keys[start : start + BATCH]).delete()
 
 
 def _purge(rows: "QuerySet[Any]", field: str, now: datetime) -> int:

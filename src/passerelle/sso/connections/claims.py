@@ -33,6 +33,7 @@ def kept_claims(claims: dict[str, Any], profile: Profile) -> dict[str, Any]:
         "subject": profile.subject,
         "name_id": claims["name_id"],
         "name_id_format": claims["name_id_format"],
+        "signed_with": claims["signed_with"],
         "attributes": {
             name: [value for value in values[:MAX_VALUES] if len(value) <= MAX_TEXT]
             for name, values in attributes
@@ -40,10 +41,18 @@ def kept_claims(claims: dict[str, Any], profile: Profile) -> dict[str, Any]:
     }
 
 
-def is_as_proved(claims: dict[str, Any], profile: Profile) -> bool:
-    """Whether claims that were kept still mean the identity that they proved then."""
+def still_prove(claims: dict[str, Any], profile: Profile, connection: SamlConnection) -> bool:
+    """Whether claims that were kept still mean, and prove, the identity that they proved then."""
     proved = (claims.get("idp_entity_id"), claims.get("subject"))
-    return proved == (profile.idp_entity_id, profile.subject)
+    same = proved == (profile.idp_entity_id, profile.subject)
+    return same and is_signer_trusted(claims, connection)
+
+
+def is_signer_trusted(claims: dict[str, Any], connection: SamlConnection) -> bool:
+    """Whether the certificate that signed them is trusted now: a key that was stolen and removed
+    proves nothing any more. Claims that were kept by the releases before do not name it.
+    """
+    return connection.certificates.filter(fingerprint=claims.get("signed_with")).exists()
 
 
 def profile_of_claims(claims: dict[str, Any], connection: SamlConnection) -> Profile:

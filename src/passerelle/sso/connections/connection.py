@@ -59,12 +59,18 @@ _certificates: Remembered[UUID, tuple[saml.Certificate, ...]] = Remembered()
 
 
 def trusted_certificates(connection: SamlConnection) -> tuple[saml.Certificate, ...]:
-    """The certificates whose keys are trusted, parsed once for each version of the settings."""
+    """The certificates whose keys are trusted, parsed once for each version of the settings.
+
+    Those of a connection that is off are not remembered: a set-up link changes them, and the
+    version stays.
+    """
 
     def read() -> tuple[saml.Certificate, ...]:
         rows = connection.certificates.values_list("pem", flat=True)
         return tuple(saml.load_certificate(pem) for pem in rows)
 
+    if not connection.enabled:
+        return read()
     return _certificates.get(connection.id, connection.company.version, read)
 
 

@@ -3,6 +3,7 @@
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from uuid import UUID
 
 from cryptography import x509
@@ -113,6 +114,14 @@ def make_key(connection: SamlConnection, *, now: datetime) -> None:
         _insert(connection, private, now=now, signs_from=now)
         # Nobody's settings change by it: forms that are open stay valid.
         _keys.forget(connection.id)
+
+
+def make_key_after(connection: SamlConnection, *, now: datetime) -> None:
+    """The same once this transaction is over: the company's row is locked until then.
+
+    Where it fails, the key is made when it is first needed.
+    """
+    transaction.on_commit(partial(make_key, connection, now=now), robust=True)
 
 
 class TooSoon(Exception):  # noqa: N818 - reads as what is the matter

@@ -181,4 +181,10 @@ def _send(row: EventDelivery, url: str, sent: Sent, waited_for: bool) -> None:
     if waited_for:
         fetch_for(row.company_id, url, private_networks=networks, seconds=TEST_SECONDS, sent=sent)
     else:
-        fetch(url, private_networks=networks, seconds=SECONDS, sent=sent)
+        fetch(
+            url,
+            private_networks=networks,
+            seconds=SECONDS,
+            sent=sent,
+            company_id=row.company_id,
+        )

@@ -14,17 +14,24 @@ MAX_BEGUN = 1000
 """Sign-ins begun from one network within ten minutes and not finished: each keeps a row."""
 
 
-def count_failure(scope: str, who: str, *, now: datetime) -> int:
+def count_failure(scope: str, who: str, *, window: timedelta = WINDOW, now: datetime) -> int:
     """Count one failure and return how many there were in the current window."""
     key = digest(f"{scope}\0{who}")
     current = FailedAttempts.objects.filter(key=key, window_ends__gt=now)
     if current.update(count=F("count") + 1):
         return current.values_list("count", flat=True).first() or 1
     FailedAttempts.objects.filter(key=key, window_ends__lte=now).delete()
-    if insert_or_nothing(FailedAttempts(key=key, window_ends=now + WINDOW, count=1)):
+    if insert_or_nothing(FailedAttempts(key=key, window_ends=now + window, count=1)):
         return 1
     current.update(count=F("count") + 1)
     return current.values_list("count", flat=True).first() or 1
+
+
+def window_end(scope: str, who: str, *, now: datetime) -> datetime | None:
+    """When the current window ends, and counting begins anew."""
+    key = digest(f"{scope}\0{who}")
+    found = FailedAttempts.objects.filter(key=key, window_ends__gt=now)
+    return found.values_list("window_ends", flat=True).first()
 
 
 MAX_REFUSED = 1000

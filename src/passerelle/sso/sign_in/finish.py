@@ -63,7 +63,7 @@ class Visit:
 
 
 class WouldReplace(Exception):  # noqa: N818 - a question, not an error
-    """The browser asked for nothing, and somebody else is signed in there: nothing has happened."""
+    """Somebody else is signed in there, and may know nothing of it: nothing has happened."""
 
     def __init__(self, present: User, coming: User) -> None:
         super().__init__()
@@ -127,13 +127,13 @@ def _finish(visit: Visit) -> SignedIn | SignIn:
     user, decision = decided
     # The row of the company, as the connection has it: no need to read it again.
     user.company = connection.company
-    if not pending.binding_digest and not visit.agreed:
+    if not visit.agreed:
         _replace_nobody(user, visit)
     return _open(user, decision, pending, trace, visit.agent)
 
 
 def _replace_nobody(coming: User, visit: Visit) -> None:
-    """Anybody's page can send a browser an answer that nobody asked for: it signs nobody out.
+    """Anybody's page can send a browser an answer, or begin a sign-in in it: it signs nobody out.
 
     Raised out of the transaction, so that all of it is undone: the code waits for who agrees.
     """

@@ -34,6 +34,7 @@ from passerelle.provisioning.mapping import MAX_NAME
 from passerelle.provisioning.person_name import one_line
 from passerelle.saml.checks import Check
 from passerelle.sso.models import GoogleRequest, SignIn
+from passerelle.sso.records.begun import note_begun
 from passerelle.sso.records.traces import keep_google_attempt
 from passerelle.sso.sessions.entry_locks import come_by, way_of_google
 from passerelle.sso.sessions.session import Browser, open_session
@@ -122,7 +123,7 @@ def start(
     """
     provider = _provider(company, now)
     state, nonce, verifier = new_token(), new_token(), new_token()
-    GoogleRequest.objects.create(
+    request = GoogleRequest.objects.create(
         state_digest=digest(state),
         company=company,
         nonce=nonce,
@@ -131,6 +132,7 @@ def start(
         next=safe_next(next_path),
         expires_at=now + LIFETIME,
     )
+    note_begun(request)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest())
     query = {
         "response_type": "code",

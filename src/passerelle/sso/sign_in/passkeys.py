@@ -31,6 +31,7 @@ from passerelle.directory.models import Company, User
 from passerelle.infra.tokens import digest, new_token
 from passerelle.sso.models import Passkey, PasskeyChallenge
 from passerelle.sso.outbox.letters import put_down
+from passerelle.sso.records.begun import note_begun
 
 LIFETIME = timedelta(minutes=5)
 MAX_PASSKEYS = 20
@@ -88,13 +89,14 @@ def begin_sign_in(company: Company, *, now: datetime) -> tuple[str, dict[str, An
 
 def _remember(company: Company, user: User | None, state: Any, now: datetime) -> str:
     token = new_token()
-    PasskeyChallenge.objects.create(
+    challenge = PasskeyChallenge.objects.create(
         token_digest=digest(token),
         company=company,
         user=user,
         state=state,
         expires_at=now + LIFETIME,
     )
+    note_begun(challenge)
     return token
 
 

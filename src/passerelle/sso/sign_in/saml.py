@@ -15,7 +15,7 @@ from datetime import datetime
 from django.db import transaction
 
 from passerelle import saml
-from passerelle.administration.follow_metadata import follow_again
+from passerelle.administration.follow_metadata import follow, may_follow_again
 from passerelle.infra.network import network_of
 from passerelle.infra.safe_next import safe_next
 from passerelle.infra.tokens import digest, is_of_trial, new_message_id
@@ -37,6 +37,7 @@ from passerelle.sso.models import (
     SamlConnection,
     SignIn,
 )
+from passerelle.sso.records.begun import note_begun
 from passerelle.sso.records.explain import stored
 from passerelle.sso.records.failures import MAX_REFUSED, TooManyRefused, failures
 from passerelle.sso.records.traces import Trace, keep
@@ -109,6 +110,7 @@ def start_sign_in(
     # A transaction, so that with SQLite it waits in line like every other writer.
     with transaction.atomic():
         request.save(force_insert=True)
+    note_begun(request)
     return outgoing_request(connection, request.id, forced=forced, key=key, now=now)
 
 
@@ -147,10 +149,33 @@ def accept_response(
     Raises Refused, UnknownConnection, AnswersTrial, AnswersLogout, TooManyRefused, Busy.
     """
     with reading(field):
-        return _accept(slug, field, relay_state, address, now)
+        parked = _accept(slug, field, relay_state, address, now)
+    if isinstance(parked, _MayBeRenewed):
+        # Nothing of the message is held on to: others read theirs while this one's turn is over.
+        follow(parked.connection, now=now, asked=True)
+        with reading(field):
+            parked = _accept(slug, field, relay_state, address, now, is_renewed=True)
+    assert isinstance(parked, Parked)
+    return parked
 
 
-def _accept(slug: str, field: str, relay_state: str, address: str | None, now: datetime) -> Parked:
+@dataclass(frozen=True, slots=True)
+class _MayBeRenewed:
+    """None of the trusted keys made the signature: the metadata may have a new one by now."""
+
+    connection: SamlConnection
+
+
+def _accept(
+    slug: str,
+    field: str,
+    relay_state: str,
+    address: str | None,
+    now: datetime,
+    *,
+    is_renewed: bool = False,
+) -> Parked | _MayBeRenewed:
+    """`is_renewed` where the metadata has been read again for this message."""
     message, claimed, unreadable = _open_message(field)
     if claimed.is_about_logout:
         raise AnswersLogout
@@ -166,10 +191,8 @@ def _accept(slug: str, field: str, relay_state: str, address: str | None, now: d
         judgement = saml.Judgement(checks=[unreadable])
     else:
         judgement = _judged(message, connection, request, request_id, now)
-        if _may_be_renewed(judgement) and follow_again(connection, now=now):
-            # Its provider signs with a new key, which stands in its metadata.
-            connection, request = _who_is_asked(slug, request_id)
-            judgement = _judged(message, connection, request, request_id, now)
+        if not is_renewed and _may_be_renewed(judgement) and may_follow_again(connection, now=now):
+            return _MayBeRenewed(connection)
     trace = Trace(connection=connection, now=now, address=address)
     trace.checks = [stored(check) for check in judgement.checks]
     trace.verified = judgement.verified is not None

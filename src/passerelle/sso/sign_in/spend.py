@@ -14,6 +14,7 @@ from passerelle.infra.tokens import digest, is_message_id, new_token
 from passerelle.saml.checks import Check
 from passerelle.saml.errors import shortened
 from passerelle.sso.models import AuthnRequest, ConsumedAssertion, PendingSignIn
+from passerelle.sso.records.begun import note_begun
 from passerelle.sso.records.explain import stored
 from passerelle.sso.records.traces import Trace
 
@@ -126,6 +127,7 @@ def park_again(assertion: saml.Assertion, trace: Trace) -> Parked | None:
     copy.code_digest, copy.cookie_digest = digest(parked.code), digest(parked.cookie)
     copy.save(force_insert=True)
     _forget_large(copy)
+    note_begun(copy)
     return parked
 
 
@@ -163,6 +165,7 @@ def park(
     )
     pending.save(force_insert=True)
     _forget_large(pending)
+    note_begun(pending)
     return parked
 
 

@@ -14,7 +14,7 @@ from passerelle.directory.models import Company, User
 from passerelle.infra.network import is_within
 from passerelle.provisioning import Plan, parse_email
 from passerelle.provisioning.describe import REFUSED
-from passerelle.sso.connections.claims import profile_of_claims
+from passerelle.sso.connections.claims import is_signer_trusted, profile_of_claims
 from passerelle.sso.connections.connection import is_usable
 from passerelle.sso.models import SignIn
 from passerelle.sso.sign_in.decide import decide
@@ -56,6 +56,7 @@ def repairs_for(row: SignIn) -> dict[str, Any]:
         "holder": _holder(row),
         "setting": SETTINGS.get(row.reason),
         "would_enter": would_enter(row),
+        "proves_nothing": proves_nothing(row),
         "relink": relink_of(row),
         "in_metadata": is_in_metadata(row),
         "may_be_in_metadata": may_be_in_metadata(row),
@@ -71,11 +72,20 @@ def would_enter(row: SignIn) -> bool:
         return False
     if row.claims.get("idp_entity_id") != row.connection.idp_entity_id:
         return False
+    if not is_signer_trusted(row.claims, row.connection):
+        return False
     if company.ip_allowlist and not is_within(row.address, company.ip_allowlist):
         return False
     profile = profile_of_claims(row.claims, row.connection)
     decided = decide(company, profile)
     return isinstance(decided, Plan) and decided.outcome != "pending"
+
+
+def proves_nothing(row: SignIn) -> bool:
+    """Whether nothing is offered because the certificate that signed it is not trusted any more."""
+    if row.reason not in REFUSED or row.claims is None or row.connection is None:
+        return False
+    return not is_signer_trusted(row.claims, row.connection)
 
 
 def offered_certificate(row: SignIn) -> saml.Certificate | None:

@@ -19,7 +19,7 @@ from passerelle.sso.connections.connection import (
     missing_for_sign_in,
 )
 from passerelle.sso.connections.guides import GUIDES
-from passerelle.sso.connections.keys import make_key
+from passerelle.sso.connections.keys import make_key_after
 from passerelle.sso.connections.setup_links import SwitchedOn, end_links, make_link, revoke_link
 from passerelle.sso.models import SamlConnection, SetupLink
 from passerelle.sso.sessions.enforcement import NoWayBack, end_closed_sessions
@@ -98,7 +98,7 @@ def _draft(request: PageRequest, product: str) -> SamlConnection:
         product=product,
         created_at=timezone.now(),
     )
-    make_key(connection, now=timezone.now())
+    make_key_after(connection, now=timezone.now())
     entry = Entry(EventName.SETTINGS_CHANGED, connection.name, {"saml.name": ["", connection.name]})
     actor = by(request)
     record([entry], company_id=company.id, actor=actor["actor"], now=actor["now"])

@@ -58,6 +58,14 @@ class GuideForm(ConnectionForm):
             _("This connection was switched on in the meantime: what it needs cannot be emptied."),
         )
 
+    def refuse_until(self, time: datetime) -> None:
+        """So much was saved by this set-up link that it has to wait."""
+        self.add_error(
+            None,
+            _("Too many changes in one hour. You can save again from %(time)s UTC.")
+            % {"time": f"{time:%H:%M}"},
+        )
+
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         assert self.connection is not None

@@ -88,9 +88,7 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
         form.refuse_lock_out("saml_enabled")
         return ""
     except Outdated:
-        form.company.refresh_from_db()
-        if form.connection is not None:
-            form.connection = SamlConnection.objects.filter(id=form.connection.id).first()
+        form.read_again()
         form.refuse_as_outdated()
         return ""
     return f"&saved=changed&ended={ended}" if changed else "&saved=nothing"

@@ -1,5 +1,6 @@
 """The form of the Security settings page: what an administrator may change about signing in."""
 
+from collections.abc import Iterable
 from copy import copy
 from datetime import datetime
 from typing import Any
@@ -13,8 +14,9 @@ from django.utils.translation import gettext_lazy
 from passerelle.administration.lockout import google_lets_an_administrator_in
 from passerelle.directory.models import Company, PermissionSet, Workspace
 from passerelle.infra.domain_names import normalise_domain
+from passerelle.infra.tokens import digest
 from passerelle.sso.connections import connection as parts
-from passerelle.sso.models import SamlConnection
+from passerelle.sso.models import SamlConnection, SigningCertificate
 from passerelle.sso.sessions.enforcement import password_lets_an_administrator_in
 from passerelle.sso.sign_in import google
 from passerelle.web.frame.fields import OwnChoice, line
@@ -56,6 +58,17 @@ PROVISIONING = (
 )
 
 
+def version_of(
+    connection: SamlConnection | None, certificates: Iterable[SigningCertificate]
+) -> str:
+    """Of all that the page saves of a connection: another one after each change."""
+    if connection is None:
+        return ""
+    shown = ConnectionForm.current_connection(connection)
+    trusted = sorted(one.fingerprint for one in certificates)
+    return digest(repr([sorted(shown.items()), connection.post_target_url, trusted]))
+
+
 class SecurityForm(RulesForm, ConnectionForm):
     """Field errors stand beside their field; nothing is changed unless all of it is right."""
 
@@ -77,6 +90,7 @@ class SecurityForm(RulesForm, ConnectionForm):
     )
     google_hosted_domain = line(253)
     version = forms.IntegerField(widget=forms.HiddenInput)
+    connection_version = forms.CharField(required=False, widget=forms.HiddenInput)
 
     theirs: dict[str, Any] | None = None
     """What is saved now where this form says something else, when somebody saved meanwhile."""
@@ -169,9 +183,14 @@ class SecurityForm(RulesForm, ConnectionForm):
             self._refuse_without_connection()
         if not self.errors and not values.get("automatic_user_provisioning"):
             self._refuse_lock_out(values)
-        if values.get("version") is not None and values["version"] != self.company.version:
+        if values.get("version") is not None and self._is_outdated(values):
             self.refuse_as_outdated()
         return values
+
+    def _is_outdated(self, values: dict[str, Any]) -> bool:
+        # A set-up link changes a connection that is off, and the company's version stays.
+        shown = values.get("connection_version") or self.shown_connection
+        return (values["version"], shown) != (self.company.version, self.shown_connection)
 
     def _clean_google(self, values: dict[str, Any]) -> None:
         """All that Google needs, and nothing that excludes it."""
@@ -193,6 +212,18 @@ class SecurityForm(RulesForm, ConnectionForm):
     def shown_values(self) -> str:
         """What this page shows, sent along with what becomes of it."""
         return digests_of(self._now())
+
+    @property
+    def shown_connection(self) -> str:
+        """Which state of the connection this page shows."""
+        return version_of(self.connection, self.certificates)
+
+    def read_again(self) -> None:
+        """What is saved by now: somebody was quicker."""
+        self.company.refresh_from_db()
+        if self.connection is not None:
+            self.connection = SamlConnection.objects.filter(id=self.connection.id).first()
+        self.certificates = list(self.connection.certificates.all()) if self.connection else []
 
     def _now(self) -> dict[str, Any]:
         current = self.current(self.company, self.connection)

@@ -1,6 +1,6 @@
 """Save the Security settings: in one transaction, with what changed in the audit log."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -15,7 +15,7 @@ from passerelle.sso.connections.connection import (
     holder_of_provider,
     missing_for_sign_in,
 )
-from passerelle.sso.connections.keys import make_key
+from passerelle.sso.connections.keys import make_key_after
 from passerelle.sso.connections.setup_links import end_links, still_holds
 from passerelle.sso.models import (
     FOLLOWING,
@@ -25,6 +25,7 @@ from passerelle.sso.models import (
     SetupLink,
     SigningCertificate,
 )
+from passerelle.sso.records.failures import count_failure, window_end
 from passerelle.sso.sessions.enforcement import end_closed_sessions
 from passerelle.sso.sessions.session import (
     end_google_sessions,
@@ -40,7 +41,7 @@ from passerelle.web.settings.connection_form import (
 )
 from passerelle.web.settings.guide_form import GuideForm
 from passerelle.web.settings.rules_form import RULES
-from passerelle.web.settings.security_form import PROVISIONING, SecurityForm
+from passerelle.web.settings.security_form import PROVISIONING, SecurityForm, version_of
 
 
 class Outdated(Exception):  # noqa: N818 - reads as what is the matter
@@ -72,7 +73,7 @@ def save_security(form: SecurityForm, *, session: Session, now: datetime) -> boo
     `session` is of whoever saves: it goes on, whatever others that this ends.
     """
     company = Company.locked(form.company.id)
-    if company.version != form.cleaned_data["version"]:
+    if company.version != form.cleaned_data["version"] or _has_moved(form):
         raise Outdated
     # What came by a way that is closed does not come back when this opens it.
     end_closed_sessions(company)
@@ -85,7 +86,7 @@ def save_security(form: SecurityForm, *, session: Session, now: datetime) -> boo
     connection = form.draft.connection
     if connection is not None:
         connection.company = company
-        make_key(connection, now=now)
+        make_key_after(connection, now=now)
     end_closed_sessions(company)
     if connection is not None and any(name.startswith("saml.") for name in changes):
         changes = {"connection": connection.name, **changes}
@@ -101,8 +102,29 @@ def save_security(form: SecurityForm, *, session: Session, now: datetime) -> boo
     return True
 
 
+def _has_moved(form: SecurityForm) -> bool:
+    """Whether somebody with a set-up link saved the connection since this request read it."""
+    if form.connection is None:
+        return False
+    current = SamlConnection.objects.filter(id=form.connection.id).first()
+    trusted = SigningCertificate.objects.filter(connection_id=form.connection.id)
+    return version_of(current, trusted) != form.shown_connection
+
+
 class LinkEnded(Exception):  # noqa: N818 - reads as what is the matter
     """The set-up link has ended, or the connection was switched on, while it was being used."""
+
+
+MAX_SAVES, WITHIN = 20, timedelta(hours=1)
+"""By one set-up link: each is a row of the audit log, and the link is in a stranger's hands."""
+
+
+class SavedTooOften(Exception):  # noqa: N818 - reads as what is the matter
+    """As much was saved by this set-up link as may be; it goes on at `until`."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(until)
+        self.until = until
 
 
 # What the guide does not ask for: it stays as it is by now, not as it was when the page was made.
@@ -133,7 +155,7 @@ def save_guide(
 ) -> bool:
     """Save what the guide asks for, and nothing else; tell whether it changed.
 
-    Raises LinkEnded, Outdated.
+    Raises LinkEnded, Outdated, SavedTooOften.
     """
     company = Company.locked(form.company.id)
     connection = form.draft.connection
@@ -149,15 +171,26 @@ def save_guide(
     changes = _change_connection(form, now)
     if not changes:
         return False
+    if link is not None:
+        _count_save(link, now)
     if changes.get("saml.idp_entity_id", [""])[0]:
         end_sessions_of_another_provider(connection, but=session)
-    company.version += 1
-    company.save(update_fields=["version"])
+    if link is None:
+        # Nobody's settings change by a link: who edits them meanwhile is not held up by it.
+        company.version += 1
+        company.save(update_fields=["version"])
     connection.company = company
-    make_key(connection, now=now)
+    make_key_after(connection, now=now)
     entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
     record([entry], company_id=company.id, actor=actor, now=now)
     return True
+
+
+def _count_save(link: SetupLink, now: datetime) -> None:
+    """Raises SavedTooOften, by which what was saved, and the count itself, are undone."""
+    scope, who = "setup save", str(link.id)
+    if count_failure(scope, who, window=WITHIN, now=now) > MAX_SAVES:
+        raise SavedTooOften(window_end(scope, who, now=now) or now)
 
 
 @transaction.atomic

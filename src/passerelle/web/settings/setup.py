@@ -30,7 +30,7 @@ from passerelle.web.frame.cookies import delete_cookie, set_cookie
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.settings.guide_form import GuideForm
 from passerelle.web.settings.guide_page import checked, guide_context, guide_form
-from passerelle.web.settings.security_save import LinkEnded, Outdated, save_guide
+from passerelle.web.settings.security_save import LinkEnded, Outdated, SavedTooOften, save_guide
 from passerelle.web.settings.test_page import leave_for_trial, trial_context
 
 MAX_FAILURES = 100
@@ -85,13 +85,20 @@ def guide(request: HttpRequest, link: SetupLink) -> HttpResponse:
             save_guide(form, actor=actor, link=link, now=timezone.now())
         except (LinkEnded, Outdated):
             return _ended(request, 404)
+        except SavedTooOften as error:
+            form.refuse_until(error.until)
+            return _shown(request, form, status=429)
         return redirect(f"{reverse('setup')}?done=saved")
+    return _shown(request, form, status=422 if form.is_bound else 200)
+
+
+def _shown(request: HttpRequest, form: GuideForm, *, status: int) -> HttpResponse:
     context = {
         **guide_context(form, by_setup_link=True),
         "frame": "single_wide.html",
         "done": "" if form.is_bound else request.GET.get("done", ""),
     }
-    return render(request, "connect.html", context, status=422 if form.is_bound else 200)
+    return render(request, "connect.html", context, status=status)
 
 
 @require_POST
