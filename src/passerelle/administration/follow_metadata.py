@@ -34,7 +34,6 @@ from passerelle.sso.connections.connection import (
 from passerelle.sso.connections.idp_metadata import read_metadata_of, settings_of
 from passerelle.sso.connections.problems import noted, noted_together
 from passerelle.sso.models import FOLLOWING, REFUSED, Binding, SamlConnection, Session
-from passerelle.sso.records.failures import count_failure
 from passerelle.sso.sessions.session import end_sessions_of_another_provider
 
 log = logging.getLogger("passerelle")
@@ -43,7 +42,6 @@ FOLLOWER = Actor("identity provider", "metadata")
 EVERY = timedelta(days=1)
 SOONEST, LATEST = timedelta(hours=1), timedelta(days=7)
 CLAIM = timedelta(minutes=10)
-MOST_AGAIN = 3
 SECONDS_ASKED = 5.0
 KEPT = 50
 """How many replaced values of a setting are remembered."""
@@ -157,17 +155,6 @@ def follow(connection: SamlConnection, *, now: datetime, asked: bool = False) ->
         _note_problem(connection, noted(error), now)
         return
     _take_or_hold(connection, document, metadata, now)
-
-
-def may_follow_again(connection: SamlConnection, *, now: datetime) -> bool:
-    """Whether metadata is read again because a message came with a key that is not trusted.
-
-    Many providers sign with a new key at once. Strangers can cause it, so a few times within ten
-    minutes.
-    """
-    if not connection.metadata_url:
-        return False
-    return count_failure("metadata again", str(connection.id), now=now) <= MOST_AGAIN
 
 
 def _read_held(connection: SamlConnection, now: datetime) -> saml.IdPMetadata:

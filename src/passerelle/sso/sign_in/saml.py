@@ -9,13 +9,13 @@ Each of the last two is one transaction. A refusal commits, so that what was spe
 the trace is kept; only a crash rolls back, and then nothing has happened.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
 
 from passerelle import saml
-from passerelle.administration.follow_metadata import follow, may_follow_again
 from passerelle.infra.network import network_of
 from passerelle.infra.safe_next import safe_next
 from passerelle.infra.tokens import digest, is_of_trial, new_message_id
@@ -39,7 +39,7 @@ from passerelle.sso.models import (
 )
 from passerelle.sso.records.begun import note_begun
 from passerelle.sso.records.explain import stored
-from passerelle.sso.records.failures import MAX_REFUSED, TooManyRefused, failures
+from passerelle.sso.records.failures import MAX_REFUSED, TooManyRefused, count_failure, failures
 from passerelle.sso.records.traces import Trace, keep
 from passerelle.sso.sign_in.spend import (
     CLOCK_SKEW,
@@ -49,6 +49,9 @@ from passerelle.sso.sign_in.spend import (
     park_again,
     spend,
 )
+
+MOST_AGAIN = 3
+"""That strangers' messages make us read the metadata of a connection within ten minutes."""
 
 
 class Refused(Exception):  # noqa: N818 - an answer, not an error
@@ -142,9 +145,18 @@ def outgoing_request(
 
 
 def accept_response(
-    slug: str, field: str, *, relay_state: str, address: str | None, now: datetime
+    slug: str,
+    field: str,
+    *,
+    relay_state: str,
+    address: str | None,
+    read_again: Callable[[SamlConnection], object] = lambda _connection: None,
+    now: datetime,
 ) -> Parked:
     """Verify a response and park its claims.
+
+    `read_again` reads the metadata that the connection follows: a key that is not trusted may
+    stand in it by now.
 
     Raises Refused, UnknownConnection, AnswersTrial, AnswersLogout, TooManyRefused, Busy.
     """
@@ -152,7 +164,7 @@ def accept_response(
         parked = _accept(slug, field, relay_state, address, now)
     if isinstance(parked, _MayBeRenewed):
         # Nothing of the message is held on to: others read theirs while this one's turn is over.
-        follow(parked.connection, now=now, asked=True)
+        read_again(parked.connection)
         with reading(field):
             parked = _accept(slug, field, relay_state, address, now, is_renewed=True)
     assert isinstance(parked, Parked)
@@ -191,7 +203,11 @@ def _accept(
         judgement = saml.Judgement(checks=[unreadable])
     else:
         judgement = _judged(message, connection, request, request_id, now)
-        if not is_renewed and _may_be_renewed(judgement) and may_follow_again(connection, now=now):
+        if (
+            not is_renewed
+            and _may_be_renewed(judgement)
+            and _may_be_read_again(connection, now=now)
+        ):
             return _MayBeRenewed(connection)
     trace = Trace(connection=connection, now=now, address=address)
     trace.checks = [stored(check) for check in judgement.checks]
@@ -213,6 +229,17 @@ def _accept(
             return parked
         refused = keep(trace, outcome="refused", reason=reason)
     raise Refused(refused)
+
+
+def _may_be_read_again(connection: SamlConnection, *, now: datetime) -> bool:
+    """Whether metadata is read again because a message came with a key that is not trusted.
+
+    Many providers sign with a new key at once. Strangers can cause it, so a few times within ten
+    minutes.
+    """
+    if not connection.metadata_url:
+        return False
+    return count_failure("metadata again", str(connection.id), now=now) <= MOST_AGAIN
 
 
 def _may_be_renewed(judgement: saml.Judgement) -> bool:

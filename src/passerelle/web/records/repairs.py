@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST
 from passerelle import saml
 from passerelle.administration.admit import admit
 from passerelle.administration.relink import relink_of, relinks, replace_identity
+from passerelle.administration.settings import add_listed_domain
 from passerelle.directory.actions import approve
 from passerelle.directory.merge import duplicates
 from passerelle.sso.connections.connection import trust_certificate
@@ -19,7 +20,6 @@ from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.records.attempt import find_sign_in
 from passerelle.web.records.repair import listed_domain, offered_certificate, waiting_newcomer
-from passerelle.web.settings.security_save import add_listed_domain
 
 
 def _back(row: SignIn, done: str = "") -> HttpResponse:

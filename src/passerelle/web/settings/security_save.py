@@ -193,21 +193,6 @@ def _count_save(link: SetupLink, now: datetime) -> None:
         raise SavedTooOften(window_end(scope, who, now=now) or now)
 
 
-@transaction.atomic
-def add_listed_domain(company: Company, domain: str, *, actor: Actor, now: datetime) -> None:
-    """Add one domain to the list of those whose people get an account."""
-    row = Company.locked(company.id)
-    before = list(row.provisioning_domain_list)
-    if domain in before:
-        return
-    row.provisioning_domain_list = sorted([*before, domain])
-    row.version += 1
-    row.save(update_fields=["provisioning_domain_list", "version"])
-    changes = {"provisioning_domain_list": [before, row.provisioning_domain_list]}
-    entry = Entry(EventName.SETTINGS_CHANGED, row.name, changes)
-    record([entry], company_id=row.id, actor=actor, now=now)
-
-
 def _change_company(company: Company, form: SecurityForm) -> dict[str, Any]:
     changes = {}
     for name in _COMPANY_FIELDS:

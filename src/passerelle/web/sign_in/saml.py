@@ -2,6 +2,7 @@
 
 import logging
 from datetime import timedelta
+from functools import partial
 from urllib.parse import quote
 
 from django.conf import settings
@@ -23,6 +24,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods
 
 from passerelle import saml
+from passerelle.administration.follow_metadata import follow
 from passerelle.infra.network import network_of
 from passerelle.infra.tokens import new_token
 from passerelle.infra.turns import reading
@@ -112,7 +114,14 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
             arrived_at = addresses_of(connection).acs_url
             return _sign_out(request, connection, sent, arrived_at=arrived_at)
         field, relay_state = _response_in(sent), sent.get("RelayState", "")
-        parked = accept_response(slug, field, relay_state=relay_state, address=address, now=now)
+        parked = accept_response(
+            slug,
+            field,
+            relay_state=relay_state,
+            address=address,
+            read_again=partial(follow, now=now, asked=True),
+            now=now,
+        )
     except AnswersTrial as answer:
         return _after_trial(request, slug, answer)
     except TooManyRefused:
