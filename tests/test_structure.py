@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,20 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.Import):
             found |= {one.name for one in node.names}
     return found
+
+
+def test_no_modules_import_each_other_not_even_for_types():
+    names = {}
+    for path in SOURCE.rglob("*.py"):
+        dotted = ".".join(path.relative_to(SOURCE.parent).with_suffix("").parts)
+        names[dotted.removesuffix(".__init__")] = path
+    graph = {}
+    for name, path in names.items():
+        found = imports_of(path) & names.keys()
+        # `from package import module` is an import of the module, not of the package.
+        inner = {one.rpartition(".")[0] for one in found}
+        graph[name] = {one for one in found if one not in inner} - {name}
+    assert list(TopologicalSorter(graph).static_order())
 
 
 def test_no_view_imports_a_view():

@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 from passerelle.saml import der as encoding
 from passerelle.saml import mistaken
-from passerelle.saml.errors import CertificateError
+from passerelle.saml.errors import CertificateError, MessageError
 from passerelle.saml.xml import decode_base64
 
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -54,6 +54,20 @@ class Certificate:
         body = base64.encodebytes(self.der).decode().replace("\n", "")
         lines = [body[start : start + 64] for start in range(0, len(body), 64)]
         return "\n".join(["-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""])
+
+
+class UnknownCertificate(MessageError):  # noqa: N818 - reads as what is the matter
+    """A key signed that is not trusted; `certificate` is the one that came with the signature."""
+
+    def __init__(self, certificate: Certificate, *, trusted: str) -> None:
+        super().__init__(
+            "certificate_unknown",
+            expected=trusted,
+            received=certificate.fingerprint,
+            subject=certificate.subject,
+            not_after=certificate.not_after.date().isoformat(),
+        )
+        self.certificate = certificate
 
 
 def fingerprint_of(der: bytes) -> str:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from passerelle.saml.assertion import Assertion, BearerConfirmation
-from passerelle.saml.certificate import Certificate, PrivateKey
+from passerelle.saml.certificate import Certificate, PrivateKey, UnknownCertificate
 from passerelle.saml.errors import DecryptionError, MessageError, shortened
 from passerelle.saml.xml import written
 
@@ -85,7 +85,8 @@ class Check(NamedTuple):
             check = "decryption"
         values = dict(error.values)
         received, reason = error.received, error.reason
-        return cls(check, False, error.expected, received, reason, values, error.certificate)
+        offered = error.certificate if isinstance(error, UnknownCertificate) else None
+        return cls(check, False, error.expected, received, reason, values, offered)
 
 
 def check_version(received: Received, expected: Expected) -> Check | None:

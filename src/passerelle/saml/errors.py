@@ -7,11 +7,6 @@ SAMLError
 └── CertificateError  a certificate or key that cannot be read or is too weak
 """
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from passerelle.saml.certificate import Certificate
-
 MAX_SHOWN = 300
 """Characters of something received that are kept to be shown."""
 
@@ -54,9 +49,6 @@ class SAMLError(Exception):
 
 class MessageError(SAMLError):
     """A response that cannot be read or trusted."""
-
-    certificate: "Certificate | None" = None
-    """The certificate that signed and is not trusted, where that is what is wrong."""
 
 
 class DecryptionError(MessageError):

@@ -23,7 +23,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 from lxml import etree
 
 from passerelle.saml import xml
-from passerelle.saml.certificate import Certificate, PrivateKey, load_certificate
+from passerelle.saml.certificate import (
+    Certificate,
+    PrivateKey,
+    UnknownCertificate,
+    load_certificate,
+)
 from passerelle.saml.errors import CertificateError, MessageError
 from passerelle.saml.names import C14N, DSIG_NS, ENVELOPED, EXC_C14N, EXCLUSIVE_C14N, ds
 
@@ -263,15 +268,7 @@ def _signer(
     embedded = _embedded(key_info)
     stranger = next((one for one in embedded if _verifies(algorithm, one, value, signed)), None)
     if stranger is not None:
-        unknown = MessageError(
-            "certificate_unknown",
-            expected=trusted,
-            received=stranger.fingerprint,
-            subject=stranger.subject,
-            not_after=stranger.not_after.date().isoformat(),
-        )
-        unknown.certificate = stranger
-        raise unknown
+        raise UnknownCertificate(stranger, trusted=trusted)
     raise MessageError(
         "signature_invalid",
         expected=f"a signature by {trusted}",
