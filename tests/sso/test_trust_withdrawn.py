@@ -8,7 +8,7 @@ from passerelle.directory.models import User
 from passerelle.practice_idp.people import Person
 from passerelle.sso.models import PendingSignIn, Session, SignIn
 from tests.browsing import Browser
-from tests.dashboard.test_security_settings import PAGE, fields_of
+from tests.web.test_security_settings import PAGE, fields_of
 from tests.world import (
     GRACE,
     load_certificate_of,

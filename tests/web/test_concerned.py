@@ -24,7 +24,7 @@ from passerelle.sso.sign_in.google import ISSUER
 from passerelle.sso.sign_in.password_rules import is_expired
 from tests.browsing import Browser
 from tests.configfile.files import metadata_of
-from tests.dashboard.test_security_settings import PAGE, fields_of
+from tests.web.test_security_settings import PAGE, fields_of
 from tests.world import idp_of, make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from passerelle.directory.models import Membership, User
 from passerelle.practice_idp.people import Person
 from passerelle.sso.models import ConsumedAssertion, Session, SignIn, Trial
 from tests.browsing import Browser
-from tests.dashboard.test_security_settings import fields_of
+from tests.web.test_security_settings import fields_of
 from tests.world import (
     GRACE,
     make_administrator,

@@ -16,9 +16,9 @@ from passerelle.infra.turns import OF_ONE_COMPANY
 from passerelle.sso.models import GoogleRequest, SamlConnection, Session, SignIn
 from passerelle.sso.sign_in import google
 from tests.browsing import Browser, reference_in
-from tests.dashboard.test_security_settings import PAGE, errors_in, fields_of
 from tests.servers.https import LOOPBACK
 from tests.servers.openid import CLIENT, SECRET, OpenIdProvider, openid_provider
+from tests.web.test_security_settings import PAGE, errors_in, fields_of
 from tests.world import make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db

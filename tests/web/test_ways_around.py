@@ -32,7 +32,7 @@ from passerelle.sso.models import (
 from passerelle.sso.outbox import letters
 from passerelle.sso.sign_in import passwords
 from tests.browsing import Browser, reference_in
-from tests.dashboard.test_local_sign_in import (
+from tests.web.test_local_sign_in import (
     OTHER,
     PASSWORD,
     change,
@@ -42,9 +42,9 @@ from tests.dashboard.test_local_sign_in import (
     set_up,
     with_password,
 )
-from tests.dashboard.test_security_settings import PAGE as SECURITY
-from tests.dashboard.test_security_settings import fields_of
-from tests.dashboard.test_set_up import GUIDE, choose, idp_metadata, make_link, open_link, switch_on
+from tests.web.test_security_settings import PAGE as SECURITY
+from tests.web.test_security_settings import fields_of
+from tests.web.test_set_up import GUIDE, choose, idp_metadata, make_link, open_link, switch_on
 from tests.world import NOW, make_company, make_user, session_of
 
 pytestmark = pytest.mark.django_db

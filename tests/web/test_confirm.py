@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 
 from passerelle.sso.models import AuthnRequest, Session
 from tests.browsing import Browser
-from tests.dashboard.test_security_settings import PAGE, fields_of
+from tests.web.test_security_settings import PAGE, fields_of
 from tests.world import make_administrator, make_user, respond_to
 
 pytestmark = pytest.mark.django_db

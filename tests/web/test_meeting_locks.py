@@ -22,10 +22,10 @@ from passerelle.sso.sessions.entry_locks import close, way_of_connection
 from passerelle.sso.sign_in import finish, google
 from passerelle.web.sign_in import admit_session
 from tests.browsing import Browser
-from tests.dashboard.test_local_sign_in import enter, is_in, with_password
-from tests.dashboard.test_security_settings import PAGE, fields_of
-from tests.dashboard.test_taken_away import came_by_sso, change
 from tests.sso.test_trust_withdrawn import END, another_key, parked
+from tests.web.test_local_sign_in import enter, is_in, with_password
+from tests.web.test_security_settings import PAGE, fields_of
+from tests.web.test_taken_away import came_by_sso, change
 from tests.world import (
     load_certificate_of,
     make_administrator,

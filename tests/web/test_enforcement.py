@@ -14,8 +14,8 @@ from passerelle.directory.models import Company, User
 from passerelle.sso.models import EmergencyCode, Letter, Session
 from passerelle.sso.outbox.letters import send_letters
 from tests.browsing import Browser
-from tests.dashboard.test_local_sign_in import PASSWORD, enter, is_in, with_password
-from tests.dashboard.test_security_settings import PAGE, errors_in, fields_of
+from tests.web.test_local_sign_in import PASSWORD, enter, is_in, with_password
+from tests.web.test_security_settings import PAGE, errors_in, fields_of
 from tests.world import make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db

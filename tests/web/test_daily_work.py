@@ -15,8 +15,8 @@ from passerelle.sso.models import EmergencyCode, SetupLink, TrustedDevice
 from passerelle.sso.sessions.enforcement import undo_by_code
 from passerelle.sso.sign_in.password_rules import password_problem
 from tests.browsing import Browser
-from tests.dashboard.test_local_sign_in import PASSWORD, is_in, with_password
-from tests.dashboard.test_security_settings import fields_of
+from tests.web.test_local_sign_in import PASSWORD, is_in, with_password
+from tests.web.test_security_settings import fields_of
 from tests.world import NOW, give, make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db

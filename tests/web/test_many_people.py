@@ -13,7 +13,7 @@ from passerelle.sso.models import Session
 from passerelle.web.frame.browsers import described
 from passerelle.web.people.people_file import carry_out, read_people
 from tests.browsing import Browser
-from tests.dashboard.test_people import listed
+from tests.web.test_people import listed
 from tests.world import give, make_company, make_user, session_of
 
 pytestmark = pytest.mark.django_db

@@ -9,8 +9,8 @@ from passerelle.audit.models import AuditEvent
 from passerelle.practice_idp.issue import write_idp_metadata
 from passerelle.sso.models import SamlConnection
 from tests.browsing import Browser
-from tests.dashboard.test_security_settings import PAGE, errors_in, fields_of
 from tests.saml.keys import key_pair
+from tests.web.test_security_settings import PAGE, errors_in, fields_of
 from tests.world import NOW, load_certificate_of, make_administrator, signing_key
 
 pytestmark = pytest.mark.django_db

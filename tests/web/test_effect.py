@@ -18,8 +18,8 @@ from passerelle.provisioning import parse_email
 from passerelle.provisioning.model import Profile
 from passerelle.sso.models import SignIn
 from tests.browsing import Browser
-from tests.dashboard.test_local_sign_in import with_password
-from tests.dashboard.test_security_settings import PAGE, fields_of
+from tests.web.test_local_sign_in import with_password
+from tests.web.test_security_settings import PAGE, fields_of
 from tests.world import (
     NOW,
     give,

@@ -7,7 +7,7 @@ import pytest
 from passerelle.audit.models import AuditEvent
 from passerelle.infra import rows, turns
 from tests.browsing import Browser
-from tests.dashboard.test_audit_page import happen, streamed
+from tests.web.test_audit_page import happen, streamed
 from tests.world import make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db
