@@ -3,13 +3,11 @@
 import hmac
 from datetime import datetime
 from hashlib import sha256
-from uuid import UUID
 
 import dns.exception
 import dns.resolver
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import F
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
@@ -63,7 +61,7 @@ def remove_domain(domain: Domain, *, actor: Actor, now: datetime) -> None:
     entry = Entry(EventName.DOMAIN_REMOVED, domain.name, details)
     record([entry], company_id=domain.company_id, actor=actor, now=now)
     domain.delete()
-    _raise_version(domain.company_id)
+    Company.raise_version(domain.company_id)
 
 
 def look_record_up(domain: Domain, *, resolver: dns.resolver.Resolver | None = None) -> None:
@@ -98,7 +96,7 @@ def _mark_proved(domain: Domain, actor: Actor, now: datetime) -> None:
         ):
             entry = Entry(EventName.DOMAIN_VERIFIED, domain.name)
             record([entry], company_id=domain.company_id, actor=actor, now=now)
-            _raise_version(domain.company_id)
+            Company.raise_version(domain.company_id)
 
 
 def _texts(name: str, resolver: dns.resolver.Resolver) -> list[str]:
@@ -110,7 +108,3 @@ def _texts(name: str, resolver: dns.resolver.Resolver) -> list[str]:
     except (dns.exception.DNSException, OSError) as error:
         raise Unproved("unreachable", str(error)[:200]) from error
     return [b"".join(one.strings).decode(errors="replace") for one in answer]
-
-
-def _raise_version(company_id: UUID) -> None:
-    Company.objects.filter(id=company_id).update(version=F("version") + 1)

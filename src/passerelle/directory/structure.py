@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, ProtectedError, Q, QuerySet
+from django.db.models import Count, ProtectedError, Q, QuerySet
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
@@ -252,4 +252,4 @@ def _recorded(
 ) -> None:
     """Record it, and let every worker read names and policies anew."""
     record([Entry(event, target, details)], company_id=company.id, actor=actor, now=now)
-    Company.objects.filter(id=company.id).update(version=F("version") + 1)
+    Company.raise_version(company.id)

@@ -4,7 +4,7 @@ from typing import Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from passerelle.infra.identifiers import uuid7
 
@@ -135,6 +135,11 @@ class Company(ProvisioningPolicy, SecurityRules):
         that merely points at the company is not in the way, hence `no_key`.
         """
         return cls.objects.select_for_update(no_key=True).get(id=company_id)
+
+    @classmethod
+    def raise_version(cls, company_id: UUID) -> None:
+        """Settings have changed: who edits them notices, and workers read them anew."""
+        cls.objects.filter(id=company_id).update(version=F("version") + 1)
 
 
 class Domain(models.Model):

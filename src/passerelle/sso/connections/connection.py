@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, F, OuterRef
+from django.db.models import Count, Exists, OuterRef
 from django.urls import reverse
 
 from passerelle import saml
@@ -205,8 +205,7 @@ def trust_certificate(
     Company.locked(connection.company_id)
     new = certificate_row(connection, certificate)
     if insert_or_nothing(new):
-        company = Company.objects.filter(id=connection.company_id)
-        company.update(version=F("version") + 1)
+        Company.raise_version(connection.company_id)
         details = {"fingerprint": certificate.fingerprint, "subject": certificate.subject[:300]}
         entry = Entry(EventName.CERTIFICATE_ACCEPTED, connection.name, details)
         record([entry], company_id=connection.company_id, actor=actor, now=now)

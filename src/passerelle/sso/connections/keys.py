@@ -10,11 +10,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.db import transaction
-from django.db.models import F
 
 from passerelle import saml
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.models import Company
 from passerelle.infra.identifiers import uuid7
 from passerelle.infra.memory import Remembered
 from passerelle.infra.sealing import CannotUnseal, seal, unseal
@@ -155,7 +155,8 @@ def rotate_key(
     new = _insert(connection, private, now=now, signs_from=signs_from)
     for row in keys.exclude(retires_at__lte=now)[MAX_KEYS:]:
         keys.filter(id=row.id).update(retires_at=now)
-    _raise_version(connection)
+    Company.raise_version(connection.company_id)
+    connection.company.refresh_from_db(fields=["version"])
     details = {"fingerprint": new.fingerprint, "signs_from": signs_from.isoformat()}
     entry = Entry(EventName.KEY_ROTATED, connection.name, details)
     record([entry], company_id=connection.company_id, actor=actor, now=now)
@@ -189,10 +190,3 @@ def _insert(
     row.sealed_private_key = seal(pem, purpose=_purpose(row))
     row.save(force_insert=True)
     return row
-
-
-def _raise_version(connection: SamlConnection) -> None:
-    """Every worker reads the keys anew at its next request."""
-    company = connection.company
-    type(company).objects.filter(id=company.id).update(version=F("version") + 1)
-    company.refresh_from_db(fields=["version"])

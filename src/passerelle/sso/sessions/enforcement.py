@@ -8,7 +8,7 @@ import secrets
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
@@ -217,7 +217,8 @@ def _set(company: Company, wanted: str, actor: Actor, now: datetime) -> None:
     # Whoever came in while a way was being closed does not come back when it is opened.
     end_closed_sessions(company)
     before, company.sso_enforcement = company.sso_enforcement, wanted
-    Company.objects.filter(id=company.id).update(sso_enforcement=wanted, version=F("version") + 1)
+    company.save(update_fields=["sso_enforcement"])
+    Company.raise_version(company.id)
     details = {"sso_enforcement": [before, wanted]}
     entry = Entry(EventName.ENFORCEMENT_CHANGED, company.name, details)
     record([entry], company_id=company.id, actor=actor, now=now)
