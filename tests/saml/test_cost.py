@@ -27,6 +27,8 @@ from .response_builder import (
     status,
 )
 
+pytestmark = pytest.mark.thorough
+
 SECONDS = 10
 ROOM = MAX_BYTES - 20_000
 PREFIXES = " ".join(f'xmlns:p{number}="urn:p"' for number in range(16))

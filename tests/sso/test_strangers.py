@@ -16,7 +16,11 @@ from passerelle.sso.passkeys import begin_sign_in
 from tests.browsing import Browser
 from tests.world import GRACE, NOW, make_company, make_user, respond_to
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("within_the_hour")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("within_the_hour"),
+    pytest.mark.thorough,
+]
 MANY = 120
 
 
