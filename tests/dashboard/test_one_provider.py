@@ -10,9 +10,11 @@ from django.utils import timezone
 from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import Actor
+from passerelle.dashboard.security_save import save_guide
 from passerelle.directory.models import User
 from passerelle.directory.walls import raise_walls, take_down_walls
 from passerelle.practice_idp.issue import write_idp_metadata
+from passerelle.sso.connections import trust_certificate
 from passerelle.sso.follow import follow
 from passerelle.sso.models import SamlConnection
 from passerelle.sso.setup_links import make_link
@@ -29,6 +31,7 @@ from tests.world import (
 from .test_security_settings import PAGE, fields_of
 
 pytestmark = pytest.mark.django_db
+SECONDS_KEY = load_certificate_of("acme-2")
 OTHERS_KEY = load_certificate_of("somebody else")
 
 
@@ -43,7 +46,8 @@ def second(acme):
 def claim(browser: Browser, acme, second, **fields):
     """Save the second connection with the first one's identity provider."""
     acme.refresh_from_db()
-    values = fields_of(acme, connection=second, idp_entity_id=idp_of("acme"), **fields)
+    fields |= {"idp_entity_id": idp_of("acme"), "new_certificates": SECONDS_KEY.pem}
+    values = fields_of(acme, connection=second, **fields)
     return browser.post(f"{PAGE}?connection={second.slug}", values)
 
 
@@ -143,6 +147,92 @@ def test_two_companies_may_have_one_provider(acme):
     row.idp_entity_id = idp_of("acme")
     row.save()
     assert SamlConnection.objects.filter(idp_entity_id=idp_of("acme")).count() == 2
+
+
+MOVED = "https://new.example/idp"
+NEW_KEY = load_certificate_of("new provider")
+
+
+def moved(acme, **fields):
+    """Acme's connection as it is, but with another identity provider, typed by hand."""
+    acme.refresh_from_db()
+    return fields_of(acme, idp_entity_id=MOVED, **fields)
+
+
+def trusted_by(acme) -> set[str]:
+    rows = acme.connections.get(slug="acme").certificates
+    return set(rows.values_list("fingerprint", flat=True))
+
+
+def test_another_provider_is_trusted_by_its_own_keys_alone(acme, alice):
+    answer = alice.post(PAGE, moved(acme, new_certificates=NEW_KEY.pem))
+    assert answer.status_code == 302
+    assert trusted_by(acme) == {NEW_KEY.fingerprint}
+
+
+def test_a_provider_that_only_took_another_name_is_given_its_certificate_again(acme, alice):
+    same = load_certificate_of("acme")
+    assert alice.post(PAGE, moved(acme, new_certificates=same.pem)).status_code == 302
+    assert trusted_by(acme) == {same.fingerprint}
+
+
+def test_the_guide_keeps_no_key_of_the_provider_before(acme, alice):
+    sent = {
+        "name": "Acme SSO",
+        "idp_entity_id": MOVED,
+        "target_url": "https://new.example/sso",
+        "new_certificates": NEW_KEY.pem,
+    }
+    assert alice.post("/settings/connect/acme/", sent).status_code == 302
+    assert trusted_by(acme) == {NEW_KEY.fingerprint}
+
+
+@pytest.mark.parametrize("names", [(MOVED,), ("", MOVED)])
+def test_a_set_up_link_keeps_no_key_of_the_provider_before(acme, second, names):
+    token = make_link(second, actor=Actor("user", "alice"), now=timezone.now())
+    stranger = Browser()
+    stranger.post(f"/setup/{token}/")
+    for name in names:
+        sent = {"name": "Second", "idp_entity_id": name, "target_url": second.target_url}
+        assert stranger.post("/setup/", sent).status_code == 302
+    assert not second.certificates.exists()
+    assert "a certificate" in stranger.get("/setup/").content.decode()
+
+
+def test_a_connection_that_is_on_moves_only_with_a_certificate(acme, alice):
+    page = alice.post(PAGE, moved(acme))
+    assert page.status_code == 422
+    text = page.content.decode()
+    assert "Another entity ID is another identity provider" in text
+    assert trusted_by(acme) == {load_certificate_of("acme").fingerprint}
+
+
+def test_a_key_that_was_accepted_while_the_move_was_typed_goes_as_well(acme, alice, monkeypatch):
+    """The guide is saved whatever has become of the connection in the meantime."""
+
+    def accept_late(form, **keywords):
+        late = load_certificate_of("late")
+        trust_certificate(form.connection, late, actor=Actor("user", "bob"), now=NOW)
+        return save_guide(form, **keywords)
+
+    monkeypatch.setattr("passerelle.dashboard.views.connect.save_guide", accept_late)
+    sent = {"name": "Acme SSO", "idp_entity_id": MOVED, "target_url": "https://new.example/sso"}
+    sent["new_certificates"] = NEW_KEY.pem
+    assert alice.post("/settings/connect/acme/", sent).status_code == 302
+    assert trusted_by(acme) == {NEW_KEY.fingerprint}
+
+
+def test_the_page_says_before_saving_which_certificates_go(acme, alice):
+    old = load_certificate_of("acme").fingerprint
+    fields = moved(acme, new_certificates=NEW_KEY.pem)
+    told = alice.post("/settings/security/effect/?part=saml&connection=acme", fields)
+    assert "Another entity ID is another identity provider" in told.content.decode()
+    assert old in told.content.decode()
+    looked_at = alice.post("/settings/connect/acme/check/", fields).content.decode()
+    assert "these certificates are not trusted any more" in looked_at
+    assert old in looked_at
+    stays = alice.post("/settings/connect/acme/check/", fields_of(acme)).content.decode()
+    assert old not in stays
 
 
 @pytest.mark.django_db(transaction=True)

@@ -20,7 +20,7 @@ from passerelle.sso.password_rules import activation_path
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, enter, is_in, with_password
 from tests.dashboard.test_security_settings import PAGE, fields_of
-from tests.world import make_administrator, make_user, signing_key
+from tests.world import load_certificate_of, make_administrator, make_user, signing_key
 
 USERS = "/settings/users/"
 
@@ -58,7 +58,9 @@ def test_an_administrator_unmade_while_metadata_is_read_saves_nothing(
         raise FetchError("fetch_slow", "10")
 
     monkeypatch.setattr(connection_form, "fetch_for", meanwhile)
-    fields = fields_of(acme) | {"idp_entity_id": "https://evil.example/metadata"}
+    pem = load_certificate_of("evil").pem
+    another = {"idp_entity_id": "https://evil.example/metadata", "new_certificates": pem}
+    fields = fields_of(acme) | another
     path = PAGE if page == "settings" else f"/settings/connect/{connection.slug}/"
     # What was fetched may have been of no use: the form is saved with what was typed.
     monkeypatch.setattr(
@@ -306,7 +308,9 @@ def test_a_right_emergency_code_counts_however_many_wrong_ones_came_before(acme,
 @pytest.mark.django_db
 def test_another_identity_provider_ends_the_sessions_of_the_old_one_but_ones_own(acme, alice):
     by_sso, _grace = came_by_sso(acme)
-    fields = fields_of(acme) | {"idp_entity_id": "https://new.example/metadata"}
+    pem = load_certificate_of("new").pem
+    another = {"idp_entity_id": "https://new.example/metadata", "new_certificates": pem}
+    fields = fields_of(acme) | another
     assert alice.post(PAGE, fields).status_code == 302
     assert not is_in(by_sso)
     assert is_in(alice)
@@ -496,7 +500,8 @@ def test_the_guide_takes_no_last_way_in_either(acme):
     change(acme, existing_accounts="refuse")
     connection = acme.connections.get()
     fields = {"name": connection.name, "idp_entity_id": "https://other.example/idp"}
-    fields |= {"target_url": connection.target_url}
+    fields["target_url"] = connection.target_url
+    fields["new_certificates"] = load_certificate_of("another").pem
     answer = browser.post("/settings/connect/acme/", fields)
     assert answer.status_code == 422
     assert "No administrator could sign in any more" in answer.content.decode()

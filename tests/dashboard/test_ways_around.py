@@ -43,7 +43,7 @@ from tests.dashboard.test_local_sign_in import (
 from tests.dashboard.test_security_settings import PAGE as SECURITY
 from tests.dashboard.test_security_settings import fields_of
 from tests.dashboard.test_set_up import GUIDE, choose, idp_metadata, make_link, open_link, switch_on
-from tests.world import NOW, make_company, make_user, session_of
+from tests.world import NOW, load_certificate_of, make_company, make_user, session_of
 
 pytestmark = pytest.mark.django_db
 IVAN = Person("u-7", "ivan@other.example", "Ivan", "Example", ())
@@ -408,6 +408,7 @@ def test_an_administrator_switches_on_only_what_they_looked_at(acme, alice, path
     ivan.post("/setup/", {"metadata": idp_metadata().decode()})
     shown = re.search(r'name="shown" value="(\w+)"', alice.get(GUIDE).content.decode())[1]
     changed = {"target_url": "https://evil.example/sso", "idp_entity_id": "https://evil.example"}
+    changed["new_certificates"] = load_certificate_of("evil").pem
     assert ivan.post("/setup/", changed).status_code == 302
     sent = alice.post(f"{GUIDE}switch/", {"shown": shown})
     assert "done=other" in sent["Location"]

@@ -160,7 +160,7 @@ def _keep_what_was_followed(company: Company, after: dict[str, Any]) -> None:
     """What a connection has learnt from metadata that it follows is newer than the file.
 
     A value that metadata has replaced stays replaced, and a certificate that it withdrew stays
-    away; whatever else the file says, it means.
+    away, as long as it is the same identity provider; whatever else the file says, it means.
     """
     followed = {one["slug"]: one for one in after["saml"] if one["metadata_url"]}
     rows = company.connections.filter(slug__in=followed).prefetch_related("certificates")
@@ -175,6 +175,9 @@ def _keep_what_was_followed(company: Company, after: dict[str, Any]) -> None:
             older = [one or None for one in replaced]
             if name in current_names and (wanted[key] or None) in older:
                 wanted[key] = current[key]
+        if row.idp_entity_id not in ("", wanted["entity_id"]):
+            # What was learnt is of the provider before: of this one the file says all there is.
+            continue
         learnt = {one.fingerprint: one.pem for one in row.certificates.all() if one.from_metadata}
         withdrawn = row.metadata_replaced.get("certificates", [])
         written = {saml.load_certificate(pem).fingerprint: pem for pem in wanted["certificates"]}

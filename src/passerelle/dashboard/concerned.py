@@ -6,8 +6,9 @@ from datetime import datetime
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
+from passerelle.dashboard.connection_draft import ANOTHER_PROVIDER
 from passerelle.dashboard.connection_form import ADVANCED_TEXTS
 from passerelle.dashboard.security_form import SecurityForm
 from passerelle.directory.models import Company
@@ -36,6 +37,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "factor": ("two_factor",),
 }
 """The sections that tell, each with the fields that have to be right for it."""
+CERTIFICATES_GO = gettext_lazy("With this change these certificates are not trusted any more:")
 MAPPING = (
     "subject_attribute",
     "email_attribute",
@@ -166,6 +168,9 @@ def _saml(asked: _Asked) -> Iterator[Sentence | None]:
             "nothing."
         )
         yield Sentence(text, [])
+    gone = asked.form.draft.gone(asked.form.certificates)
+    if gone and asked.form.draft.moves:
+        yield Sentence(f"{ANOTHER_PROVIDER} {CERTIFICATES_GO}", [(one, "") for one in gone])
     now = asked.form.now
     yield _ending(concerned.sessions_of_connection(was, after, but=asked.session, now=now))
     if closes_connection(asked.form):

@@ -3,11 +3,18 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils.translation import gettext_lazy
+
 from passerelle import saml
 from passerelle.directory.models import Domain
 from passerelle.sso.connections import missing_for_sign_in
 from passerelle.sso.models import SamlConnection, SigningCertificate
 from passerelle.sso.notices import signing_certificate
+
+ANOTHER_PROVIDER = gettext_lazy(
+    "Another entity ID is another identity provider: its own certificates have to be given "
+    "together with it."
+)
 
 
 @dataclass(slots=True)
@@ -19,6 +26,8 @@ class Draft:
     added: list[saml.Certificate] = field(default_factory=list)
     from_metadata: frozenset[str] = frozenset()
     """The fingerprints that metadata vouches for, where some was read."""
+    before: SamlConnection | None = None
+    """What is saved."""
     domains: list[Domain] | None = None
     """Whose people come straight here; None leaves that as it is."""
 
@@ -33,6 +42,19 @@ class Draft:
         if seen is not None and seen.last_seen_at is not None:
             return seen.not_after
         return max(self.ends, default=None)
+
+    @property
+    def moves(self) -> bool:
+        """Whether the identity provider that is trusted so far would be trusted no more."""
+        was, after = self.before, self.connection
+        if was is None or after is None:
+            return False
+        return was.idp_entity_id not in ("", after.idp_entity_id)
+
+    def gone(self, certificates: list[SigningCertificate]) -> list[str]:
+        """The fingerprints of those, of the ones that are trusted, which would not be any more."""
+        stay = {one.fingerprint for one in self.kept} | {one.fingerprint for one in self.added}
+        return [one.fingerprint for one in certificates if one.fingerprint not in stay]
 
     @property
     def is_usable(self) -> bool:

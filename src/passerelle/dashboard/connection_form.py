@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from passerelle import saml
-from passerelle.dashboard.connection_draft import Draft
+from passerelle.dashboard.connection_draft import ANOTHER_PROVIDER, Draft
 from passerelle.dashboard.setting_labels import CONNECTION_LABELS
 from passerelle.directory.models import Company, Domain
 from passerelle.saml.errors import MetadataError
@@ -150,7 +150,7 @@ class ConnectionForm(forms.Form):
         ]
         self._field("domains").queryset = company.domains.filter(verified_at__isnull=False)
         # A copy: the page goes on showing the connection as it is.
-        self.draft = Draft(copy(connection), list(self.certificates))
+        self.draft = Draft(copy(connection), list(self.certificates), before=connection)
 
     def _field(self, name: str) -> Any:
         return self.fields[name]
@@ -242,6 +242,9 @@ class ConnectionForm(forms.Form):
         removed = set(values.get("removed_certificates", []))
         draft.kept = [row for row in self.certificates if row.fingerprint not in removed]
         self._read_metadata(values)
+        if draft.moves and not draft.from_metadata:
+            # Whoever has a key of the provider before would speak for the one after.
+            draft.kept = []
         self._add_certificates(values.get("new_certificates", ""))
         if not draft.connection.name and "name" not in self.errors:
             self.add_error("name", _("Enter the text of the sign-in button, such as “Acme SSO”."))
@@ -294,7 +297,12 @@ class ConnectionForm(forms.Form):
         was, draft = self.connection, self.draft.connection
         if was is None or draft is None or not draft.enabled or not is_usable(was):
             return
-        for one in missing_for_sign_in(draft, len(self.draft.ends)):
+        lacking = missing_for_sign_in(draft, len(self.draft.ends))
+        if self.draft.moves and MISSING_CERTIFICATE in lacking:
+            lacking.remove(MISSING_CERTIFICATE)
+            if draft.idp_entity_id:
+                self.add_error("new_certificates", str(ANOTHER_PROVIDER))
+        for one in lacking:
             name = FIELD_OF[one]
             if name not in self.errors:
                 self.add_error(name if name in self.fields else None, _would_break(one))

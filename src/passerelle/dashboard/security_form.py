@@ -363,7 +363,13 @@ class SecurityForm(RulesForm, ConnectionForm):
             )
 
     def _is_wrong_already(self, lacking: str) -> bool:
-        """Something typed wrong has its own sentence: it is not missing besides."""
+        """Something typed wrong has its own sentence: it is not missing besides.
+
+        Nor is what comes again together with it.
+        """
+        after = self.draft.connection
+        if lacking == parts.MISSING_CERTIFICATE and after and self.draft.moves:
+            return not after.idp_entity_id
         fields = {parts.MISSING_CERTIFICATE: "new_certificates"}
         metadata = ("metadata", "metadata_file", "metadata_url")
         return any(name in self.errors for name in (fields.get(lacking, lacking), *metadata))

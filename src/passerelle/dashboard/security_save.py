@@ -235,15 +235,22 @@ def _change_connection(form: ConnectionForm, now: datetime) -> dict[str, Any]:
     }
     if is_new:
         connection.slug, connection.created_at = free_slug(form.company.slug), now
+    moves = before.idp_entity_id not in ("", connection.idp_entity_id)
+    if moves and not draft.moves:
+        # Another identity provider was entered since the form was read.
+        raise Outdated
     kept = {row.id for row in draft.kept}
     gone = [row for row in form.certificates if row.id not in kept]
+    if moves:
+        # Also what was accepted since the form was read: it is of the provider before.
+        gone = list(connection.certificates.exclude(id__in=kept))
     if gone or any(f"saml.{name}" in changes for name in TRUST):
         connection.last_success_at, connection.trusted_since = None, now
     # Only what the form decides: metadata that is followed may have been noted in the meantime.
     written = [*_CONNECTION_FIELDS, "last_success_at", "trusted_since"]
     if connection.enabled:
         end_links(connection)
-    if gone and connection.metadata_url and not draft.from_metadata:
+    if gone and connection.metadata_url and not draft.from_metadata and not moves:
         connection.refuse_certificates([row.fingerprint for row in gone])
         written.append("metadata_replaced")
     if draft.from_metadata or before.metadata_url != connection.metadata_url:

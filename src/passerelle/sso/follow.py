@@ -103,10 +103,12 @@ def difference(connection: SamlConnection, metadata: saml.IdPMetadata) -> Differ
     """Compare a connection with metadata of its identity provider."""
     said = {**_UNSAID, **connection.metadata_said}
     changed = {}
+    # Where it is of another provider, whatever was chosen or added was for the one before.
+    moves = connection.idp_entity_id not in ("", metadata.entity_id)
     for name, value in settings_of(metadata).items():
         current, before = getattr(connection, name), said.get(name)
         is_chosen = name not in _TRUSTED_WITH_CARE and current != before
-        if value not in (current, before) and not is_chosen:
+        if value != current and (moves or (value != before and not is_chosen)):
             changed[name] = (current, value)
     refused = connection.metadata_replaced.get(REFUSED, [])
     trusted = {one.fingerprint: one for one in connection.certificates.all()}
@@ -115,7 +117,7 @@ def difference(connection: SamlConnection, metadata: saml.IdPMetadata) -> Differ
         settings=changed,
         added=tuple(one for key, one in given.items() if key not in {*trusted, *refused}),
         removed=tuple(
-            key for key, row in trusted.items() if row.from_metadata and key not in given
+            key for key, row in trusted.items() if (row.from_metadata or moves) and key not in given
         ),
         all_keys=bool(trusted) and not trusted.keys() & given.keys(),
         is_first=not (trusted or connection.idp_entity_id or connection.target_url),
