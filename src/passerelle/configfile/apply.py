@@ -287,6 +287,7 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
     row.sp_entity_id = wanted["sp_entity_id"] or ""
     row.idp_initiated = wanted["idp_initiated"]
     row.follow_metadata(wanted["metadata_url"] or "", now=now)
+    row.metadata_by_link = False
     for name in CONNECTION_TEXTS:
         setattr(row, name, wanted[name] or "")
     for name in CONNECTION_CHOICES:

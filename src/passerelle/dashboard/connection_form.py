@@ -124,6 +124,8 @@ class ConnectionForm(forms.Form):
     logout_answer_url = line(2048)
     domains = forms.ModelMultipleChoiceField(Domain.objects.none(), required=False)
 
+    by_link = False
+    """A stranger fills it in: what they have followed is looked at before it is saved."""
     upload_too_large = False
     asked_for = ""
     """The field that a link leads to."""
@@ -332,13 +334,17 @@ class ConnectionForm(forms.Form):
         url = values.get("metadata_url", "")
         is_new_url = bool(url) and url != (self.connection.metadata_url if self.connection else "")
         connection.follow_metadata(url, now=self.now)
+        is_given = bool(pasted.strip() or uploaded)
+        fetched = None
         try:
+            if is_new_url and self.reads_metadata and (self.by_link or not is_given):
+                fetched = self._fetched(url)
             if pasted.strip():
                 self._take_metadata("metadata", pasted.encode())
             elif uploaded:
                 self._take_metadata("metadata_file", uploaded)
-            elif is_new_url and self.reads_metadata:
-                self._take_metadata("metadata_url", self._fetched(url))
+            elif fetched is not None:
+                self._take_metadata("metadata_url", fetched)
                 connection.metadata_read_at = self.now
         except FetchError as error:
             self.add_error("metadata_url", metadata_sentence(error))

@@ -247,13 +247,15 @@ def _change_connection(form: ConnectionForm, now: datetime) -> dict[str, Any]:
     if gone or any(f"saml.{name}" in changes for name in TRUST):
         connection.last_success_at, connection.trusted_since = None, now
     # Only what the form decides: metadata that is followed may have been noted in the meantime.
-    written = [*_CONNECTION_FIELDS, "last_success_at", "trusted_since"]
+    written = [*_CONNECTION_FIELDS, "last_success_at", "trusted_since", "metadata_by_link"]
+    is_other_address = before.metadata_url != connection.metadata_url
+    connection.metadata_by_link = form.by_link and (is_other_address or before.metadata_by_link)
     if connection.enabled:
         end_links(connection)
     if gone and connection.metadata_url and not draft.from_metadata and not moves:
         connection.refuse_certificates([row.fingerprint for row in gone])
         written.append("metadata_replaced")
-    if draft.from_metadata or before.metadata_url != connection.metadata_url:
+    if draft.from_metadata or is_other_address:
         written += FOLLOWING
     if holder_of_provider(connection):
         # Another connection took the provider since the form was read.

@@ -147,7 +147,8 @@ def follow(connection: SamlConnection, *, now: datetime, asked: bool = False) ->
 
     Where somebody `asked` for it and waits, the company waits its turn.
     """
-    networks, url = settings.PASSERELLE.private_networks, connection.metadata_url
+    url = connection.metadata_url
+    networks = () if connection.metadata_by_link else settings.PASSERELLE.private_networks
     try:
         if asked:
             waits: dict[str, Any] = {"private_networks": networks, "seconds": SECONDS_ASKED}

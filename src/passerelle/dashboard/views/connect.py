@@ -279,8 +279,8 @@ def switch_on(request: PageRequest, slug: str) -> HttpResponse:
         return redirect(f"/settings/connect/{slug}/?done=other#values")
     if not connection.enabled:
         end_closed_sessions(connection.company)
-        connection.enabled = True
-        connection.save(update_fields=["enabled"])
+        connection.enabled, connection.metadata_by_link = True, False
+        connection.save(update_fields=["enabled", "metadata_by_link"])
         connection.company.version += 1
         connection.company.save(update_fields=["version"])
         end_links(connection)

@@ -74,6 +74,8 @@ class SamlConnection(models.Model):
 
     # The identity provider's metadata, where it is followed by address.
     metadata_url = models.CharField(max_length=2048, blank=True)
+    # Its address came by a set-up link, and no administrator has stood for it yet.
+    metadata_by_link = models.BooleanField(default=False, db_default=False)
     metadata_read_at = models.DateTimeField(null=True, blank=True)
     metadata_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     metadata_problem = models.CharField(max_length=500, blank=True)
