@@ -41,6 +41,13 @@ def test_two_connections_for_one_provider_are_refused_with_the_line(applied):
     assert not SamlConnection.objects.exists()
 
 
+def test_google_s_own_issuer_is_refused_with_the_line(applied):
+    with pytest.raises(WrongConfiguration) as raised:
+        applied(connection("acme", "acme").replace(idp_of("acme"), "https://accounts.google.com"))
+    assert ":7:" in str(raised.value) or "line 7" in str(raised.value)
+    assert "Google" in str(raised.value)
+
+
 def test_a_connection_takes_over_the_provider_of_one_that_goes(applied):
     applied(connection("acme", "acme"))
     [row] = applied(connection("acme-2", "acme")).values()

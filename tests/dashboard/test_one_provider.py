@@ -11,7 +11,7 @@ from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import Actor
 from passerelle.dashboard.security_save import save_guide
-from passerelle.directory.models import User
+from passerelle.directory.models import ExternalIdentity, User
 from passerelle.directory.walls import raise_walls, take_down_walls
 from passerelle.practice_idp.issue import write_idp_metadata
 from passerelle.sso.connections import trust_certificate
@@ -233,6 +233,85 @@ def test_the_page_says_before_saving_which_certificates_go(acme, alice):
     assert old in looked_at
     stays = alice.post("/settings/connect/acme/check/", fields_of(acme)).content.decode()
     assert old not in stays
+
+
+GOOGLE = "https://accounts.google.com"
+
+
+def google_metadata() -> bytes:
+    return write_idp_metadata(
+        entity_id=GOOGLE, sso_url="https://evil.example/sso", certificate_der=OTHERS_KEY.der
+    )
+
+
+@pytest.mark.parametrize(
+    "fields", [{"idp_entity_id": GOOGLE}, {"metadata": google_metadata().decode()}]
+)
+def test_no_connection_holds_the_issuer_of_google_sso(acme, alice, fields):
+    """People who come by Google are known by it: their identifiers are nobody else's to say."""
+    fields = {"new_certificates": OTHERS_KEY.pem, **fields}
+    page = alice.post(PAGE, fields_of(acme, **fields))
+    assert page.status_code == 422
+    assert "This is Google’s own address for Google SSO" in page.content.decode()
+    assert acme.connections.get().idp_entity_id == idp_of("acme")
+
+
+def test_a_google_workspace_is_a_provider_like_any_other(acme, alice):
+    workspace = f"{GOOGLE}/o/saml2?idpid=C01abc"
+    fields = fields_of(acme, idp_entity_id=workspace, new_certificates=NEW_KEY.pem)
+    assert alice.post(PAGE, fields).status_code == 302
+
+
+def test_metadata_that_is_followed_cannot_claim_google(acme, web, second):
+    web.answers["/metadata"] = (200, google_metadata())
+    second.certificates.all().delete()
+    SamlConnection.objects.filter(id=second.id).update(
+        idp_entity_id="", target_url="", metadata_url=web.url("/metadata")
+    )
+    second.refresh_from_db()
+    follow(second, now=NOW)
+    second.refresh_from_db()
+    assert second.idp_entity_id == ""
+    assert second.metadata_problem.startswith("metadata_of_google")
+
+
+def test_the_database_lets_no_connection_claim_google(acme):
+    with pytest.raises(IntegrityError), transaction.atomic():
+        acme.connections.update(idp_entity_id=GOOGLE)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_claimed_google_is_off_and_knows_nobody():
+    take_down_walls(connection)
+    executor = MigrationExecutor(connection)
+    before = [
+        ("sso", "0012_addresses_that_came_by_link"),
+        ("directory", "0008_same_person"),
+    ]
+    executor.migrate(before)
+    model = executor.loader.project_state(before).apps.get_model
+    company = model("directory", "Company").objects.create(slug="a", name="A", created_at=NOW)
+    claimed = model("sso", "SamlConnection").objects.create(
+        company_id=company.id, slug="a", name="A", idp_entity_id=GOOGLE, created_at=NOW
+    )
+    for email, by in (("mallory@a.example", claimed.id), ("alice@a.example", None)):
+        user = model("directory", "User").objects.create(
+            company_id=company.id, email=email, email_key=email, status="active", created_at=NOW
+        )
+        model("directory", "ExternalIdentity").objects.create(
+            company_id=company.id,
+            connection_id=by,
+            user_id=user.id,
+            idp_entity_id=GOOGLE,
+            subject=email,
+            created_at=NOW,
+        )
+    executor = MigrationExecutor(connection)
+    executor.migrate(executor.loader.graph.leaf_nodes())
+    raise_walls(connection)
+    row = SamlConnection.objects.get()
+    assert (row.idp_entity_id, row.enabled) == ("", False)
+    assert [one.subject for one in ExternalIdentity.objects.all()] == ["alice@a.example"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -33,7 +33,7 @@ from passerelle.sso.idp_metadata import (
     settings_of,
 )
 from passerelle.sso.metadata_errors import metadata_sentence, noted_together
-from passerelle.sso.models import Binding, SamlConnection
+from passerelle.sso.models import GOOGLE_ISSUER, Binding, SamlConnection
 
 
 class LineField(forms.CharField):
@@ -203,6 +203,8 @@ class ConnectionForm(forms.Form):
             raise forms.ValidationError(
                 _("Enter an entity ID of at most %(limit)s bytes.") % {"limit": MAX_ENTITY_ID}
             )
+        if typed == GOOGLE_ISSUER:
+            raise forms.ValidationError(metadata_sentence(MetadataError("metadata_of_google")))
         return typed
 
     def clean_logout_url(self) -> str:

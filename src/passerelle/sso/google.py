@@ -34,14 +34,14 @@ from passerelle.sso.begun import note_begun
 from passerelle.sso.coming import come_by, way_of_google
 from passerelle.sso.fetch import FetchError, fetch_for
 from passerelle.sso.finish import carry_out
-from passerelle.sso.models import GoogleRequest, SignIn
+from passerelle.sso.models import GOOGLE_ISSUER, GoogleRequest, SignIn
 from passerelle.sso.redirects import safe_next
 from passerelle.sso.sealed import CannotUnseal, seal, unseal
 from passerelle.sso.sessions import Browser, open_session
 from passerelle.sso.tokens import digest, matches, new_token
 from passerelle.sso.traces import keep_google_attempt
 
-ISSUER = "https://accounts.google.com"
+ISSUER = GOOGLE_ISSUER
 """Also what identities are kept under. A test has its own."""
 LIFETIME = timedelta(minutes=15)
 LEEWAY = 60

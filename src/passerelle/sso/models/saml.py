@@ -16,6 +16,8 @@ class Binding(models.TextChoices):
 
 TRUST = ("idp_entity_id", "target_url", "post_target_url", "request_binding")
 """After a change of these fields a connection has to prove itself anew."""
+GOOGLE_ISSUER = "https://accounts.google.com"
+"""People who come by Google SSO are known by it; no connection can have it."""
 
 
 class SamlConnection(models.Model):
@@ -100,6 +102,9 @@ class SamlConnection(models.Model):
                 fields=["company", "idp_entity_id"],
                 condition=Q(migrating_since=None) & ~Q(idp_entity_id=""),
                 name="provider_held_by_one_connection",
+            ),
+            models.CheckConstraint(
+                condition=~Q(idp_entity_id=GOOGLE_ISSUER), name="google_is_no_saml_provider"
             ),
         ]
 
