@@ -13,10 +13,11 @@ from passerelle.dashboard.views import local
 from passerelle.directory import actions
 from passerelle.directory.models import Company, User
 from passerelle.practice_idp.issue import write_idp_metadata
+from passerelle.provisioning import parse_email
 from passerelle.sso import enforcement, follow, password_rules
 from passerelle.sso.fetch import FetchError
 from passerelle.sso.models import Letter, Session
-from passerelle.sso.password_rules import activation_path
+from passerelle.sso.password_rules import activation_path, reset_path
 from tests.browsing import Browser
 from tests.dashboard.test_local_sign_in import PASSWORD, enter, is_in, with_password
 from tests.dashboard.test_security_settings import PAGE, fields_of
@@ -164,6 +165,59 @@ def test_a_link_that_was_ended_does_not_live_again(acme, alice):
     for value in ("off", "on"):
         alice.post(f"{USERS}{grace.id}/break-glass/", {"value": value})
     assert Browser().get(link).status_code == 410
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "event", ["suspended and reinstated", "signed out everywhere", "signed out elsewhere", "moved"]
+)
+def test_a_mailed_link_for_another_password_ends_for_good(acme, alice, event):
+    bob = with_password(make_user(acme, "bob@acme.example"))
+    link = reset_path(bob)
+    assert Browser().get(link).status_code == 200
+    if event == "suspended and reinstated":
+        alice.post(f"{USERS}{bob.id}/change/suspend/")
+        alice.post(f"{USERS}{bob.id}/reinstate/")
+    elif event == "signed out everywhere":
+        alice.post(f"{USERS}{bob.id}/sign-out/")
+    elif event == "signed out elsewhere":
+        Browser().enter(bob).post("/account/sessions/", {"others": "1"})
+    else:
+        bob.set_email(parse_email("robert@acme.example"))
+        bob.save()
+    assert Browser().get(link).status_code == 410
+    bob.refresh_from_db()
+    assert Browser().get(reset_path(bob)).status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_link_that_single_sign_on_ended_does_not_live_again_without_the_identity(acme, alice):
+    bob = with_password(make_user(acme, "grace@acme.example"))
+    alice.post(f"{USERS}{bob.id}/change/replace-password/")
+    bob.refresh_from_db()
+    link = activation_path(bob)
+    assert Browser().get(link).status_code == 200
+    Browser().sign_in(acme.connections.select_related("company").get())
+    assert Browser().get(link).status_code == 410
+    [identity] = bob.identities.all()
+    alice.post(f"{USERS}{bob.id}/change/unlink/", {"identity": str(identity.id)})
+    assert not bob.identities.exists()
+    assert Browser().get(link).status_code == 410
+
+
+@pytest.mark.django_db
+def test_no_password_is_set_by_a_link_that_ended_while_it_was_hashed(acme, monkeypatch):
+    bob = with_password(make_user(acme, "bob@acme.example"))
+    before, link = bob.password, reset_path(bob)
+
+    def meanwhile(_password: str) -> str:
+        actions.end_sessions(bob, actor=OPERATOR, now=datetime.now(UTC))
+        return "argon2$made"
+
+    monkeypatch.setattr(password_rules, "hash_of", meanwhile)
+    assert Browser().post(link, {"password": PASSWORD + " 2"}).status_code == 410
+    bob.refresh_from_db()
+    assert bob.password == before
 
 
 @pytest.mark.django_db

@@ -92,9 +92,7 @@ def suspend(user: User, *, actor: Actor, now: datetime) -> None:
         return
     refuse_last_administrator(user)
     user.status_before = user.status
-    if not user.has_password:
-        user.password = User.no_password()
-    user.save(update_fields=["status_before", "password"])
+    user.save(update_fields=["status_before"])
     _set_status(user, User.Status.SUSPENDED, EventName.USER_SUSPENDED, actor, now)
     end_everything(user)
 
@@ -279,8 +277,10 @@ def end_sessions(user: User, *, actor: Actor, now: datetime) -> int:
 def end_everything(user: User) -> int:
     """Every session, and every one that is about to be opened; return how many there were.
 
+    A link to choose a password would open the next one: those that are out end as well.
     Browsers that may leave out the second factor are forgotten: one of them may be the lost one.
     """
+    user.end_links()
     user.second_steps.all().delete()
     user.trusted_devices.all().delete()
     return user.sessions.all().delete()[0]
@@ -303,6 +303,7 @@ def rename(user: User, first_name: str, last_name: str, *, actor: Actor, now: da
 def end_other_sessions(user: User, kept: str, *, actor: Actor, now: datetime) -> None:
     """Sign a user out everywhere but in the browser whose key has this digest. Raises Gone."""
     as_it_is(user)
+    user.end_links()
     user.second_steps.all().delete()
     user.trusted_devices.all().delete()
     ended, _ = user.sessions.exclude(key_digest=kept).delete()

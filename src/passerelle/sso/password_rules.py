@@ -122,7 +122,7 @@ def is_expired(user: User, *, now: datetime) -> bool:
 
 def activation_path(user: User) -> str:
     """The address where an invited user chooses a password; worthless once that is done."""
-    token = signing.dumps([str(user.id), user.password, user.status], salt="activation")
+    token = signing.dumps(_activation(user), salt="activation")
     return f"/activate/{user.id}/{token}/"
 
 
@@ -130,9 +130,13 @@ def activation_user(user_id: UUID | str, token: str) -> User:
     """The user of a link. Raises signing.BadSignature when it ended or was used."""
     signed = signing.loads(token, salt="activation", max_age=timedelta(days=ACTIVATION_DAYS))
     user = _found(user_id)
-    if signed != [str(user.id), user.password, user.status] or not may_activate(user):
+    if signed != _activation(user) or not may_activate(user):
         raise signing.BadSignature
     return user
+
+
+def _activation(user: User) -> list[str | int]:
+    return [str(user.id), user.password, user.status, user.email_key, user.links_ended]
 
 
 def may_activate(user: User) -> bool:
@@ -190,8 +194,12 @@ def reset_user(user_id: UUID | str, token: str) -> tuple[User, bool]:
 
 
 def _fingerprint(user: User) -> str:
-    """Different after each change of the password, and telling nothing of its hash."""
-    return signing.Signer(salt="password").signature(user.password)
+    """Different after each change of the password or the address, and wherever links end.
+
+    It tells nothing of the hash.
+    """
+    parts = (user.password, user.email_key, str(user.links_ended))
+    return signing.Signer(salt="password").signature("\0".join(parts))
 
 
 def _found(user_id: UUID | str) -> User:
@@ -236,7 +244,8 @@ def _end_passkeys(user: User, now: datetime) -> None:
 def _set_hash(user: User, encoded: str, kept_session: str, now: datetime) -> bool:
     before = user.password
     rows = User.objects.select_for_update(no_key=True, of=("self",)).select_related("company")
-    row = rows.filter(id=user.id, status=user.status, password=before).first()
+    as_it_was = rows.filter(status=user.status, password=before, links_ended=user.links_ended)
+    row = as_it_was.filter(id=user.id).first()
     first = not before.startswith("argon2")
     # Whatever allowed it may have been taken away while it was hashed.
     if row is None or (first and not may_activate(row)):

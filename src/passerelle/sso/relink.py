@@ -106,6 +106,8 @@ def remove_identity(identity: ExternalIdentity, *, actor: Actor, now: datetime) 
     Company.locked(identity.company_id)
     details = {"provider": identity.idp_entity_id, "identity": [identity.subject, None]}
     end_sessions_by(identity)
+    # An invitation that single sign-on has answered is not open again without it.
+    identity.user.end_links()
     identity.delete()
     entry = Entry(EventName.IDENTITY_REMOVED, identity.user.email, details)
     record([entry], company_id=identity.company_id, actor=actor, now=now)
