@@ -14,7 +14,7 @@ from passerelle.directory import actions
 from passerelle.directory.models import Company, ExternalIdentity, User
 from passerelle.practice_idp.people import Person
 from passerelle.provisioning import parse_email
-from passerelle.sso import fetch, letters, passwords
+from passerelle.sso import fetch, letters, passwords, second_factor
 from passerelle.sso.models import (
     EmergencyCode,
     Letter,
@@ -251,6 +251,22 @@ def test_a_second_step_that_waits_ends_with_what_it_stands_on(acme, bob, alice, 
         alice.post(f"/settings/users/{bob.id}/change/suspend/")
     assert thief.get("/login/code/").status_code == 410
     assert not SecondStep.objects.exists()
+
+
+def test_a_browser_that_is_not_let_in_is_not_remembered_either(acme, bob, secret, monkeypatch):
+    browser = Browser()
+    enter(browser)
+    right = second_factor.check_code
+
+    def meanwhile(user, code, *, now):
+        found = right(user, code, now=now)
+        with_password(User.objects.get(id=bob.id), OTHER)
+        return found
+
+    monkeypatch.setattr(second_factor, "check_code", meanwhile)
+    sent = {"code": code_after(secret), "remember": "on"}
+    assert browser.post("/login/code/", sent).status_code == 422
+    assert not TrustedDevice.objects.exists()
 
 
 def test_another_app_forgets_the_devices_that_the_old_one_vouched_for(acme, bob, secret):

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from passerelle.dashboard.cookies import delete_cookie, set_cookie
+from passerelle.dashboard.cookies import delete_cookie
 from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.pictures import picture_of
@@ -56,7 +56,7 @@ def second_step(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             if second_factor.check_code(step.user, _code(request), now=timezone.now()):
-                return _through(request, step, go_in(request, step.user, step.next))
+                return _through(step, _in(request, step))
             problem = _wrong(request, step)
         except TooManyAttempts:
             problem = _("Too many failed attempts. Wait ten minutes, then try again.")
@@ -85,15 +85,15 @@ def _wrong(request: PageRequest, step: SecondStep) -> str:
     return _("This is not the code of this moment. Wait for the next one, and type that.")
 
 
-def _through(request: PageRequest, step: SecondStep, response: HttpResponse) -> HttpResponse:
-    """The step is over; the browser is remembered where that was ticked."""
+def _in(request: PageRequest, step: SecondStep) -> HttpResponse:
+    """The browser is remembered where that was ticked."""
+    return go_in(request, step.user, step.next, remember="remember" in request.POST)
+
+
+def _through(step: SecondStep, response: HttpResponse) -> HttpResponse:
+    """The step is over."""
     SecondStep.objects.filter(id=step.id).delete()
     delete_cookie(response, settings.SECOND_STEP_COOKIE)
-    if "remember" in request.POST:
-        agent = request.headers.get("User-Agent", "")
-        token = second_factor.trust_device(step.user, agent=agent, now=timezone.now())
-        days = round(second_factor.REMEMBERED.total_seconds())
-        set_cookie(response, settings.DEVICE_COOKIE, token, max_age=days)
     return response
 
 
@@ -105,11 +105,11 @@ def _set_up(request: PageRequest, step: SecondStep) -> HttpResponse:
         except TooManyAttempts:
             codes, problem = None, _("Too many failed attempts. Wait ten minutes, then try again.")
         if codes is not None:
-            opened = go_in(request, step.user, step.next)
+            opened = _in(request, step)
             shown = {"codes": codes, "next": opened.get("Location", "/")}
             page = render(request, "recovery_codes.html", shown)
             page.cookies.update(opened.cookies)
-            return _through(request, step, page)
+            return _through(step, page)
         problem = problem or _wrong(request, step)
     context = {
         "user": step.user,
