@@ -24,6 +24,7 @@ from tests.world import (
     NOW,
     idp_of,
     load_certificate_of,
+    make_administrator,
     make_company,
     make_connection,
 )
@@ -41,6 +42,11 @@ def second(acme):
     row = make_connection(acme, slug="acme-2", idp_entity_id=idp_of("two"), enabled=False)
     SamlConnection.objects.filter(id=row.id).update(name="Second")
     return SamlConnection.objects.get(id=row.id)
+
+
+def link_to(connection: SamlConnection) -> str:
+    by = make_administrator(connection.company, "maker@acme.example")
+    return make_link(connection, actor=Actor("user", by.email), now=timezone.now())
 
 
 def claim(browser: Browser, acme, second, **fields):
@@ -97,7 +103,11 @@ def test_taking_the_tick_away_while_both_are_there_is_refused(acme, alice, secon
 
 
 def test_a_set_up_link_cannot_claim_it_nor_learn_whose_it_is(acme, second):
-    token = make_link(second, actor=Actor("user", "alice"), now=timezone.now())
+    token = make_link(
+        second,
+        actor=Actor("user", make_administrator(acme, "link@acme.example").email),
+        now=timezone.now(),
+    )
     stranger = Browser()
     stranger.post(f"/setup/{token}/")
     sent = {
@@ -189,7 +199,11 @@ def test_the_guide_keeps_no_key_of_the_provider_before(acme, alice):
 
 @pytest.mark.parametrize("names", [(MOVED,), ("", MOVED)])
 def test_a_set_up_link_keeps_no_key_of_the_provider_before(acme, second, names):
-    token = make_link(second, actor=Actor("user", "alice"), now=timezone.now())
+    token = make_link(
+        second,
+        actor=Actor("user", make_administrator(acme, "link@acme.example").email),
+        now=timezone.now(),
+    )
     stranger = Browser()
     stranger.post(f"/setup/{token}/")
     for name in names:

@@ -133,6 +133,68 @@ def test_whoever_loses_it_while_the_password_is_hashed_does_nothing_any_more(
     assert not User.objects.filter(email="friend@acme.example").exists()
 
 
+# What an administrator gave to others.
+
+
+@pytest.fixture
+def carol(acme) -> User:
+    return with_password(make_user(acme, "carol@acme.example", is_administrator=True))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("verb", ["suspend", "demote", "remove"])
+def test_the_set_up_links_of_somebody_who_is_no_administrator_any_more_end(
+    acme, alice, carol, verb
+):
+    unopened, opened, whose = set_up_link(carol), set_up_link(carol), set_up_link(alice)
+    holder = Browser()
+    holder.post(opened)
+    assert holder.get("/setup/").status_code == 200
+    assert "Set-up links that they made" in (
+        alice.get(f"{USERS}{carol.id}/change/{verb}/").content.decode()
+    )
+    alice.post(f"{USERS}{carol.id}/change/{verb}/")
+    assert Browser().get(unopened).status_code == 404
+    assert holder.get("/setup/").status_code == 404
+    assert Browser().get(whose).status_code == 200
+    if verb != "remove":
+        alice.post(f"{USERS}{carol.id}/{'reinstate' if verb == 'suspend' else 'change/promote'}/")
+        assert holder.get("/setup/").status_code == 404
+    ended = AuditEvent.objects.filter(event="connection:setup_link_revoked")
+    assert ended.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_link_in_the_name_of_nobody_opens_nothing(acme, alice):
+    """Whoever made it is gone, or unmade by another way than the page."""
+    link = set_up_link(alice)
+    User.objects.filter(is_administrator=True).update(is_administrator=False)
+    assert Browser().get(link).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("verb", ["suspend", "demote", "remove"])
+def test_links_to_become_an_administrator_end_with_one_who_has_seen_them(acme, alice, carol, verb):
+    """Any administrator sees them on the page: who is none any more may have kept one."""
+    browser = Browser().enter(carol)
+    for email, given in (("x@else.example", {"is_administrator": "on"}), ("y@acme.example", {})):
+        browser.post(f"{USERS}invite/", {"email": email, **given})
+    invited = [acme.users.get(email=one) for one in ("x@else.example", "y@acme.example")]
+    links = [activation_path(one) for one in invited]
+    alice.post(f"{USERS}{carol.id}/change/{verb}/")
+    assert [Browser().get(one).status_code for one in links] == [410, 200]
+    page = alice.get(f"{USERS}{invited[0].id}/").content.decode()
+    [link] = re.findall(r"/activate/[^\"<\s]+", page)
+    assert Browser().get(link).status_code == 200
+
+
+def set_up_link(who: User | Browser) -> str:
+    browser = who if isinstance(who, Browser) else Browser().enter(who)
+    guide = browser.post("/settings/connect/", {"product": "other"})["Location"]
+    page = browser.post(f"{guide}link/").content.decode()
+    return re.findall(r"/setup/[\w-]{20,}/", page)[0]
+
+
 # Emergency access.
 
 

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.given import end_what_was_given
 from passerelle.directory.inserts import insert_or_nothing
 from passerelle.directory.marks import mark_of_email, mark_of_identity
 from passerelle.directory.models import (
@@ -91,6 +92,7 @@ def suspend(user: User, *, actor: Actor, now: datetime) -> None:
     if user.status == User.Status.SUSPENDED:
         return
     refuse_last_administrator(user)
+    end_what_was_given(user, actor=actor, now=now)
     user.status_before = user.status
     user.save(update_fields=["status_before"])
     _set_status(user, User.Status.SUSPENDED, EventName.USER_SUSPENDED, actor, now)
@@ -125,6 +127,7 @@ def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
     """
     as_it_is(user)
     refuse_last_administrator(user)
+    end_what_was_given(user, actor=actor, now=now)
     if tombstone:
         email_mark = mark_of_email(user.company_id, user.email_key)
         marks = [email_mark] + [
@@ -205,6 +208,7 @@ def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -
     details = {"is_administrator": [not value, value]}
     if not value:
         refuse_last_administrator(user)
+        end_what_was_given(user, actor=actor, now=now)
         if user.breaks_glass:
             details["breaks_glass"] = [True, False]
             _take_emergency_access(user)

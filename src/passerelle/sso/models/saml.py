@@ -16,8 +16,7 @@ class Binding(models.TextChoices):
 
 TRUST = ("idp_entity_id", "target_url", "post_target_url", "request_binding")
 """After a change of these fields a connection has to prove itself anew."""
-GOOGLE_ISSUER = "https://accounts.google.com"
-"""People who come by Google SSO are known by it; no connection can have it."""
+GOOGLE_ISSUER = "https://accounts.google.com"  # Of Google SSO: no connection can have it.
 
 
 class SamlConnection(models.Model):
@@ -241,6 +240,10 @@ class SetupLink(models.Model):
     token_digest = models.CharField(max_length=64, unique=True)
     browser_digest = models.CharField(max_length=64, blank=True)
     made_by = models.CharField(max_length=320)
+    # It holds as long as they administer the company.
+    maker = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="setup_links"
+    )
     expires_at = models.DateTimeField(db_index=True)
     opened_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
