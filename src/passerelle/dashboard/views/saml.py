@@ -272,6 +272,14 @@ def _sign_out(
 ) -> HttpResponse:
     """Do what the identity provider's request asks for, where it can be believed."""
     now, relay_state = timezone.now(), sent.get("RelayState", "")
+    if not connection.enabled:
+        # Its sessions are none, and whose key it trusts may still be a stranger's to choose.
+        error = MessageError(
+            "connection_disabled",
+            expected="a complete, enabled connection",
+            received="switched off",
+        )
+        return _refused_logout(request, connection, error)
     try:
         certificates = trusted_certificates(connection)
         if request.method == "POST":
