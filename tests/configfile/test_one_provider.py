@@ -71,6 +71,19 @@ def test_a_migration_that_was_started_on_the_page_is_left_alone(applied):
     assert rows["acme"].migrating_since is None
 
 
+def test_a_newcomer_in_the_file_does_not_take_over_from_those_that_migrate(applied):
+    applied(connection("acme", "acme"), connection("acme-2", "two"), connection("acme-3", "three"))
+    for number, slug in enumerate(("acme-2", "acme-3")):
+        SamlConnection.objects.filter(slug=slug).update(
+            idp_entity_id=idp_of("acme"), migrating_since=NOW + timedelta(days=number)
+        )
+    migrating = connection("acme-2", "acme"), connection("acme-3", "acme")
+    with pytest.raises(WrongConfiguration):
+        applied(*migrating, connection("acme-4", "acme"))
+    rows = applied(*migrating)
+    assert (rows["acme-2"].migrating_since, rows["acme-3"].migrating_since is None) == (None, False)
+
+
 def test_a_file_that_moves_on_ends_the_migration(applied):
     applied(connection("acme", "acme"), connection("acme-2", "two"))
     SamlConnection.objects.filter(slug="acme-2").update(

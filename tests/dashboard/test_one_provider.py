@@ -14,7 +14,7 @@ from passerelle.dashboard.security_save import save_guide
 from passerelle.directory.models import ExternalIdentity, User
 from passerelle.directory.walls import raise_walls, take_down_walls
 from passerelle.practice_idp.issue import write_idp_metadata
-from passerelle.sso.connections import trust_certificate
+from passerelle.sso.connections import holder_of_provider, trust_certificate
 from passerelle.sso.follow import follow
 from passerelle.sso.models import SamlConnection
 from passerelle.sso.setup_links import make_link
@@ -85,6 +85,32 @@ def test_a_migration_is_ended_by_deleting_either_of_the_two(acme, alice, second)
     assert alice.post(f"/settings/connect/{first.slug}/delete/").status_code == 302
     second.refresh_from_db()
     assert second.migrating_since is None
+
+
+@pytest.mark.parametrize("way", ["deleted", "moved"])
+def test_when_the_holder_goes_the_oldest_of_those_that_migrate_holds(acme, alice, second, way):
+    claim(alice, acme, second, migrates="on")
+    third = make_connection(
+        acme,
+        slug="acme-3",
+        idp_entity_id=idp_of("acme"),
+        migrating_since=timezone.now(),
+        enabled=False,
+    )
+    first = acme.connections.get(slug="acme")
+    SamlConnection.objects.filter(id=first.id).update(enabled=False)
+    if way == "deleted":
+        assert alice.post(f"/settings/connect/{first.slug}/delete/").status_code == 302
+    else:
+        sent = {"name": "Elsewhere", "idp_entity_id": MOVED}
+        assert alice.post(f"/settings/connect/{first.slug}/", sent).status_code == 302
+    second.refresh_from_db()
+    third.refresh_from_db()
+    assert second.migrating_since is None
+    assert third.migrating_since is not None
+    newcomer = make_connection(acme, slug="acme-4", idp_entity_id="", enabled=False)
+    newcomer.idp_entity_id = idp_of("acme")
+    assert holder_of_provider(newcomer) == second
 
 
 def test_during_a_migration_the_same_person_comes_by_either(acme, alice, second):

@@ -207,8 +207,20 @@ def _refuse_shared_providers(
     file: ConfigurationFile, index: int, company: Company, wanted: list[dict[str, Any]]
 ) -> None:
     """One connection holds an identity provider, unless a migration was started on the page."""
+    said = {(one["slug"], one["entity_id"]) for one in wanted}
+    held = {
+        row.idp_entity_id
+        for row in company.connections.filter(migrating_since=None)
+        if (row.slug, row.idp_entity_id) in said
+    }
+    excused = set()
     migrating = company.connections.exclude(migrating_since=None)
-    excused = set(migrating.values_list("slug", "idp_entity_id"))
+    for pair in migrating.order_by("migrating_since", "id").values_list("slug", "idp_entity_id"):
+        if pair[1] in held:
+            excused.add(pair)
+        elif pair in said:
+            # Its holder goes: the oldest that migrates takes its place, before any newcomer.
+            held.add(pair[1])
     holders: dict[str, str] = {}
     for one in wanted:
         entity_id, slug = one["entity_id"], one["slug"]

@@ -104,11 +104,15 @@ def holder_of_provider(connection: SamlConnection) -> SamlConnection | None:
 
 
 def end_migrations(company_id: UUID) -> None:
-    """A connection that shares its provider with none any more is like any other."""
+    """Somebody always holds a provider: where its holder is gone, the oldest that migrates does.
+
+    One that shares its provider with none any more is like any other.
+    """
     rows = SamlConnection.objects.filter(company_id=company_id)
-    same = rows.filter(idp_entity_id=OuterRef("idp_entity_id")).exclude(id=OuterRef("id"))
-    migrating = rows.exclude(migrating_since=None)
-    migrating.filter(~Exists(same)).update(migrating_since=None)
+    holder = rows.filter(idp_entity_id=OuterRef("idp_entity_id"), migrating_since=None)
+    unheld = rows.exclude(migrating_since=None).filter(~Exists(holder))
+    heirs = {one.idp_entity_id: one.id for one in unheld.order_by("-migrating_since", "-id")}
+    rows.filter(id__in=heirs.values()).update(migrating_since=None)
 
 
 MISSING_NAME = "name"
