@@ -14,7 +14,7 @@ from passerelle.audit.heads import compare, read_heads
 from passerelle.audit.models import AuditEvent
 from passerelle.clock import Clock
 from passerelle.dashboard.views import delivery as delivery_page
-from passerelle.sso import delivery
+from passerelle.sso import delivery, fetch
 from passerelle.sso.delivery import deliver_all, midnight
 from passerelle.sso.models import EventDelivery, SignIn
 from tests.browsing import Browser
@@ -24,6 +24,15 @@ pytestmark = pytest.mark.django_db
 PAGE = "/settings/delivery/"
 SECRET = "a secret of the receiver"
 TODAY = datetime(2031, 3, 5, 9, 30, tzinfo=UTC)
+
+
+is_outside = fetch._is_outside
+
+
+@pytest.fixture(autouse=True)
+def receivers_are_public(monkeypatch):
+    """The receiver of these tests is on loopback."""
+    monkeypatch.setattr(fetch, "_is_outside", lambda *_: True)
 
 
 def save(alice: Browser, web, kind: str = "webhook", **changes: str):
@@ -287,10 +296,20 @@ def test_what_is_missing_is_said_beside_its_field(alice, web, kind, changes, sen
     assert not EventDelivery.objects.exists()
 
 
-def test_an_inner_address_is_not_reached(acme, alice, web, settings):
-    save(alice, web)
-    settings.PASSERELLE = settings.PASSERELLE.model_copy(update={"private_networks": ()})
-    assert alice.post(f"{PAGE}webhook/test/").status_code == 422
+@pytest.mark.parametrize("kind", ["webhook", "bucket"])
+def test_an_inner_address_is_not_reached_even_where_metadata_may_come_from(
+    acme, alice, web, kind, monkeypatch
+):
+    """The operator's own networks are open to metadata, which is read and changes nothing there."""
+    monkeypatch.setattr(fetch, "_is_outside", is_outside)
+    save(alice, web, kind)
+    answer = alice.post(f"{PAGE}{kind}/test/")
+    assert answer.status_code == 422
+    assert "sent to public addresses only" in answer.content.decode()
+    start_at(TODAY - timedelta(days=1))
+    happen(acme, TODAY - timedelta(days=1))
+    deliver_all(TODAY)
+    assert EventDelivery.objects.get().problem.startswith("delivery_unreachable")
     assert web.taken == []
 
 

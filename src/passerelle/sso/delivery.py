@@ -21,14 +21,13 @@ from urllib.parse import quote, urlsplit
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from django.conf import settings
 
 from passerelle.audit.heads import HEAD, head_of
 from passerelle.clock import Clock
 from passerelle.csv_lines import harmless
 from passerelle.directory.models import Company
 from passerelle.sso.events import COLUMNS, Row, events_of
-from passerelle.sso.fetch import Sent, fetch, fetch_for
+from passerelle.sso.fetch import FetchError, Sent, fetch, fetch_for
 from passerelle.sso.models import EventDelivery
 from passerelle.sso.sealed import seal, unseal
 
@@ -177,14 +176,13 @@ def _put(row: EventDelivery, name: str, events: Iterator[Row], *, waited_for: bo
 
 
 def _send(row: EventDelivery, url: str, sent: Sent, waited_for: bool) -> None:
-    networks = settings.PASSERELLE.private_networks
-    if waited_for:
-        fetch_for(row.company_id, url, private_networks=networks, seconds=TEST_SECONDS, sent=sent)
-    else:
-        fetch(
-            url,
-            private_networks=networks,
-            seconds=SECONDS,
-            sent=sent,
-            company_id=row.company_id,
-        )
+    """To a public address: the operator's own networks are open to reading metadata only."""
+    try:
+        if waited_for:
+            fetch_for(row.company_id, url, seconds=TEST_SECONDS, sent=sent)
+        else:
+            fetch(url, seconds=SECONDS, sent=sent, company_id=row.company_id)
+    except FetchError as error:
+        if error.reason != "fetch_unreachable":
+            raise
+        raise FetchError("delivery_unreachable", error.received) from error

@@ -184,6 +184,10 @@ _SENTENCES = {
     "fetch_not_from_here": gettext_lazy(
         "That address cannot be read from here. Choose the metadata file, or paste it."
     ),
+    "delivery_unreachable": gettext_lazy(
+        "“%(received)s” is not known here, or not in a public network: events are sent to public "
+        "addresses only."
+    ),
     "fetch_unreachable": gettext_lazy(
         "“%(received)s” is not known here, or not in a public network. Whoever runs this service "
         "can allow a private one with PASSERELLE_PRIVATE_NETWORKS."
