@@ -9,24 +9,18 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.html import escape
 
 from passerelle.audit.models import AuditEvent
+from passerelle.configfile.apply import apply_file
+from passerelle.configfile.document import ConfigurationFile
+from passerelle.dashboard.guide_form import GuideForm
 from passerelle.dashboard.security_save import MAX_SAVES
 from passerelle.dashboard.views import security
 from passerelle.practice_idp.issue import write_idp_metadata
 from passerelle.saml import load_certificate
 from passerelle.sso.connections import trusted_certificates
-from passerelle.sso.guides import GUIDES
-from passerelle.sso.models import FailedAttempts, SetupLink, Trial
-from tests.browsing import Browser, as_shown, form_in
-
-
-from passerelle.configfile.apply import apply_file
-from passerelle.configfile.document import ConfigurationFile
-from passerelle.dashboard.guide_form import GuideForm
-from passerelle.practice_idp.issue import write_idp_metadata
 from passerelle.sso.follow import follow
 from passerelle.sso.guides import GUIDES
-from passerelle.sso.models import SamlConnection, SetupLink, Trial
-from tests.browsing import Browser
+from passerelle.sso.models import FailedAttempts, SamlConnection, SetupLink, Trial
+from tests.browsing import Browser, as_shown, form_in
 from tests.world import (
     make_administrator,
     make_company,

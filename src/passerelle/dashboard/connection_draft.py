@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from passerelle import saml
 from passerelle.directory.models import Domain
-from passerelle.sso.connections import missing_for_sign_in
+from passerelle.sso.connections import MISSING_CERTIFICATE, missing_for_sign_in
 from passerelle.sso.models import SamlConnection, SigningCertificate
 from passerelle.sso.notices import signing_certificate
 
@@ -50,6 +50,12 @@ class Draft:
         if was is None or after is None:
             return False
         return was.idp_entity_id not in ("", after.idp_entity_id)
+
+    def comes_again(self, lacking: str) -> bool:
+        """Whether it lacks only what is given together with the next identity provider."""
+        after = self.connection
+        named = after is not None and bool(after.idp_entity_id)
+        return lacking == MISSING_CERTIFICATE and self.moves and not named
 
     def gone(self, certificates: list[SigningCertificate]) -> list[str]:
         """The fingerprints of those, of the ones that are trusted, which would not be any more."""
