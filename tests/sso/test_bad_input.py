@@ -368,7 +368,7 @@ def test_a_second_connection_of_the_company_signs_in_too(acme):
     assert Browser().sign_in(second).status_code == 302
 
 
-@pytest.mark.parametrize("subject", ["x" * 513, "字" * 513, "x" * 100_000])
+@pytest.mark.parametrize("subject", ["x" * 513, "字" * 513, "x" * 1024])
 def test_an_identifier_that_is_too_long_is_refused_by_name(acme, subject):
     answer = Browser(raise_request_exception=False).sign_in(acme, name_id=subject)
     assert answer.status_code == 403

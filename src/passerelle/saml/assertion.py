@@ -27,6 +27,9 @@ _KNOWN_CONDITIONS = {
 MAX_ATTRIBUTES = 1_000
 MAX_VALUES = 20_000
 """Of all attributes together: a person in 5,000 groups takes a quarter of it."""
+MAX_NAME = 1_024
+"""Characters of what names a person or a session: it is kept as long as the session, and repeated
+when somebody signs out. A persistent NameID has at most 256 (Core §8.3.7)."""
 
 
 class NameID(NamedTuple):
@@ -150,12 +153,28 @@ def read_name_id(parent: etree._Element, keys: Sequence[PrivateKey]) -> NameID |
     if element is None or not (value := xml.text_of(element)).strip():
         return None
     return NameID(
-        value,
-        element.get("Format") or NAME_ID_UNSPECIFIED,
-        element.get("NameQualifier") or "",
-        element.get("SPNameQualifier") or "",
-        element.get("SPProvidedID") or "",
+        _short("NameID", value),
+        _short("Format", element.get("Format") or NAME_ID_UNSPECIFIED),
+        *(
+            _short(name, element.get(name) or "")
+            for name in ("NameQualifier", "SPNameQualifier", "SPProvidedID")
+        ),
     )
+
+
+def _short(part: str, value: str) -> str:
+    """A part of what names a person or a session, refused where nobody could keep it."""
+    if len(value) > MAX_NAME:
+        raise MessageError(
+            "message_too_large",
+            expected=f"{part} of at most {MAX_NAME} characters",
+            received=f"{part} of {len(value)} characters",
+            case="name",
+            part=part,
+            came=str(len(value)),
+            most=str(MAX_NAME),
+        )
+    return value
 
 
 def _decrypted(holder: etree._Element, tag: str, keys: Sequence[PrivateKey]) -> etree._Element:
@@ -205,7 +224,8 @@ def _session(statements: list[etree._Element]) -> tuple[str | None, datetime | N
     """The first SessionIndex, and the earliest end that any AuthnStatement sets."""
     indexes = [index for one in statements if (index := one.get("SessionIndex"))]
     ends = [end for one in statements if (end := xml.instant(one, "SessionNotOnOrAfter"))]
-    return (indexes[0] if indexes else None), (min(ends) if ends else None)
+    index = _short("SessionIndex", indexes[0]) if indexes else None
+    return index, (min(ends) if ends else None)
 
 
 def _attributes(

@@ -111,7 +111,8 @@ def read_logout_request(
     """Read and judge a request whose signature holds.
 
     Raises MessageError: wrong_message, unsupported_version, issuer_mismatch, destination_mismatch,
-    expired, not_yet_valid, name_id_missing, malformed_message, decryption_failed.
+    expired, not_yet_valid, name_id_missing, malformed_message, message_too_large,
+    decryption_failed.
     """
     root = verified.element
     if root.tag != samlp("LogoutRequest"):
