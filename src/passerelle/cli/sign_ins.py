@@ -24,8 +24,9 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     from passerelle.sso.models import SignIn
+    from passerelle.sso.traces import listed
 
-    rows = SignIn.objects.select_related("connection", "company")
+    rows = listed(SignIn.objects.select_related("company"))
     if company := company_of(arguments.company):
         rows = rows.filter(company=company)
     found = list(rows.order_by("-time", "-id")[: max(arguments.limit, 0)])

@@ -163,7 +163,7 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
             Check("browser", False, "the same browser", "another browser", "browser_mismatch")
         )
     trace.verified = True
-    trace.claims = kept_claims(pending.claims, profile)
+    trace.claims = kept_claims(pending.claims, profile, trace.connection)
     trace.notes = [note.stored for note in _notes_of_pending(pending)]
     spent, _ = PendingSignIn.objects.filter(code_digest=pending.code_digest).delete()
     if not spent:

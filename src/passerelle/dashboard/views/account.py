@@ -26,7 +26,9 @@ from passerelle.sso.letters import put_down
 from passerelle.sso.passkeys import are_possible
 from passerelle.sso.password_rules import password_problem, reuse_problem, set_password
 from passerelle.sso.passwords import TooManyAttempts, confirm
+from passerelle.sso.sessions import shown_sessions
 from passerelle.sso.tokens import digest
+from passerelle.sso.traces import listed
 
 MAX_NAME = 150
 
@@ -40,7 +42,7 @@ def account(request: PageRequest) -> HttpResponse:
 def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[str, Any]:
     user = _person(request)
     memberships = user.memberships.select_related("workspace", "permission_set")
-    opened = user.sessions.filter(expires_at__gt=timezone.now()).select_related("connection")
+    opened, session_count = shown_sessions(user, now=timezone.now())
     return {
         "user": user,
         "name_is_ours": _name_is_ours(user),
@@ -49,9 +51,9 @@ def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[st
             for one in memberships.order_by("workspace__name", "permission_set__name")
         ],
         "sessions": [
-            (one, described(one.agent), one.key_digest == _this_browser(request))
-            for one in opened.order_by("-last_seen_at")
+            (one, described(one.agent), one.key_digest == _this_browser(request)) for one in opened
         ],
+        "session_count": session_count,
         "has_password": user.has_password,
         "may_use_password": may_use_password(user),
         "passkeys": user.passkeys.order_by("-created_at") if are_possible() else [],
@@ -59,7 +61,7 @@ def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[st
         "has_app": second_factor.has_app(user),
         "codes_left": user.recovery_codes.filter(used_at=None).count(),
         "company": user.company,
-        "sign_ins": user.sign_ins.select_related("connection").order_by("-time", "-id")[:10],
+        "sign_ins": listed(user.sign_ins.all()).order_by("-time", "-id")[:10],
         "done": done,
         "problem": problem,
     }

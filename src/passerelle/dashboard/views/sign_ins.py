@@ -25,6 +25,7 @@ from passerelle.saml.consoles import Console, console_of
 from passerelle.saml.explain import filled
 from passerelle.sso.explain import EXPLAINED, KINDS, PHRASES, Explained, explain_stored, title_of
 from passerelle.sso.models import SignIn
+from passerelle.sso.traces import listed
 
 PAGE = 50
 WAITING = 200
@@ -41,7 +42,7 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
     if before:
         time, identifier = before
         found = found.filter(Q(time__lt=time) | Q(time=time, id__lt=identifier))
-    rows = list(found.select_related("connection", "user").order_by("-time", "-id")[: PAGE + 1])
+    rows = list(listed(found).order_by("-time", "-id")[: PAGE + 1])
     more = ""
     if len(rows) > PAGE:
         last = rows[PAGE - 1]
@@ -123,7 +124,7 @@ def _all_waiting(company: Company) -> list[SignIn]:
     newest = attempts.order_by("-time", "-id").values("id")[:1]
     people = company.users.filter(status=User.Status.PENDING).annotate(newest=Subquery(newest))
     found = SignIn.objects.filter(id__in=people.order_by("-created_at").values("newest")[:WAITING])
-    return list(found.select_related("user").order_by("-time", "-id"))
+    return list(listed(found).order_by("-time", "-id"))
 
 
 def _filtered(found: QuerySet[SignIn], filters: dict[str, str]) -> QuerySet[SignIn]:

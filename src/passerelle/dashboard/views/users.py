@@ -35,6 +35,8 @@ from passerelle.sso.enforcement import (
 from passerelle.sso.letters import can_send, put_down, send_invitation
 from passerelle.sso.password_rules import activation_path, could_choose_another, may_activate
 from passerelle.sso.relink import remove_identity
+from passerelle.sso.sessions import shown_sessions
+from passerelle.sso.traces import listed
 from passerelle.sso.ways_in import NoOtherWayIn, has_another_way_in, keeping_a_way_back
 
 RECENT = 20
@@ -94,6 +96,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
     company = company_of(request)
     memberships = user.memberships.select_related("workspace", "permission_set")
     events = AuditEvent.objects.filter(company=company, target=user.email)
+    sessions, session_count = shown_sessions(user, now=timezone.now())
     waits = may_activate(user)
     link = activation_path(user) if waits and _is_confirmed(request) else ""
     return {
@@ -104,14 +107,12 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
             (one, SOURCES[one.source])
             for one in memberships.order_by("workspace__name", "permission_set__name")
         ],
-        "identities": user.identities.select_related("connection", "duplicate_of"),
-        "sessions": [
-            (one, described(one.agent))
-            for one in user.sessions.filter(expires_at__gt=timezone.now())
-            .select_related("connection")
-            .order_by("-last_seen_at")
-        ],
-        "sign_ins": user.sign_ins.select_related("connection").order_by("-time", "-id")[:RECENT],
+        "identities": user.identities.select_related("connection", "duplicate_of").defer(
+            "connection__metadata_held"
+        ),
+        "sessions": [(one, described(one.agent)) for one in sessions],
+        "session_count": session_count,
+        "sign_ins": listed(user.sign_ins.all()).order_by("-time", "-id")[:RECENT],
         "events": [
             (one, event_label(one.event), actor_label(one.actor_kind, one.actor))
             for one in events.order_by("-id")[:RECENT]
