@@ -1,11 +1,14 @@
 """The shape of the code, as far as a test can hold it."""
 
+import re
 from pathlib import Path
 
 import pytest
 from django.urls import get_resolver
 
 import passerelle
+from passerelle.dashboard.user_filters import FILTERS as USER_FILTERS
+from passerelle.dashboard.views.audit import FILTERS as AUDIT_FILTERS
 from tests.browsing import Browser, reference_in
 from tests.world import make_administrator, make_company, make_user
 
@@ -106,6 +109,30 @@ def test_a_settings_page_is_for_administrators_only(page):
     acme = make_company()
     assert Browser().get(page).status_code == 302
     assert Browser().enter(make_user(acme, "bob@acme.example")).get(page).status_code == 403
+
+
+def names_in_queries() -> set[str]:
+    """Every name that some page reads from the query of its address."""
+    texts = [path.read_text() for path in (SOURCE / "dashboard").rglob("*.py")]
+    read = {name for text in texts for name in re.findall(r'GET\.get\("(\w+)"', text)}
+    return {*read, *USER_FILTERS, *AUDIT_FILTERS, "outcome", "reason", "q", "identity", "with"}
+
+
+BAD_VALUES = ["123456x", "1" * 5000, "²", "٣", "9" * 30, "\0\ud7ff", "9999-12-31", "_"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("value", BAD_VALUES)
+def test_no_query_breaks_a_page(value):
+    alice = Browser(raise_request_exception=False).enter(make_administrator(make_company()))
+    names = names_in_queries()
+    assert {"done", "ended", "after", "before", "until"} <= names
+    pages = [*SETTINGS_PAGES, "/", "/account/", "/login/acme/", "/auth/google/callback"]
+    for page in pages:
+        # A connection that does not exist would be the answer to everything.
+        for asked in (names, names - {"connection"}):
+            answer = alice.get(page, dict.fromkeys(asked, value))
+            assert answer.status_code < 500, (page, asked)
 
 
 @pytest.mark.django_db

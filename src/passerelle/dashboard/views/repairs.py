@@ -10,6 +10,7 @@ from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
+from passerelle.dashboard.paging import number_in
 from passerelle.dashboard.repair import listed_domain, offered_certificate, waiting_newcomer
 from passerelle.dashboard.security_save import add_listed_domain
 from passerelle.dashboard.views.sign_ins import find_sign_in
@@ -102,8 +103,7 @@ def identities(request: PageRequest) -> HttpResponse:
             if f"{one.row.reference} {one.known.subject}" in chosen
         )
         return redirect(f"/settings/identities/?done={count}")
-    told = request.GET.get("done", "")
-    done = int(told) if told.isascii() and told.isdecimal() and len(told) < 4 else None
+    done = number_in(request.GET.get("done", ""))
     context = {"relinks": found, "duplicates": duplicates(company), "done": done}
     return render(request, "identities.html", context)
 

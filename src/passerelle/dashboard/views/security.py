@@ -24,7 +24,7 @@ from passerelle.dashboard.effect import effect_shown
 from passerelle.dashboard.event_names import detail_label
 from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.dashboard.paging import typed
+from passerelle.dashboard.paging import number_in, typed
 from passerelle.dashboard.rules_form import TWO_FACTOR
 from passerelle.dashboard.security_form import (
     DOMAINS,
@@ -304,7 +304,7 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
         "early_access": early_access_sentence(),
         "contact": settings.PASSERELLE.early_access_contact,
         "saved": "" if bound else request.GET.get("saved", ""),
-        "ended": int(ended) if ended.isdecimal() else 0,
+        "ended": number_in(ended) or 0,
         "now": form.now,
         "soon": form.now + EXPIRY_NOTICE,
     }

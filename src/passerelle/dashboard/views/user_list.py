@@ -14,7 +14,7 @@ from passerelle.csv_lines import Echo, harmless
 from passerelle.dashboard import downloads
 from passerelle.dashboard.access import administrators_only, company_of
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.dashboard.paging import page_of, typed
+from passerelle.dashboard.paging import number_in, page_of, typed
 from passerelle.dashboard.user_filters import (
     ORDERS,
     ORIGINS,
@@ -67,7 +67,7 @@ def user_list(request: PageRequest) -> HttpResponse:
         "orders": {name: one.name for name, one in ORDERS.items()},
         "workspaces": company.workspaces.all(),
         "permission_sets": company.permission_sets.all(),
-        "done_count": int(done) if (done := request.GET.get("done", ""))[:6].isdecimal() else 0,
+        "done_count": number_in(request.GET.get("done", "")) or 0,
         "query": as_query(filters, sort),
         "by_email": as_query(filters, "email"),
         "by_sign_in": as_query(filters, "seen"),
