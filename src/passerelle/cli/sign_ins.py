@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from passerelle.cli.framework import add_data_option, company_of, start_django, written
+from passerelle.cli.terminal import say
 
 
 def add_parser(commands: Any) -> None:
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     for row in found:
         reason = f" ({row.reason})" if row.reason else ""
         person = row.email or "unknown"
-        sys.stdout.write(f"{written(row.time)}  {row.reference}  {person}  {row.outcome}{reason}\n")
+        say(f"{written(row.time)}  {row.reference}  {person}  {row.outcome}{reason}")
     return 0
 
 

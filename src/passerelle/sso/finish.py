@@ -24,10 +24,10 @@ from passerelle.sso.addresses import is_within
 from passerelle.sso.attributes_seen import left_out, note_attributes
 from passerelle.sso.coming import finish_by
 from passerelle.sso.connections import find_connection
-from passerelle.sso.explain import stored
+from passerelle.sso.explain import account_check, stored
 from passerelle.sso.flows import Refused
 from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn, SigningCertificate
-from passerelle.sso.profiles import kept_claims, profile_of_pending
+from passerelle.sso.profiles import email_of, kept_claims, profile_of_pending
 from passerelle.sso.sessions import Browser, IdPSession, find_session, open_session
 from passerelle.sso.tokens import digest, matches
 from passerelle.sso.traces import Trace, keep
@@ -153,7 +153,7 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
         return trace.failed(_used_up())
     trace.checks = pending.checks
     profile = profile_of_pending(pending, trace.connection)
-    trace.email = profile.email.shown if profile.email else profile.email_received
+    trace.email = email_of(profile)
     bound = not pending.binding_digest or matches(visit.binding, pending.binding_digest)
     # Checked before the code is spent: another browser cannot use a code up. Nor does it make us
     # keep anything but that it came.
@@ -243,7 +243,7 @@ def carry_out(
 
 
 def _refused(refusal: Refusal, trace: Trace) -> Refusal:
-    trace.failed(Check("account", False, refusal.expected, refusal.received, refusal.reason))
+    trace.failed(account_check(refusal))
     return refusal
 
 

@@ -36,7 +36,7 @@ from passerelle.sso.models import (
     SamlConnection,
     SignIn,
 )
-from passerelle.sso.profiles import profile_of
+from passerelle.sso.profiles import email_of, profile_of
 from passerelle.sso.redirects import safe_next
 from passerelle.sso.spend import CLOCK_SKEW, REQUEST_LIFETIME, Parked, park, park_again, spend
 from passerelle.sso.tokens import digest, is_of_trial, new_message_id
@@ -192,7 +192,7 @@ def _accept(
     trace.offered_certificate = judgement.stranger.pem if judgement.stranger else ""
     if judgement.verified and (name_id := judgement.verified.name_id):
         profile = profile_of(judgement.verified, name_id, connection)
-        trace.email = profile.email.shown if profile.email else profile.email_received
+        trace.email = email_of(profile)
         # A message that was signed once can be sent again as often as somebody likes.
         trace.about = digest(f"{judgement.verified.issuer}\0{judgement.verified.id}")
     if not judgement.accepted:

@@ -32,6 +32,7 @@ from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
 from passerelle.sso.begun import note_begun
 from passerelle.sso.coming import come_by, way_of_google
+from passerelle.sso.explain import account_check
 from passerelle.sso.fetch import FetchError, fetch_for
 from passerelle.sso.finish import carry_out
 from passerelle.sso.models import GOOGLE_ISSUER, GoogleRequest, SignIn
@@ -342,7 +343,7 @@ def _decide(
     decided = carry_out(decide, context)
     email = profile.email.shown if profile.email else ""
     if isinstance(decided, Refusal):
-        failed = Check("account", False, decided.expected, decided.received, decided.reason)
+        failed = account_check(decided)
         return _keep(company, [*checks, failed], email, browser, now)
     user, decision = decided
     described = [describe_step(step, names) for step in decision.steps]

@@ -15,10 +15,10 @@ from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
 from passerelle.sso.attributes_seen import left_out
 from passerelle.sso.connections import trusted_certificates
-from passerelle.sso.explain import explain_stored, stored
+from passerelle.sso.explain import account_check, explain_stored, stored
 from passerelle.sso.flows import expected_of
 from passerelle.sso.models import SamlConnection
-from passerelle.sso.profiles import profile_of
+from passerelle.sso.profiles import email_of, profile_of
 
 
 def preview_response(connection: SamlConnection, sent: bytes, *, now: datetime) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def preview_response(connection: SamlConnection, sent: bytes, *, now: datetime) 
     email = None
     if judgement.verified and (name_id := judgement.verified.name_id):
         profile = profile_of(judgement.verified, name_id, connection)
-        email = profile.email.shown if profile.email else profile.email_received
+        email = email_of(profile)
         if judgement.accepted:
             company = connection.company
             snapshot = load_snapshot(
@@ -44,9 +44,7 @@ def preview_response(connection: SamlConnection, sent: bytes, *, now: datetime) 
             )
             decision = plan(profile, snapshot, load_policy(company))
     if isinstance(decision, Refusal):
-        checks.append(
-            Check("account", False, decision.expected, decision.received, decision.reason)
-        )
+        checks.append(account_check(decision))
     is_plan = isinstance(decision, Plan)
     return {
         "connection": connection.slug,

@@ -9,6 +9,7 @@ from passerelle.directory.policy import load_policy
 from passerelle.provisioning import AttributeNames, Profile, read_profile
 from passerelle.provisioning.mapping import GROUP_NAMES, OF_A_PERSON, folded
 from passerelle.provisioning.model import Attributes
+from passerelle.saml.errors import shortened
 from passerelle.sso.models import PendingSignIn, SamlConnection
 
 
@@ -20,6 +21,16 @@ def profile_of(
 
 def profile_of_pending(pending: PendingSignIn, connection: SamlConnection) -> Profile:
     return profile_of_claims(pending.claims, connection)
+
+
+def email_of(profile: Profile) -> str | None:
+    """The address as it is shown; what came in its place, where that is none, as a page bears it.
+
+    Not more of it than of other things that are received.
+    """
+    if profile.email:
+        return profile.email.shown
+    return profile.email_received and shortened(profile.email_received)
 
 
 MAX_VALUES, MAX_TEXT = 200, 1100

@@ -18,11 +18,10 @@ from passerelle.directory.policy import load_names, load_policy, policy_of
 from passerelle.directory.snapshot import load_snapshot
 from passerelle.provisioning import Plan, Profile, Refusal, plan
 from passerelle.provisioning.describe import describe_step
-from passerelle.saml.checks import Check
 from passerelle.sso.addresses import is_within
 from passerelle.sso.attributes_seen import left_out
 from passerelle.sso.connection_keys import signing_key
-from passerelle.sso.explain import stored
+from passerelle.sso.explain import account_check, stored
 from passerelle.sso.flows import AnswersTrial, Outgoing, expected_of, outgoing_request
 from passerelle.sso.models import SamlConnection, SignIn, Trial
 from passerelle.sso.profiles import profile_of
@@ -216,7 +215,7 @@ def _planned(
     snapshot = load_snapshot(company, profile, address_allowed=allowed, left_out=absent)
     decision: Plan | Refusal = plan(profile, snapshot, policy_of(company, rules))
     if isinstance(decision, Refusal):
-        failed = Check("account", False, decision.expected, decision.received, decision.reason)
+        failed = account_check(decision)
         checks.append(stored(failed))
         return {"reason": decision.reason}
     names = load_names(trial.company)
