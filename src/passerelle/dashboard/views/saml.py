@@ -52,6 +52,7 @@ from passerelle.sso.limits import (
     MAX_REFUSED,
     TooManyRefused,
     count_failure,
+    failures,
     has_begun_too_many,
     has_finished,
 )
@@ -272,6 +273,9 @@ def _sign_out(
 ) -> HttpResponse:
     """Do what the identity provider's request asks for, where it can be believed."""
     now, relay_state = timezone.now(), sent.get("RelayState", "")
+    if failures("logout", network_of(client_address(request)), now=now) > MAX_REFUSED:
+        # Before it costs anything more.
+        return too_many_attempts(request)
     if not connection.enabled:
         # Its sessions are none, and whose key it trusts may still be a stranger's to choose.
         error = MessageError(
@@ -323,8 +327,7 @@ def finish_cookie(code: str) -> str:
 
 
 def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
-    failures = count_failure("callback", network_of(address), now=timezone.now())
-    if failures > MAX_REFUSED:
+    if count_failure("callback", network_of(address), now=timezone.now()) > MAX_REFUSED:
         return too_many_attempts(request)
     if sign_in.reason in CAME_BEFORE and sign_in.connection:
         # Came from another site, without the cookies that tell whether the person is in already.
