@@ -348,10 +348,13 @@ def test_a_delivery_that_takes_long_keeps_its_claim_and_signs_with_its_time(
             return self._now + timedelta(minutes=10 * self.looks)
 
     monkeypatch.setattr(delivery, "Clock", Slow)
-    assert deliver_all(TODAY) == 1
+    # Each of the three requests takes more than a pass has for one receiver.
+    passes = [deliver_all(TODAY + timedelta(hours=2 * number)) for number in range(3)]
+    assert passes == [0, 0, 1]
     stamps = [int(one[2]["Passerelle-Signature"].split(",")[0][2:]) for one in web.taken]
     assert stamps == sorted(set(stamps))
-    assert len(lines(web)) == 2500
+    # Where one request ends and the next begins, the last event may come twice.
+    assert len({one["id"] for one in lines(web)}) == 2500
 
 
 def test_a_delivery_that_somebody_else_has_is_left_to_them(acme, alice, web, monkeypatch):

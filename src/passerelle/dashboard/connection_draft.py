@@ -3,11 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from passerelle import saml
-from passerelle.directory.models import Domain
-from passerelle.sso.connections import MISSING_CERTIFICATE, missing_for_sign_in
+from passerelle.directory.models import Company, Domain
+from passerelle.sso.connections import MISSING_CERTIFICATE, MOST, missing_for_sign_in
 from passerelle.sso.models import SamlConnection, SigningCertificate
 from passerelle.sso.notices import signing_certificate
 
@@ -70,3 +71,12 @@ class Draft:
             and connection.enabled
             and not missing_for_sign_in(connection, len(self.ends))
         )
+
+
+def too_many_connections(company: Company) -> str:
+    """What is said to who makes one more than a company may have."""
+    if company.connections.count() < MOST:
+        return ""
+    return _(
+        "A company has at most %(limit)s connections. Delete one that nobody uses any more."
+    ) % {"limit": MOST}

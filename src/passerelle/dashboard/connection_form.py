@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from passerelle import saml
-from passerelle.dashboard.connection_draft import ANOTHER_PROVIDER, Draft
+from passerelle.dashboard.connection_draft import ANOTHER_PROVIDER, Draft, too_many_connections
 from passerelle.dashboard.setting_labels import CONNECTION_LABELS
 from passerelle.directory.models import Company, Domain
 from passerelle.saml.errors import MetadataError
@@ -240,6 +240,8 @@ class ConnectionForm(forms.Form):
         wanted = (*names, "target_url", "new_certificates")
         if self.connection is None and not any(values.get(one) for one in wanted):
             return
+        if self.connection is None and (problem := too_many_connections(self.company)):
+            self.add_error("name", problem)
         draft = self.draft
         draft.connection = draft.connection or SamlConnection(company=self.company)
         self._take_fields(draft.connection, values)

@@ -17,6 +17,9 @@ from passerelle.directory.models import Company
 from passerelle.memory import Remembered
 from passerelle.sso.models import SamlConnection, SigningCertificate
 
+MOST = 50
+"""Connections of one company that pages make: metadata of each is read, and each has keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:

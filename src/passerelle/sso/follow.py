@@ -35,6 +35,7 @@ from passerelle.sso.limits import count_failure
 from passerelle.sso.metadata_errors import noted, noted_together
 from passerelle.sso.models import FOLLOWING, REFUSED, Binding, SamlConnection, Session
 from passerelle.sso.sessions import end_sessions_of_another_provider
+from passerelle.sso.shares import in_turns
 from passerelle.sso.tokens import digest
 
 log = logging.getLogger("passerelle")
@@ -45,6 +46,8 @@ SOONEST, LATEST = timedelta(hours=1), timedelta(days=7)
 CLAIM = timedelta(minutes=10)
 MOST_AGAIN = 3
 SECONDS_ASKED = 5.0
+SECONDS_A_PASS = 20.0
+"""For the connections of one company; the rest of them waits a minute for the next pass."""
 KEPT = 50
 """How many replaced values of a setting are remembered."""
 _TRUSTED_WITH_CARE = (
@@ -128,7 +131,8 @@ def follow_all(now: datetime) -> int:
     """Read the metadata of every connection that is due; return how many were."""
     followed, clock = 0, Clock(now)
     due = SamlConnection.objects.exclude(metadata_url="").filter(metadata_due_at__lte=now)
-    for connection in due.select_related("company"):
+    oldest = due.select_related("company").order_by("metadata_due_at")
+    for connection in in_turns(oldest, company=lambda one: one.company_id, seconds=SECONDS_A_PASS):
         # Whoever moves the date has it: replicas do not all ask at once.
         mine = due.filter(id=connection.id, metadata_due_at=connection.metadata_due_at)
         if mine.update(metadata_due_at=clock.now() + CLAIM):

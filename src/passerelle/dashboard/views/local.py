@@ -21,7 +21,7 @@ from passerelle.provisioning import parse_email
 from passerelle.sso import second_factor
 from passerelle.sso.addresses import client_address, network_of
 from passerelle.sso.enforcement import undo_by_code
-from passerelle.sso.letters import can_send, put_down
+from passerelle.sso.letters import can_send, may_send_reset, put_down
 from passerelle.sso.limits import count_failure
 from passerelle.sso.models import SecondStep
 from passerelle.sso.passkeys import are_possible
@@ -151,6 +151,7 @@ def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
             count_failure("resets", network, now=now) <= MAX_LETTERS * 4
             and count_failure("reset", f"{company.id}\0{address.key}\0{network}", now=now)
             <= MAX_LETTERS
+            and may_send_reset(company, address.key, now=now)
         ):
             put_down(
                 "password_reset",

@@ -18,6 +18,7 @@ from passerelle.dashboard.event_names import actor_label, event_label
 from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
 from passerelle.dashboard.paging import identifier, typed
+from passerelle.dashboard.people_file import too_many_invitations
 from passerelle.dashboard.user_changes import ASKED, DONE, LAST_ADMINISTRATOR, LAST_WAY_BACK
 from passerelle.dashboard.user_filters import ORIGINS, SOURCES, STATUSES
 from passerelle.directory import actions
@@ -32,7 +33,12 @@ from passerelle.sso.enforcement import (
     end_closed_sessions,
     may_use_password,
 )
-from passerelle.sso.letters import can_send, put_down, send_invitation
+from passerelle.sso.letters import (
+    can_send,
+    has_room_for_invitations,
+    put_down,
+    send_invitation,
+)
 from passerelle.sso.password_rules import activation_path, could_choose_another, may_activate
 from passerelle.sso.relink import remove_identity
 from passerelle.sso.sessions import shown_sessions
@@ -63,6 +69,9 @@ def invite(request: PageRequest) -> HttpResponse:
         address = parse_email(context["typed"])
         if address is None:
             context["problem"] = _("Enter an e-mail address, such as ada@acme.example.")
+            return render(request, "invite.html", context, status=422)
+        if not has_room_for_invitations(company, 1, now=timezone.now()):
+            context["problem"] = too_many_invitations()
             return render(request, "invite.html", context, status=422)
         chosen = _chosen_right(request)
         if len(chosen) == 1:
