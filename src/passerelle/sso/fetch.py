@@ -209,7 +209,7 @@ def _is_outside(address: str, private_networks: Sequence[str]) -> bool:
 
 
 def _is_isatap(address: IPv4Address | IPv6Address) -> bool:
-    """Whether the end of an address is an IPv4 address, to be reached through it (RFC 5214 §6.1)."""
+    """Whether an address ends with an IPv4 address that is reached through it (RFC 5214 §6.1)."""
     return address.version == 6 and int(address) >> 32 & 0xFDFFFFFF == 0x5EFE
 
 

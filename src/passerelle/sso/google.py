@@ -233,6 +233,8 @@ def _claims_of(
         leeway=LEEWAY,
         iss={"essential": True, "value": provider.document["issuer"]},
         aud={"essential": True, "value": request.company.google_client_id},
+        # For whom Google made it, where it says so (OpenID Connect Core §3.1.3.7).
+        azp={"value": request.company.google_client_id},
         nonce={"essential": True, "value": request.nonce},
         sub={"essential": True},
         exp={"essential": True},
