@@ -17,7 +17,6 @@ from django.db import transaction
 from passerelle import saml
 from passerelle.saml.checks import Check
 from passerelle.saml.errors import MessageError
-from passerelle.sso.addresses import network_of
 from passerelle.sso.begun import note_begun
 from passerelle.sso.connection_keys import OwnKey, own_keys, signing_key
 from passerelle.sso.connections import (
@@ -29,7 +28,7 @@ from passerelle.sso.connections import (
 )
 from passerelle.sso.explain import stored
 from passerelle.sso.follow import follow, may_follow_again
-from passerelle.sso.limits import MAX_REFUSED, TooManyRefused, failures
+from passerelle.sso.limits import MAX_REFUSED, TooManyRefused, has_failed_too_often
 from passerelle.sso.models import (
     AuthnRequest,
     Binding,
@@ -177,7 +176,7 @@ def _accept(
         raise AnswersTrial(request_id, message)
     connection, request = _who_is_asked(slug, request_id)
     _refuse_if_unusable(connection, address, now)
-    if request is None and failures("callback", network_of(address), now=now) > MAX_REFUSED:
+    if request is None and has_failed_too_often("callback", address, MAX_REFUSED, now=now):
         # Before it costs anything more; an answer to a request of ours is always looked at.
         raise TooManyRefused
     if unreadable:

@@ -14,10 +14,10 @@ from passerelle.dashboard.views.errors import too_many_attempts
 from passerelle.directory.models import Company
 from passerelle.saml.explain import filled
 from passerelle.sso import google
-from passerelle.sso.addresses import client_address, network_of
+from passerelle.sso.addresses import client_address
 from passerelle.sso.explain import person_sentence
 from passerelle.sso.fetch import FetchError
-from passerelle.sso.limits import MAX_REFUSED, count_failure, has_begun_too_many, has_finished
+from passerelle.sso.limits import MAX_REFUSED, fails_too_often, has_begun_too_many, has_finished
 from passerelle.sso.models import SignIn
 from passerelle.sso.sessions import Browser
 from passerelle.sso.tokens import new_token
@@ -29,7 +29,7 @@ def login(request: HttpRequest, company_slug: str) -> HttpResponse:
     if company is None or not google.is_usable(company):
         raise Http404
     now = timezone.now()
-    if has_begun_too_many(network_of(client_address(request)), now=now):
+    if has_begun_too_many(client_address(request), now=now):
         return too_many_attempts(request)
     binding = request.COOKIES.get(settings.BINDING_COOKIE) or new_token()
     try:
@@ -54,7 +54,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     waiting = google.find_request(request.GET.get("state", ""))
     address = client_address(request)
     if waiting is None:
-        count_failure("google", network_of(address), now=timezone.now())
+        fails_too_often("google", address, MAX_REFUSED, now=timezone.now())
         text = _("This sign-in was finished already, or is no longer valid. Please start again.")
         context = {"title": _("You are not signed in"), "text": text}
         return render(request, "error.html", context, status=400)
@@ -69,14 +69,14 @@ def callback(request: HttpRequest) -> HttpResponse:
         )
     except google.Refused as refused:
         return _refused(request, refused.sign_in, address)
-    has_finished(network_of(address), now=timezone.now())
+    has_finished(address, now=timezone.now())
     response = redirect(signed_in.next or "/")
     replace_session(request, response, signed_in.session_key, language=signed_in.user.language)
     return response
 
 
 def _refused(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
-    if count_failure("google", network_of(address), now=timezone.now()) > MAX_REFUSED:
+    if fails_too_often("google", address, MAX_REFUSED, now=timezone.now()):
         return too_many_attempts(request)
     failed: dict[str, Any] = next((check for check in sign_in.checks if not check["passed"]), {})
     values = {"received": failed.get("received") or "?"}

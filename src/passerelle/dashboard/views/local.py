@@ -22,7 +22,7 @@ from passerelle.sso import second_factor
 from passerelle.sso.addresses import client_address, network_of
 from passerelle.sso.enforcement import undo_by_code
 from passerelle.sso.letters import can_send, may_send_reset, put_down
-from passerelle.sso.limits import count_failure
+from passerelle.sso.limits import count_failure, fails_too_often
 from passerelle.sso.models import SecondStep
 from passerelle.sso.passkeys import are_possible
 from passerelle.sso.password_rules import (
@@ -148,7 +148,7 @@ def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
             return render(request, "forgot.html", {**context, "typed": typed}, status=422)
         # The network first: whoever asks too much uses up nobody else's letters.
         if (
-            count_failure("resets", network, now=now) <= MAX_LETTERS * 4
+            not fails_too_often("resets", client_address(request), MAX_LETTERS * 4, now=now)
             and count_failure("reset", f"{company.id}\0{address.key}\0{network}", now=now)
             <= MAX_LETTERS
             and may_send_reset(company, address.key, now=now)
@@ -218,7 +218,7 @@ def emergency(request: PageRequest, company_slug: str) -> HttpResponse:
             # Before anything is counted: nobody guesses a hundred bits, but somebody may sit in a
             # network whose attempts others have used up.
             done = True
-        elif count_failure("emergency", network_of(address), now=now) > MAX_EMERGENCY:
+        elif fails_too_often("emergency", address, MAX_EMERGENCY, now=now):
             problem = _("Too many failed attempts. Wait ten minutes, then try again.")
         else:
             problem = _("This is no unused emergency code of this company.")

@@ -30,7 +30,7 @@ from passerelle.dashboard.views.errors import too_many_attempts
 from passerelle.dashboard.views.leave import leave
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
-from passerelle.sso.addresses import client_address, network_of
+from passerelle.sso.addresses import client_address
 from passerelle.sso.connection_keys import signing_key
 from passerelle.sso.connections import (
     UnknownConnection,
@@ -51,9 +51,9 @@ from passerelle.sso.flows import (
 from passerelle.sso.limits import (
     MAX_REFUSED,
     TooManyRefused,
-    count_failure,
-    failures,
+    fails_too_often,
     has_begun_too_many,
+    has_failed_too_often,
     has_finished,
 )
 from passerelle.sso.logout import accept_logout
@@ -86,7 +86,7 @@ def known_connections_only(view: Callable[..., HttpResponse]) -> Callable[..., H
 def login(request: HttpRequest, slug: str) -> HttpResponse:
     """Lead to the identity provider. The browser keeps one binding for all its tabs."""
     connection, address, now = find_connection(slug), client_address(request), timezone.now()
-    if has_begun_too_many(network_of(address), now=now):
+    if has_begun_too_many(address, now=now):
         return too_many_attempts(request)
     binding = request.COOKIES.get(settings.BINDING_COOKIE) or new_token()
     try:
@@ -142,7 +142,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
         return _after_failure(request, refused, address)
     except Refused as refused:
         return _after_failure(request, refused.sign_in, address)
-    has_finished(network_of(address), now=now)
+    has_finished(address, now=now)
     response = HttpResponse(status=303)
     response.headers["Location"] = f"/auth/saml/{slug}/finish?code={parked.code}"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -180,7 +180,7 @@ def _after_trial(request: HttpRequest, slug: str, answer: AnswersTrial) -> HttpR
     if trial is None:
         # An address where nothing is stays one.
         find_connection(slug)
-        if count_failure("callback", network_of(address), now=now) > MAX_REFUSED:
+        if fails_too_often("callback", address, MAX_REFUSED, now=now):
             return too_many_attempts(request)
         context = {
             "title": _("This test is over"),
@@ -273,7 +273,7 @@ def _sign_out(
 ) -> HttpResponse:
     """Do what the identity provider's request asks for, where it can be believed."""
     now, relay_state = timezone.now(), sent.get("RelayState", "")
-    if failures("logout", network_of(client_address(request)), now=now) > MAX_REFUSED:
+    if has_failed_too_often("logout", client_address(request), MAX_REFUSED, now=now):
         # Before it costs anything more.
         return too_many_attempts(request)
     if not connection.enabled:
@@ -310,7 +310,7 @@ def _refused_logout(
 ) -> HttpResponse:
     now, address = timezone.now(), client_address(request)
     refused = refuse_logout(connection, error, address=address, now=now)
-    if count_failure("logout", network_of(address), now=now) > MAX_REFUSED:
+    if fails_too_often("logout", address, MAX_REFUSED, now=now):
         return too_many_attempts(request)
     log.warning("a logout request was refused (%s): %s", refused.reference, error)
     context = {
@@ -327,7 +327,7 @@ def finish_cookie(code: str) -> str:
 
 
 def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
-    if count_failure("callback", network_of(address), now=timezone.now()) > MAX_REFUSED:
+    if fails_too_often("callback", address, MAX_REFUSED, now=timezone.now()):
         return too_many_attempts(request)
     if sign_in.reason in CAME_BEFORE and sign_in.connection:
         # Came from another site, without the cookies that tell whether the person is in already.

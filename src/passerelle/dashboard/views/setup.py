@@ -18,9 +18,9 @@ from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.security_save import LinkEnded, Outdated, SavedTooOften, save_guide
 from passerelle.dashboard.views.connect import checked, guide_context, guide_form
 from passerelle.dashboard.views.trials import leave_for_trial, trial_context
-from passerelle.sso.addresses import client_address, network_of
+from passerelle.sso.addresses import client_address
 from passerelle.sso.connections import missing_for_sign_in
-from passerelle.sso.limits import count_failure
+from passerelle.sso.limits import fails_too_often
 from passerelle.sso.models import SetupLink, Trial
 from passerelle.sso.setup_links import (
     ACTOR_KIND,
@@ -41,8 +41,8 @@ def open_page(request: HttpRequest, token: str) -> HttpResponse:
     now = timezone.now()
     link = unopened_link(token, now=now)
     if link is None:
-        failures = count_failure("setup", network_of(client_address(request)), now=now)
-        return _ended(request, 429 if failures > MAX_FAILURES else 404)
+        is_over = fails_too_often("setup", client_address(request), MAX_FAILURES, now=now)
+        return _ended(request, 429 if is_over else 404)
     if request.method == "GET":
         response = render(request, "setup_open.html", {"company": link.company, "link": link})
         response.headers["Referrer-Policy"] = "same-origin"
