@@ -18,6 +18,18 @@ ANOTHER_PROVIDER = gettext_lazy(
 )
 
 
+MAKES_ONE = (
+    "name",
+    "metadata",
+    "metadata_file",
+    "metadata_url",
+    "idp_entity_id",
+    "target_url",
+    "new_certificates",
+)
+"""What is typed for a new connection; where all of it is empty, there is to be none."""
+
+
 @dataclass(slots=True)
 class Draft:
     """The connection as it would be after saving."""
@@ -73,7 +85,7 @@ class Draft:
         )
 
 
-def too_many_connections(company: Company) -> str:
+def too_many(company: Company) -> str:
     """What is said to who makes one more than a company may have."""
     if company.connections.count() < MOST:
         return ""

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from passerelle import saml
-from passerelle.dashboard.connection_draft import ANOTHER_PROVIDER, Draft, too_many_connections
+from passerelle.dashboard.connection_draft import ANOTHER_PROVIDER, MAKES_ONE, Draft, too_many
 from passerelle.dashboard.setting_labels import CONNECTION_LABELS
 from passerelle.directory.models import Company, Domain
 from passerelle.saml.errors import MetadataError
@@ -236,11 +236,9 @@ class ConnectionForm(forms.Form):
 
     def clean_connection(self, values: dict[str, Any]) -> None:
         """Take the draft from the cleaned fields; an untouched empty section makes none."""
-        names = ("name", "metadata", "metadata_file", "metadata_url", "idp_entity_id")
-        wanted = (*names, "target_url", "new_certificates")
-        if self.connection is None and not any(values.get(one) for one in wanted):
+        if self.connection is None and not any(values.get(one) for one in MAKES_ONE):
             return
-        if self.connection is None and (problem := too_many_connections(self.company)):
+        if self.connection is None and (problem := too_many(self.company)):
             self.add_error("name", problem)
         draft = self.draft
         draft.connection = draft.connection or SamlConnection(company=self.company)

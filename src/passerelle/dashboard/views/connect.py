@@ -16,7 +16,7 @@ from passerelle.audit.events import EventName
 from passerelle.audit.record import Entry, record
 from passerelle.dashboard.access import administrators_only, by, company_of, deciding
 from passerelle.dashboard.confirm import confirmed_before_waiting, confirmed_only
-from passerelle.dashboard.connection_draft import too_many_connections
+from passerelle.dashboard.connection_draft import too_many
 from passerelle.dashboard.guide_form import GuideForm
 from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
@@ -53,10 +53,10 @@ def choose(request: PageRequest) -> HttpResponse:
     company = company_of(request)
     if request.method == "POST":
         product = request.POST.get("product", "")
-        if product in GUIDES and not too_many_connections(company):
+        if product in GUIDES and not too_many(company):
             return redirect(f"/settings/connect/{_draft(request, product).slug}/")
     unfinished = company.connections.filter(enabled=False)
-    problem = too_many_connections(company) if request.method == "POST" else ""
+    problem = too_many(company) if request.method == "POST" else ""
     context = {"guides": GUIDES, "unfinished": unfinished, "problem": problem}
     return render(request, "connect_choose.html", context, status=422 if request.POST else 200)
 
