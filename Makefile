@@ -7,7 +7,7 @@ RUN := $(BIN)/python -m
 INSTALL := $(RUN) pip install -q --disable-pip-version-check --no-deps
 LOCKED := $(INSTALL) --require-hashes --only-binary :all:
 SOURCES := src tests benchmarks
-# A fast part of the tests: no server, no browser, no database but SQLite.
+# A fast part of the tests: no server, no browser, no database but SQLite, nothing thorough.
 QUICK := tests/saml tests/provisioning tests/directory tests/sso tests/audit tests/configfile \
   tests/web tests/config tests/test_documentation.py tests/test_structure.py
 # What touches a database runs again on PostgreSQL.
@@ -36,8 +36,8 @@ test-integrations: .venv/.dev ## Keycloak and LemonLDAP::NG, set up by the guide
 	tests/servers/install-keycloak
 	$(RUN) pytest tests/integrations
 
-quick: .venv/.dev ## unit tests only
-	$(RUN) pytest -n 2 $(QUICK)
+quick: .venv/.dev ## unit tests, but for the thorough ones
+	$(RUN) pytest -n 2 -m "not thorough" $(QUICK)
 
 SECONDS ?= 600
 fuzz: .venv/.dev ## mutate signed messages for SECONDS, guided by coverage; keeps what it finds

@@ -11,6 +11,8 @@ import pytest
 from django.urls import get_resolver
 
 import passerelle
+from passerelle.web.people.user_filters import FILTERS as USER_FILTERS
+from passerelle.web.records.audit import FILTERS as AUDIT_FILTERS
 from tests.browsing import Browser, reference_in
 from tests.world import make_administrator, make_company, make_user
 
@@ -171,6 +173,16 @@ def test_every_address_has_a_name_and_none_is_typed():
     }
 
 
+def test_one_place_raises_the_version_of_a_companys_settings():
+    raising = re.compile(r"version\s*\+= 1|version=F\(")
+    found = {
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if "migrations" not in path.parts and raising.search(path.read_text())
+    }
+    assert found == {"directory/models/company.py"}
+
+
 def test_no_address_is_built_from_what_a_request_says():
     """Host and scheme are the client's word; the public address is ours."""
     asking = ("build_absolute_uri", "get_host", "is_secure", "HTTP_X_FORWARDED_HOST")
@@ -197,6 +209,30 @@ def test_a_settings_page_is_for_administrators_only(page):
     acme = make_company()
     assert Browser().get(page).status_code == 302
     assert Browser().enter(make_user(acme, "bob@acme.example")).get(page).status_code == 403
+
+
+def names_in_queries() -> set[str]:
+    """Every name that some page reads from the query of its address."""
+    texts = [path.read_text() for path in (SOURCE / "dashboard").rglob("*.py")]
+    read = {name for text in texts for name in re.findall(r'GET\.get\("(\w+)"', text)}
+    return {*read, *USER_FILTERS, *AUDIT_FILTERS, "outcome", "reason", "q", "identity", "with"}
+
+
+BAD_VALUES = ["123456x", "1" * 5000, "²", "٣", "9" * 30, "\0\ud7ff", "9999-12-31", "_"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("value", BAD_VALUES)
+def test_no_query_breaks_a_page(value):
+    alice = Browser(raise_request_exception=False).enter(make_administrator(make_company()))
+    names = names_in_queries()
+    assert {"done", "ended", "after", "before", "until"} <= names
+    pages = [*SETTINGS_PAGES, "/", "/account/", "/login/acme/", "/auth/google/callback"]
+    for page in pages:
+        # A connection that does not exist would be the answer to everything.
+        for asked in (names, names - {"connection"}):
+            answer = alice.get(page, dict.fromkeys(asked, value))
+            assert answer.status_code < 500, (page, asked)
 
 
 @pytest.mark.django_db

@@ -188,6 +188,20 @@ def test_certificates_that_metadata_withdrew_are_not_brought_back(operator, web)
     assert certificate.fingerprint == load_certificate_of("next").fingerprint
 
 
+def test_a_file_that_names_another_provider_keeps_no_key_of_the_one_before(operator, web):
+    text = file(f'metadata_url = "{web.url("/metadata")}"')
+    operator.apply(text)
+    followed(web, metadata_of("acme"))
+    moved = metadata_of("acme", key=signing_key("new")).replace(
+        b"https://idp.acme.example/metadata", b"https://new.example/metadata"
+    )
+    operator.write("idp-metadata.xml", moved)
+    operator.apply(text)
+    [certificate] = connection().certificates.all()
+    assert certificate.fingerprint == load_certificate_of("new").fingerprint
+    assert connection().idp_entity_id == "https://new.example/metadata"
+
+
 def test_a_file_can_say_that_there_is_no_logout(operator):
     operator.write("idp-metadata.xml", with_services(metadata_of("acme")))
     operator.apply(file('logout_url = ""\n  logout_answer_url = ""'))

@@ -41,6 +41,13 @@ def test_two_connections_for_one_provider_are_refused_with_the_line(applied):
     assert not SamlConnection.objects.exists()
 
 
+def test_google_s_own_issuer_is_refused_with_the_line(applied):
+    with pytest.raises(WrongConfiguration) as raised:
+        applied(connection("acme", "acme").replace(idp_of("acme"), "https://accounts.google.com"))
+    assert ":7:" in str(raised.value) or "line 7" in str(raised.value)
+    assert "Google" in str(raised.value)
+
+
 def test_a_connection_takes_over_the_provider_of_one_that_goes(applied):
     applied(connection("acme", "acme"))
     [row] = applied(connection("acme-2", "acme")).values()
@@ -62,6 +69,19 @@ def test_a_migration_that_was_started_on_the_page_is_left_alone(applied):
     rows = applied(connection("acme", "acme"), connection("acme-2", "acme", "Renamed"))
     assert (rows["acme-2"].name, rows["acme-2"].migrating_since) == ("Renamed", NOW)
     assert rows["acme"].migrating_since is None
+
+
+def test_a_newcomer_in_the_file_does_not_take_over_from_those_that_migrate(applied):
+    applied(connection("acme", "acme"), connection("acme-2", "two"), connection("acme-3", "three"))
+    for number, slug in enumerate(("acme-2", "acme-3")):
+        SamlConnection.objects.filter(slug=slug).update(
+            idp_entity_id=idp_of("acme"), migrating_since=NOW + timedelta(days=number)
+        )
+    migrating = connection("acme-2", "acme"), connection("acme-3", "acme")
+    with pytest.raises(WrongConfiguration):
+        applied(*migrating, connection("acme-4", "acme"))
+    rows = applied(*migrating)
+    assert (rows["acme-2"].migrating_since, rows["acme-3"].migrating_since is None) == (None, False)
 
 
 def test_a_file_that_moves_on_ends_the_migration(applied):

@@ -8,6 +8,8 @@ from typing import Self
 from tests.servers import processes
 
 COMMAND = (sys.executable, "-m", "passerelle")
+DATABASE = "passerelle.sqlite3"
+_migrated: list[bytes] = []
 
 
 class Passerelle:
@@ -23,7 +25,14 @@ class Passerelle:
         self.server: processes.Server | None = None
 
     @classmethod
-    def set_up(cls, state: Path, *, database_url: str | None = None, **variables: str) -> Self:
+    def set_up(
+        cls,
+        state: Path,
+        *,
+        database_url: str | None = None,
+        migrates: bool = True,
+        **variables: str,
+    ) -> Self:
         """An empty, migrated installation."""
         state.mkdir(parents=True, exist_ok=True)
         environment = {"PASSERELLE_DATA_DIR": str(state / "data"), **variables}
@@ -31,8 +40,21 @@ class Passerelle:
             environment["PASSERELLE_DATABASE_URL"] = database_url
             environment["PASSERELLE_SECRET_KEY"] = "a secret key that only these tests know"
         installation = cls(state, port=processes.free_port(), environment=environment)
-        installation.run("migrate")
+        if not database_url:
+            installation.take_migrated_file()
+        elif migrates:
+            installation.run("migrate")
         return installation
+
+    def take_migrated_file(self) -> None:
+        """What `migrate` makes is the same each time: it is made once, and copied."""
+        ours = Path(self.environment["PASSERELLE_DATA_DIR"]) / DATABASE
+        if not _migrated:
+            self.run("migrate")
+            _migrated.append(ours.read_bytes())
+            return
+        ours.parent.mkdir(mode=0o700, parents=True)
+        ours.write_bytes(_migrated[0])
 
     def run(self, *arguments: str, given: bytes = b"") -> str:
         """One command, its standard output."""

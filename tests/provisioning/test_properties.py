@@ -3,6 +3,7 @@
 import unicodedata
 from dataclasses import replace
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -40,6 +41,8 @@ from passerelle.provisioning.model import (
     Withdraw,
 )
 from tests.provisioning.accounts import IDP, address, applied
+
+pytestmark = pytest.mark.thorough
 
 some = settings(deadline=None, max_examples=60, database=None)
 many = settings(some, max_examples=250)

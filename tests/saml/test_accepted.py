@@ -11,6 +11,7 @@ from .accepted.encrypted import ENCRYPTED
 from .accepted.forms import ALGORITHMS, FORMS
 from .accepted.providers import PROVIDERS
 from .accepted.rules import ATTRIBUTES, RULES
+from .encryption import Encryption
 from .keys import key_pair
 from .response_builder import (
     ACS,
@@ -116,6 +117,39 @@ def test_more_attributes_than_are_read_are_refused_with_how_many_came(said, came
     assert judgement.reason == "message_too_large"
     detail, _fix = saml.explain(judgement.checks[-1])
     assert detail == came
+
+
+LONGEST, LONGER = "n" * 1024, "n" * 1025
+
+
+@pytest.mark.parametrize("part", ["NameQualifier", "SPNameQualifier", "SPProvidedID", "Format"])
+def test_a_part_of_the_name_id_is_as_long_as_a_session_keeps_it(part):
+    def judged(value: str) -> saml.Judgement:
+        sent = f'<saml:NameID {part}="{value}">u-1</saml:NameID>'
+        return saml.judge(response(name_id=sent), expected())
+
+    assert judged(LONGEST).accepted
+    refused = judged(LONGER).checks[-1]
+    assert (refused.reason, refused.received) == ("message_too_large", f"{part} of 1025 characters")
+    assert saml.explain(refused)[0].startswith(f"The {part} that came has 1025")
+
+
+def test_a_name_id_or_session_index_that_is_longer_is_refused_encrypted_or_not():
+    def judged(**parts) -> saml.Judgement:
+        return saml.judge(response(**parts), expected())
+
+    assert judged(name_id=name_id(LONGEST), statements=authn_statement(session=LONGEST)).accepted
+    sealed = {"encrypted_parts": {"saml:NameID": Encryption()}}
+    for too_long in (
+        {"name_id": name_id(LONGER)},
+        {"name_id": name_id(LONGER), **sealed},
+        {"statements": authn_statement(session=LONGER)},
+    ):
+        judgement = judged(**too_long)
+        assert judgement.reason == "message_too_large"
+        detail, fix = saml.explain(judgement.checks[-1])
+        assert "1025 characters. At most 1024 are read." in detail
+        assert "shorter" in (fix or "")
 
 
 def test_a_session_ends_with_its_first_statement_to_end():

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from passerelle.saml import xml
 from passerelle.saml.errors import MessageError
 
+pytestmark = pytest.mark.thorough
+
 NAMES = ["a", "p:a", "q\u1680:bb", "\u00e9\u00b7", "\u0eb3:x"]
 PREFIXES = ["", "p", "q\u1680", "\u0eb3"]
 URIS = ["", "urn:p", "urn:" + "y" * 240, "urn:a?b&#38;c", "urn:a'b"]

@@ -11,8 +11,11 @@ from typing import Any
 import pytest
 
 from passerelle import saml
+from passerelle.saml import xmlenc
 from passerelle.saml.xml import MAX_BYTES, MAX_MARKS
 
+from .encryption import Encryption, encrypted
+from .keys import KeyPair, key_pair
 from .measuring import judged_apart
 from .response_builder import (
     DS_NS,
@@ -23,9 +26,12 @@ from .response_builder import (
     audiences,
     conditions,
     confirmation,
+    expected,
     response,
     status,
 )
+
+pytestmark = pytest.mark.thorough
 
 SECONDS = 10
 ROOM = MAX_BYTES - 20_000
@@ -52,6 +58,47 @@ def behind_signing(content: str, place: str = "<samlp:Status>") -> dict[str, Any
 
 def in_signature(content: str, place: str) -> dict[str, Any]:
     return {"signing": Signing(edit_signature=lambda text: text.replace(place, place + content, 1))}
+
+
+def counted(monkeypatch) -> list[int]:
+    """How often a private key of ours is used from here on."""
+    made, unwrapped = [0], xmlenc._unwrapped
+
+    def counting(*given: Any) -> bytes | None:
+        made[0] += 1
+        return unwrapped(*given)
+
+    monkeypatch.setattr(xmlenc, "_unwrapped", counting)
+    return made
+
+
+def encrypted_attribute(*readers: KeyPair) -> str:
+    """Without identifiers, so that a message may have many of it."""
+    encryption = Encryption(keys=readers, edit=lambda text: re.sub(r' Id="[^"]*"', "", text))
+    return encrypted(attribute("a", "v"), "saml:EncryptedAttribute", encryption)
+
+
+@pytest.mark.parametrize(("number", "strangers"), [(90, 7), (700, 0)])
+def test_one_message_makes_so_many_operations_with_our_keys(monkeypatch, number, strangers):
+    """Each encrypted attribute may have eight keys, and each is tried with each of ours."""
+    made = counted(monkeypatch)
+    readers = (*(key_pair("stranger"),) * strangers, key_pair("ours"))
+    one = encrypted_attribute(*readers)
+    message = response(attributes=attributes(one * number))
+    judgement = saml.judge(message, expected())
+    assert judgement.reason == "message_too_large"
+    assert made[0] == xmlenc.MAX_OPERATIONS
+    detail, fix = saml.explain(judgement.checks[-1])
+    assert "500" in detail and "as a whole" in (fix or "")
+
+
+def test_a_hundred_attributes_that_are_encrypted_each_by_itself_are_read(monkeypatch):
+    made = counted(monkeypatch)
+    one = encrypted_attribute(key_pair("ours"))
+    ours = tuple(key_pair(name).private for name in ("rsa", "stranger", "next", "ours"))
+    message = response(attributes=attributes(one * 100))
+    assert saml.judge(message, expected(decryption_keys=ours)).accepted
+    assert made[0] == 400
 
 
 SIGNATURE = f'<S:Signature xmlns:S="{DS_NS}"/>'

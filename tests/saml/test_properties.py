@@ -24,6 +24,8 @@ from .response_builder import (
     name_id,
 )
 
+pytestmark = pytest.mark.thorough
+
 Claims = tuple[Any, ...]
 SAID = attributes(
     attribute("email", "alice@acme.example"),

@@ -200,12 +200,12 @@ def test_a_signature_says_what_it_covers(signed, covered):
 
 
 def test_a_long_name_id_is_shown_cut_but_accepted_whole():
-    judgement = saml.judge(response(name_id=name_id("x" * 5000)), expected())
+    judgement = saml.judge(response(name_id=name_id("x" * 1000)), expected())
     shown = judgement.checks[-1].received
     assert shown is not None
     assert len(shown) == 300
     assert judgement.assertion.name_id is not None
-    assert len(judgement.assertion.name_id.value) == 5000
+    assert len(judgement.assertion.name_id.value) == 1000
 
 
 def test_times_are_explained_in_seconds():

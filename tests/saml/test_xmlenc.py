@@ -51,8 +51,8 @@ def test_what_xmlsec1_encrypts_is_read(content, tmp_path):
     )
     holder = xml.parse(f'<saml:EncryptedID xmlns:saml="{SAML_NS}"/>'.encode())
     holder.append(xml.parse(done))
-    keys = (key_pair("ours").private,)
-    found = xmlenc.decrypt(holder, saml_name("NameID"), keys, allow_cbc=True)
+    ours = xmlenc.OurKeys((key_pair("ours").private,))
+    found = xmlenc.decrypt(holder, saml_name("NameID"), ours, allow_cbc=True)
     assert (found.element.text, found.algorithm) == ("Zoë & Æ", CONTENT[content][0])
     assert found.authenticated is content.endswith("gcm")
 
@@ -83,7 +83,7 @@ def test_plain_text_of_another_element_is_no_answer():
     document = encrypted(PLAIN, "saml:EncryptedID", Encryption()).replace(
         "<saml:EncryptedID>", holder
     )
-    keys = (key_pair("ours").private,)
+    ours = xmlenc.OurKeys((key_pair("ours").private,))
     with pytest.raises(DecryptionError) as failure:
-        xmlenc.decrypt(xml.parse(document.encode()), saml_name("Assertion"), keys, allow_cbc=False)
+        xmlenc.decrypt(xml.parse(document.encode()), saml_name("Assertion"), ours, allow_cbc=False)
     assert failure.value.reason == "decryption_failed"

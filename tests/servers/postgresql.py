@@ -66,9 +66,10 @@ class PostgreSQL:
         """The address of a database, as PASSERELLE_DATABASE_URL takes it."""
         return f"postgresql://{USER}@{processes.LOOPBACK}:{self.port}/{database}"
 
-    def create_database(self, name: str) -> str:
-        """Make an empty database; return its address."""
-        processes.run([_binary("createdb"), "--maintenance-db", self.url(USER), name])
+    def create_database(self, name: str, *, template: str = "template1") -> str:
+        """Make a database, empty or as another one is; return its address."""
+        command = [_binary("createdb"), "--template", template, "--maintenance-db", self.url(USER)]
+        processes.run([*command, name])
         return self.url(name)
 
 

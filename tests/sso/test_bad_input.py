@@ -2,14 +2,17 @@
 
 import base64
 from datetime import UTC, datetime, timedelta
+from random import Random
+from string import ascii_letters
 
 import pytest
 from django.conf import settings
 from django.db import OperationalError
+from django.db.models import F
 
-from passerelle.directory.models import User
+from passerelle.directory.models import Company, User
 from passerelle.practice_idp.people import Person
-from passerelle.sso.models import AuthnRequest, PendingSignIn, Session, SignIn
+from passerelle.sso.models import AuthnRequest, PendingSignIn, SamlConnection, Session, SignIn
 from tests.browsing import Browser, reference_in
 from tests.world import GRACE, make_administrator, make_company, make_connection, respond_to
 
@@ -368,7 +371,12 @@ def test_a_second_connection_of_the_company_signs_in_too(acme):
     assert Browser().sign_in(second).status_code == 302
 
 
-@pytest.mark.parametrize("subject", ["x" * 513, "字" * 513, "x" * 100_000])
+def rare(count: int) -> str:
+    """Letters of four bytes each that no compression makes less of."""
+    return "".join(map(chr, Random(1).choices(range(0x20000, 0x2A6D0), k=count)))
+
+
+@pytest.mark.parametrize("subject", ["x" * 513, "字" * 513, "x" * 1024, rare(385)])
 def test_an_identifier_that_is_too_long_is_refused_by_name(acme, subject):
     answer = Browser(raise_request_exception=False).sign_in(acme, name_id=subject)
     assert answer.status_code == 403
@@ -378,6 +386,16 @@ def test_an_identifier_that_is_too_long_is_refused_by_name(acme, subject):
 
 def test_the_longest_identifier_fits_whatever_it_is_written_in(acme):
     assert Browser().sign_in(acme, name_id="字" * 512).status_code == 302
+
+
+def test_the_longest_identifier_of_the_longest_provider_fits(acme):
+    """An index of the database holds both, in bytes."""
+    provider = "https://" + "".join(Random(2).choices(ascii_letters, k=1016))
+    SamlConnection.objects.update(idp_entity_id=provider)
+    Company.objects.update(version=F("version") + 1)
+    acme.refresh_from_db()
+    assert Browser().sign_in(acme, name_id=rare(384)).status_code == 302
+    assert Browser().sign_in(acme, name_id=rare(384)).status_code == 302
 
 
 def test_an_assertion_stays_used_when_its_connection_is_made_anew(acme):

@@ -348,3 +348,35 @@ def test_of_a_connection_that_is_off_metadata_holds_up_nobody_who_edits_settings
     follow_all(NOW)
     assert now_trusted() == {fingerprint(OLD), fingerprint(NEXT)}
     assert again().company.version == before + raised
+
+
+def test_a_key_that_was_added_by_hand_goes_with_the_provider_that_it_was_of(acme, web):
+    """An accepted move to another provider leaves nothing of the one before."""
+    certificate_row(acme, load_certificate_of(NEXT)).save()
+    another = metadata_of("acme", key=signing_key("another")).replace(
+        idp_of("acme").encode(), b"https://another.example/metadata"
+    )
+    published(web, another)
+    follow_all(NOW)
+    assert fingerprint(NEXT) in held_difference(again(), now=NOW).removed
+    assert decided(accept=True)
+    assert again().idp_entity_id == "https://another.example/metadata"
+    assert now_trusted() == {fingerprint("another")}
+
+
+def test_metadata_of_the_provider_before_adds_no_key_to_the_one_after(acme, web):
+    """It is followed still, and the old provider writes it: its keys wait for a person."""
+    published(web, key_of(OLD))
+    follow_all(NOW)
+    row = again()
+    row.idp_entity_id = "https://another.example/metadata"
+    row.target_url = "https://another.example/sso"
+    row.save()
+    row.certificates.all().delete()
+    certificate_row(row, load_certificate_of("another")).save()
+    published(web, key_of(OLD, "another"))
+    follow_all(NOW + timedelta(days=1))
+    assert now_trusted() == {fingerprint("another")}
+    held = held_difference(again(), now=NOW)
+    assert held.settings["idp_entity_id"][1] == idp_of("acme")
+    assert held.settings["target_url"][1] == "https://idp.acme.example/sso"

@@ -15,7 +15,7 @@ from passerelle.practice_idp.people import Person
 from passerelle.saml.xmldsig import sign
 from passerelle.sso.connections.connection import addresses_of
 from passerelle.sso.connections.keys import signing_key
-from passerelle.sso.models import Session, SignIn
+from passerelle.sso.models import SamlConnection, Session, SignIn
 from tests.browsing import Browser
 from tests.world import GRACE, idp_of, make_administrator, make_company, make_user
 from tests.world import signing_key as idp_key
@@ -423,3 +423,18 @@ def test_refused_requests_and_refused_responses_are_counted_apart(acme):
     Browser().post(PATH, {"SAMLRequest": "x"})
     Browser().post("/auth/saml/acme/callback", {"SAMLResponse": "x"})
     assert SignIn.objects.count() == 2
+
+
+def test_a_connection_that_is_off_tells_nobody_who_is_known(acme):
+    """Whoever sets it up by a link has a key that it trusts, and could ask for anybody."""
+    signed_in(acme)
+    SamlConnection.objects.update(enabled=False)
+    answers = [sent_by_redirect(acme, name=name) for name in (GRACE.subject, "nobody")]
+    assert [one.status_code for one in answers] == [400, 400]
+    message, signer = asked(acme)
+    posted = Browser().post(PATH, {"SAMLRequest": saml.post_field(message, signer=signer)})
+    assert posted.status_code == 400
+    assert Session.objects.exists()
+    assert {row.reason for row in SignIn.objects.filter(outcome="refused")} == {
+        "connection_disabled"
+    }

@@ -6,17 +6,24 @@ from datetime import timedelta
 import pytest
 from django.apps import apps
 from django.contrib.auth.hashers import make_password
+from django.db.models import F
 from django.utils import timezone
 
+from passerelle.directory.models import Company
 from passerelle.jobs.housekeeping import purge
 from passerelle.practice_idp.issue import SigningKey, make_signing_key
+from passerelle.sso.connections.claims import MAX_KEPT
 from passerelle.sso.models import AuthnRequest, Letter, PasskeyChallenge, PendingSignIn, SignIn
 from passerelle.sso.outbox.letters import send_letters
 from passerelle.sso.sign_in.passkeys import begin_sign_in
 from tests.browsing import Browser
-from tests.world import GRACE, NOW, make_company, make_user, respond_to
+from tests.world import GRACE, NOW, make_company, make_rule, make_user, respond_to
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("within_the_hour")]
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("within_the_hour"),
+    pytest.mark.thorough,
+]
 MANY = 120
 
 
@@ -153,6 +160,39 @@ def test_a_response_that_is_sent_again_and_again_keeps_one_row(connection):
     row = SignIn.objects.get(reason="assertion_replayed")
     assert (row.count, row.email) == (MANY - 2, GRACE.email)
     assert PendingSignIn.objects.count() == 3
+
+
+def many(number: int) -> dict[str, tuple[str, ...]]:
+    """So many attributes of 200 values."""
+    values = tuple(f"{one}-{'z' * 90}" for one in range(200))
+    return {f"a{one}": values for one in range(number)}
+
+
+def test_of_what_an_identity_provider_says_so_much_is_kept(connection):
+    """Who somebody is first, then what the rules read, then the rest; in the order that it came."""
+    make_rule(connection.company, "g", workspace="W", permission_set="P")
+    connection.company.rules.update(attribute="role")
+    said = {**many(58), "role": ("g",), "email": (GRACE.email,)}
+    Browser().sign_in(connection, attributes=said)
+    kept_ones = SignIn.objects.get().claims
+    assert kept_ones is not None
+    assert 60_000 < len(json.dumps(kept_ones)) < MAX_KEPT + 5000
+    assert kept_ones["attributes"]["role"] == ["g"]
+    assert kept_ones["attributes"]["email"] == [GRACE.email]
+    assert list(kept_ones["attributes"])[-2:] == ["role", "email"]
+
+
+def test_of_names_that_are_no_names_and_of_an_endless_identifier_nothing_is_kept(connection):
+    connection.subject_attribute = "uid"
+    connection.save()
+    Company.objects.update(version=F("version") + 1)
+    said = {"uid": ("u" * 500_000,), "n" * 500_000: ("v",), "email": (GRACE.email,)}
+    Browser().sign_in(connection, attributes=said)
+    row = SignIn.objects.get()
+    assert row.reason == "subject_too_long"
+    assert row.claims["attributes"] == {"uid": [], "email": [GRACE.email]}
+    assert row.claims["subject"] is None
+    assert sum(len(str(value)) for value in SignIn.objects.values().get().values()) < 10_000
 
 
 def test_letters_that_nobody_gets_are_not_kept(acme, settings):

@@ -9,7 +9,7 @@ from passerelle.directory.domains import Unproved, look_record_up
 from passerelle.directory.models import Domain
 from passerelle.infra import turns
 from passerelle.practice_idp.issue import make_signing_key
-from passerelle.sso.models import FailedAttempts
+from passerelle.sso.models import FailedAttempts, SignIn
 from tests.browsing import Browser
 from tests.configfile.files import metadata_of
 from tests.world import NOW, make_company, respond_to
@@ -76,6 +76,24 @@ def test_after_too_many_refusals_an_address_is_not_looked_at_but_answers_still_a
     monkeypatch.undo()
     field = respond_to(connection, request_id=request_id, now=datetime.now(UTC))
     assert browser.post_response(connection, field).status_code == 303
+
+
+@pytest.mark.parametrize("where", ["logout", "callback"])
+def test_after_too_many_refusals_logout_requests_are_not_looked_at_either(
+    connection, monkeypatch, where
+):
+    monkeypatch.setattr("passerelle.web.sign_in.saml.MAX_REFUSED", 3)
+    path, asked = f"/auth/saml/acme/{where}", {"SAMLRequest": "PHgvPg=="}
+    assert [Browser().post(path, asked).status_code for _ in range(4)] == [400] * 3 + [429]
+    before = FailedAttempts.objects.get().count, SignIn.objects.get().count
+    for name in ("read_post", "read_redirect"):
+        monkeypatch.setattr(f"passerelle.saml.{name}", lambda *_given: pytest.fail("it was read"))
+    assert Browser().post(path, asked).status_code == 429
+    assert Browser().get(path, asked).status_code == 429
+    assert (FailedAttempts.objects.get().count, SignIn.objects.get().count) == before
+    elsewhere = Browser(REMOTE_ADDR="192.0.2.7", raise_request_exception=False)
+    with pytest.raises(pytest.fail.Exception, match="it was read"):
+        elsewhere.post(path, asked)
 
 
 def test_a_company_has_few_records_looked_up_at_once(connection, monkeypatch):

@@ -3,12 +3,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import User
 from passerelle.sso.models import Session
+from passerelle.sso.sessions.session import MOST_OPEN, open_session
 from tests.browsing import Browser
 from tests.world import (
+    GRACE,
     give,
     make_administrator,
     make_company,
@@ -127,6 +131,43 @@ def test_sessions_are_seen_and_ended_one_by_one_or_all_others(bob):
     browser.post(f"{PAGE}sessions/", {"others": "1"})
     assert Session.objects.filter(user=bob).count() == 1
     assert browser.get(PAGE).status_code == 200
+
+
+@pytest.mark.parametrize("is_own", [True, False])
+def test_of_many_sessions_those_used_last_are_shown_and_only_what_is_shown_is_read(
+    acme, bob, is_own
+):
+    browser = Browser().enter(bob if is_own else make_administrator(acme))
+    now = datetime.now(UTC)
+    Session.objects.bulk_create(
+        Session(
+            company=acme,
+            user=bob,
+            key_digest=f"{number}",
+            name_id="n" * 1000,
+            created_at=now,
+            last_seen_at=now - timedelta(minutes=5, seconds=number),
+            expires_at=now + timedelta(hours=1),
+        )
+        for number in range(300)
+    )
+    with CaptureQueriesContext(database) as captured:
+        page = browser.get(PAGE if is_own else f"/settings/users/{bob.id}/").content.decode()
+    count = 301 if is_own else 300
+    assert f"These are the 50 used last, of {count} that are open." in page
+    assert 'value="48"' in page and 'value="50"' not in page
+    read = [one["sql"] for one in captured.captured_queries if "last_seen_at" in one["sql"]]
+    assert [sql for sql in read if '"session_index"' in sql or '"metadata_held"' in sql] == read[:1]
+    assert len(page) < 50_000
+
+
+def test_a_person_has_so_many_sessions_and_those_used_longest_ago_end(acme, connection, grace):
+    user = User.objects.get(email=GRACE.email)
+    [first] = user.sessions.all()
+    for _ in range(MOST_OPEN + 5):
+        open_session(user, connection=connection, now=datetime.now(UTC))
+    assert user.sessions.count() == MOST_OPEN
+    assert not user.sessions.filter(key_digest=first.key_digest).exists()
 
 
 def test_nobody_ends_the_sessions_of_somebody_else(acme, bob):

@@ -14,7 +14,7 @@ from passerelle.sso.models import Session, SignIn
 from tests.browsing import Browser
 from tests.world import make_administrator, make_company, make_rule
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.thorough]
 MAX_BYTES = 50_000
 MAX_QUERIES = 14
 """The session's one included."""

@@ -25,7 +25,7 @@ from passerelle.sso.sign_in.password_rules import is_expired
 from tests.browsing import Browser
 from tests.configfile.files import metadata_of
 from tests.web.test_security_settings import PAGE, fields_of
-from tests.world import idp_of, make_administrator, make_company, make_user
+from tests.world import idp_of, load_certificate_of, make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db
 HASH = make_password("a password of these tests")
@@ -157,7 +157,8 @@ def test_another_identity_provider_ends_the_sessions_of_the_one_before(acme, ali
     connection = acme.connections.get()
     a_session(make_user(acme, "bob@acme.example"), connection=connection)
     assert NOBODY in told(alice, "saml", fields_of(acme, target_url="https://idp.example/other"))
-    fields = fields_of(acme, idp_entity_id="https://other.example/idp")
+    pem = load_certificate_of("another").pem
+    fields = fields_of(acme, idp_entity_id="https://other.example/idp", new_certificates=pem)
     assert "1 open session would end" in told(alice, "saml", fields)
     assert alice.post(PAGE, fields).status_code == 302
     assert not Session.objects.filter(connection=connection).exists()
@@ -402,7 +403,8 @@ def test_a_part_that_is_none_is_not_found(acme, alice):
 def test_another_provider_tells_who_could_not_come_and_guesses_nothing_else(acme, alice):
     connection = acme.connections.select_related("company").get()
     Browser().sign_in(connection)
-    fields = fields_of(acme, idp_entity_id="https://wrong.example/idp")
+    pem = load_certificate_of("another").pem
+    fields = fields_of(acme, idp_entity_id="https://wrong.example/idp", new_certificates=pem)
     page = told(alice, "saml", fields)
     assert "could not sign in any more by a way" in page
     assert "With these settings" not in page

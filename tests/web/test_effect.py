@@ -7,7 +7,7 @@ from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from passerelle.administration.provisioning_impact import effect_of
+from passerelle.administration.provisioning_impact import effect_of, recent_claims
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.marks import mark_of_email
 from passerelle.directory.models import Tombstone, User
@@ -191,7 +191,7 @@ def test_five_hundred_people_take_a_bounded_number_of_queries(
     for number in range(0, 500, 5):
         give(make_user(acme, f"p{number}@acme.example", provisioned_by="jit"))
     changed = make_copy(acme, newcomers="approve")
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(13):
         effect = effect_of(acme, changed, now=NOW)
     assert effect.people == 500
     assert len(effect.changes) == 400
@@ -244,6 +244,14 @@ def test_many_snapshots_are_what_each_alone_is(many, existing):
         alone = [load_snapshot(company, one, address_allowed=True) for one in many]
         assert load_snapshots(company, many) == alone
         transaction.set_rollback(True)
+
+
+def test_of_claims_so_much_is_looked_at_the_newest_first(acme, connection, monkeypatch):
+    for number in range(4):
+        came(connection, number)
+    monkeypatch.setattr("passerelle.administration.provisioning_impact.MOST_TEXT", 600)
+    seen = [claims["subject"] for claims, _by in recent_claims(acme, now=datetime.now(UTC))]
+    assert seen in (["u-3"], ["u-3", "u-2"])
 
 
 def test_rules_are_taken_into_account(acme, connection, alice):

@@ -199,6 +199,8 @@ def forged(**changes: object) -> dict[str, object]:
         ({}, {"alg": "none"}),
         ({"nonce": "another"}, {"alg": "TRUE"}),
         ({"aud": "another-client"}, {"alg": "TRUE"}),
+        ({"azp": "another-client"}, {"alg": "TRUE"}),
+        ({"azp": "another-client", "aud": [CLIENT, "another-client"]}, {"alg": "TRUE"}),
         ({"iss": "https://evil.example"}, {"alg": "TRUE"}),
         ({"exp": 1}, {"alg": "TRUE"}),
         ({"iat": 4102444800}, {"alg": "TRUE"}),
@@ -222,14 +224,17 @@ def test_a_token_that_does_not_hold_lets_nobody_in(
         parts = [json.dumps(one).encode() for one in ({"alg": "none"}, claims)]
         token = ".".join(base64.urlsafe_b64encode(one).decode().rstrip("=") for one in parts) + "."
     else:
-        token = jwt.encode({"alg": "RS256", "kid": "own", "jwk": keys["keys"][0]}, claims, own)
+        token = jwt.encode({"alg": "RS256", "kid": "own"}, claims, own)
     monkeypatch.setattr(
         google, "_ask", lambda company, url, form=None: google.json.dumps({"id_token": token})
     )
     monkeypatch.setattr(google, "_provider", lambda company, now: known)
     answer = browser.get(f"{CALLBACK}?state={state}&code=x")
     assert answer.status_code == 403
-    assert SignIn.objects.get().reason == "google_token_invalid"
+    row = SignIn.objects.get()
+    assert row.reason == "google_token_invalid"
+    wrong = next(iter(changes), "none" if header["alg"] == "none" else "key")
+    assert wrong.replace("iat", "in the future") in row.checks[-1]["received"]
     assert not is_in(browser)
 
 

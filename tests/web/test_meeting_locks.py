@@ -15,15 +15,16 @@ from passerelle.directory import actions, domains
 from passerelle.directory.models import Company, User
 from passerelle.practice_idp.people import Person
 from passerelle.sso.connections import connection as connections_of
-from passerelle.sso.models import Session
+from passerelle.sso.models import Session, TrustedDevice
 from passerelle.sso.sessions import enforcement
 from passerelle.sso.sessions import session as sessions
 from passerelle.sso.sessions.entry_locks import close, way_of_connection
-from passerelle.sso.sign_in import finish, google
+from passerelle.sso.sign_in import finish, google, second_factor
+from passerelle.sso.sign_in.password_rules import set_password
 from passerelle.web.sign_in import admit_session
 from tests.browsing import Browser
 from tests.sso.test_trust_withdrawn import END, another_key, parked
-from tests.web.test_local_sign_in import enter, is_in, with_password
+from tests.web.test_local_sign_in import code_after, enter, is_in, set_up, with_password
 from tests.web.test_security_settings import PAGE, fields_of
 from tests.web.test_taken_away import came_by_sso, change
 from tests.world import (
@@ -541,3 +542,34 @@ def test_who_is_coming_in_while_saml_goes_off_and_on_again_is_out(acme, finishin
     assert at_once(lambda: mallory.get(address).status_code, off_and_on) == [302, [302, 302]]
     assert acme.connections.get().enabled
     assert not is_in(mallory)
+
+
+def test_a_browser_is_not_remembered_beyond_a_password_that_changes_meanwhile(acme, monkeypatch):
+    bob = with_password(make_user(acme, "bob@acme.example"))
+    change(acme, two_factor="required")
+    browser = Browser()
+    enter(browser)
+    secret, _codes = set_up(browser)
+    browser.post("/logout/")
+    enter(browser)
+    real, reached = second_factor.trust_device, threading.Event()
+
+    def slowly(*given, **named):
+        reached.set()
+        until_somebody_waits()
+        return real(*given, **named)
+
+    monkeypatch.setattr(second_factor, "trust_device", slowly)
+
+    def come() -> int:
+        sent = {"code": code_after(secret), "remember": "on"}
+        return browser.post("/login/code/", sent).status_code
+
+    def change_password() -> bool:
+        reached.wait(30)
+        row = User.objects.select_related("company").get(id=bob.id)
+        return set_password(row, "quite another passphrase", now=datetime.now(UTC))
+
+    assert at_once(come, change_password) == [302, True]
+    assert not TrustedDevice.objects.exists()
+    assert not is_in(browser)

@@ -25,6 +25,8 @@ from tests.world import (
     make_user,
 )
 
+pytestmark = pytest.mark.thorough
+
 METHODS = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "PATCH", "DELETE", "QUERY", "post", "get"]
 # What may be written while a page is read: a sign-in that begins, a failure that is counted, when
 # somebody was last seen, and our own key of a connection, made when its metadata is first read.

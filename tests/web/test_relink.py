@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from django.utils import timezone
 
+from passerelle.administration.relink import relinks
 from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import ExternalIdentity, User
@@ -145,6 +147,12 @@ def test_many_are_looked_at_and_replaced_together(acme, alice, connection, refer
     answer = alice.post("/settings/identities/", {"chosen": [f"{newest} u-2"]}, follow=True)
     assert "1 identifier replaced." in answer.content.decode()
     assert (known(), known(ADA.email)) == ("u-1", "u-2-anew")
+
+
+def test_the_page_of_many_holds_the_claims_of_a_few_at_a_time(acme, connection, reference):
+    [found] = relinks(acme, now=timezone.now())
+    assert (found.row.reference, found.row.claims) == (reference, None)
+    assert "metadata_held" not in found.row.connection.__dict__
 
 
 def test_an_identity_is_removed_from_a_persons_page_after_asking(

@@ -17,6 +17,7 @@ from passerelle.sso.sessions.session import open_session
 from tests.browsing import Browser, as_shown, form_in
 from tests.world import (
     NOW,
+    load_certificate_of,
     make_administrator,
     make_company,
     make_connection,
@@ -667,12 +668,15 @@ def test_without_knowing_what_a_page_showed_everything_that_differs_is_said(busy
 
 def test_saving_says_how_many_sessions_it_ended(acme, alice):
     connection = acme.connections.get()
+    pem = load_certificate_of("another").pem
     open_session(make_user(acme, "bob@acme.example"), connection=connection, now=datetime.now(UTC))
-    answer = alice.post(PAGE, fields_of(acme, idp_entity_id="https://other.example/x"), follow=True)
+    another = {"idp_entity_id": "https://other.example/x", "new_certificates": pem}
+    answer = alice.post(PAGE, fields_of(acme, **another), follow=True)
     assert "1 open session has ended." in answer.content.decode()
     idle = datetime.now(UTC) - timedelta(days=2)
     open_session(make_user(acme, "eve@acme.example"), connection=connection, now=idle)
-    answer = alice.post(PAGE, fields_of(acme, idp_entity_id="https://third.example/x"), follow=True)
+    third = {"idp_entity_id": "https://third.example/x", "new_certificates": pem}
+    answer = alice.post(PAGE, fields_of(acme, **third), follow=True)
     assert "have ended" not in answer.content.decode()
     assert "has ended" not in answer.content.decode()
     for junk in ("x", "9" * 5000, "-1", "²"):

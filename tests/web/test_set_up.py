@@ -5,15 +5,20 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils.html import escape
 
+from passerelle.administration.follow_metadata import follow
 from passerelle.audit.models import AuditEvent
+from passerelle.configfile.apply import apply_file
+from passerelle.configfile.document import ConfigurationFile
 from passerelle.practice_idp.issue import write_idp_metadata
 from passerelle.saml import load_certificate
 from passerelle.sso.connections.connection import trusted_certificates
 from passerelle.sso.connections.guides import GUIDES
-from passerelle.sso.models import FailedAttempts, SetupLink, Trial
+from passerelle.sso.models import FailedAttempts, SamlConnection, SetupLink, Trial
 from passerelle.web.settings import security
+from passerelle.web.settings.guide_form import GuideForm
 from passerelle.web.settings.security_save import MAX_SAVES
 from tests.browsing import Browser, as_shown, form_in
 from tests.world import (
@@ -23,6 +28,8 @@ from tests.world import (
     respond_to,
     signing_key,
 )
+
+from .test_security_settings import PAGE, fields_of
 
 pytestmark = pytest.mark.django_db
 CHOOSE = "/settings/connect/"
@@ -363,6 +370,69 @@ def test_a_holder_is_not_told_what_else_stands_at_an_address(acme, alice, path, 
     assert "This is not SAML metadata, or not all of it" in told
     assert "Inner wiki" not in told
     assert "Inner wiki" in alice.post(f"{GUIDE}check/", fields).content.decode()
+
+
+@pytest.mark.parametrize("beside", ["metadata", "metadata_file"])
+def test_an_address_of_the_inside_is_not_saved_beside_metadata_that_is_given(
+    acme, path, web, beside
+):
+    """The follower would ask it, from where this service stands."""
+    web.answers["/metadata"] = (200, idp_metadata())
+    given = {
+        "metadata": idp_metadata().decode(),
+        "metadata_file": SimpleUploadedFile("metadata.xml", idp_metadata()),
+    }
+    fields = {"metadata_url": web.url("/metadata"), beside: given[beside]}
+    assert open_link(path).post("/setup/", fields).status_code == 422
+    assert acme.connections.get(slug="acme-2").metadata_url == ""
+    assert web.asked == []
+
+
+@pytest.fixture
+def followed_by_link(acme, path, web, monkeypatch) -> SamlConnection:
+    """An address of a holder that was public when it was saved, and leads inside since."""
+    monkeypatch.setattr(GuideForm, "_fetched", lambda *_: idp_metadata())
+    web.answers["/metadata"] = (200, idp_metadata())
+    fields = {"metadata_url": web.url("/metadata")}
+    assert open_link(path).post("/setup/", fields).status_code == 302
+    return acme.connections.get(slug="acme-2")
+
+
+def test_what_a_holder_has_followed_is_asked_for_in_public_networks_only(followed_by_link, web):
+    follow(followed_by_link, now=datetime.now(UTC))
+    followed_by_link.refresh_from_db()
+    assert followed_by_link.metadata_problem.startswith("fetch_unreachable")
+    assert web.asked == []
+
+
+@pytest.mark.parametrize("way", ["switch", "guide", "settings", "file"])
+def test_until_an_administrator_stands_for_the_address(
+    acme, alice, followed_by_link, web, way, tmp_path
+):
+    row = followed_by_link
+    if way == "switch":
+        assert switch_on(alice)["Location"].endswith("done=on")
+    elif way == "guide":
+        fields = {"name": row.name, "metadata_url": row.metadata_url}
+        fields |= {"idp_entity_id": row.idp_entity_id, "target_url": row.target_url}
+        assert alice.post(GUIDE, fields).status_code == 302
+    elif way == "settings":
+        acme.refresh_from_db()
+        fields = fields_of(acme, connection=row, metadata_url=row.metadata_url)
+        assert alice.post(f"{PAGE}?connection=acme-2", fields).status_code == 302
+    else:
+        path = tmp_path / "passerelle.toml"
+        path.write_text(
+            '[[companies]]\nslug = "acme"\nname = "Acme"\n[[companies.saml]]\n'
+            f'slug = "acme-2"\nname = "{row.name}"\nmetadata_url = "{row.metadata_url}"\n'
+        )
+        acme.automatic_user_provisioning = False
+        acme.save()
+        apply_file(ConfigurationFile(path), dry_run=False, now=datetime.now(UTC))
+    row.refresh_from_db()
+    follow(row, now=datetime.now(UTC))
+    row.refresh_from_db()
+    assert row.metadata_problem == ""
 
 
 def test_a_holder_has_entries_looked_at_too(alice, path):

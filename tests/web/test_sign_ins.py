@@ -5,6 +5,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection as database
+from django.test.utils import CaptureQueriesContext
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import User
@@ -100,6 +102,18 @@ def test_the_list_asks_the_database_as_little_for_many_as_for_few(
         Browser().sign_in(acme, Person(f"u-{number}", f"p{number}@acme.example", "P", "Example"))
     with django_assert_max_num_queries(4):
         alice.get(PAGE)
+
+
+@pytest.mark.parametrize("page", [PAGE, "/settings/users/GRACE/", "/settings/events.csv"])
+def test_no_list_reads_what_identity_providers_said(acme, alice, page):
+    Browser().sign_in(acme)
+    grace = User.objects.get(email=GRACE.email)
+    with CaptureQueriesContext(database) as captured:
+        answer = alice.get(page.replace("GRACE", str(grace.id)))
+        assert GRACE.email.encode() in b"".join(answer)
+    read = [one["sql"] for one in captured.captured_queries if "sso_signin" in one["sql"]]
+    assert read
+    assert [sql for sql in read if '"claims"' in sql or '"metadata_held"' in sql] == []
 
 
 def test_the_detail_marks_where_the_values_differ(acme, alice):

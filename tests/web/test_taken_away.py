@@ -9,10 +9,11 @@ from passerelle.administration import follow_metadata
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
 from passerelle.directory import actions
-from passerelle.directory.links import activation_path
+from passerelle.directory.links import activation_path, reset_path
 from passerelle.directory.models import Company, User
 from passerelle.infra.fetch import FetchError
 from passerelle.practice_idp.issue import write_idp_metadata
+from passerelle.provisioning import parse_email
 from passerelle.sso.models import Letter, Session
 from passerelle.sso.sessions import enforcement
 from passerelle.sso.sign_in import password_rules
@@ -23,7 +24,7 @@ from passerelle.web.sign_in import password_help
 from tests.browsing import Browser
 from tests.web.test_local_sign_in import PASSWORD, enter, is_in, with_password
 from tests.web.test_security_settings import PAGE, fields_of
-from tests.world import make_administrator, make_user, signing_key
+from tests.world import load_certificate_of, make_administrator, make_user, signing_key
 
 USERS = "/settings/users/"
 
@@ -61,7 +62,9 @@ def test_an_administrator_unmade_while_metadata_is_read_saves_nothing(
         raise FetchError("fetch_slow", "10")
 
     monkeypatch.setattr(connection_form, "fetch_for", meanwhile)
-    fields = fields_of(acme) | {"idp_entity_id": "https://evil.example/metadata"}
+    pem = load_certificate_of("evil").pem
+    another = {"idp_entity_id": "https://evil.example/metadata", "new_certificates": pem}
+    fields = fields_of(acme) | another
     path = PAGE if page == "settings" else f"/settings/connect/{connection.slug}/"
     # What was fetched may have been of no use: the form is saved with what was typed.
     monkeypatch.setattr(
@@ -133,6 +136,68 @@ def test_whoever_loses_it_while_the_password_is_hashed_does_nothing_any_more(
     assert not User.objects.filter(email="friend@acme.example").exists()
 
 
+# What an administrator gave to others.
+
+
+@pytest.fixture
+def carol(acme) -> User:
+    return with_password(make_user(acme, "carol@acme.example", is_administrator=True))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("verb", ["suspend", "demote", "remove"])
+def test_the_set_up_links_of_somebody_who_is_no_administrator_any_more_end(
+    acme, alice, carol, verb
+):
+    unopened, opened, whose = set_up_link(carol), set_up_link(carol), set_up_link(alice)
+    holder = Browser()
+    holder.post(opened)
+    assert holder.get("/setup/").status_code == 200
+    assert "Set-up links that they made" in (
+        alice.get(f"{USERS}{carol.id}/change/{verb}/").content.decode()
+    )
+    alice.post(f"{USERS}{carol.id}/change/{verb}/")
+    assert Browser().get(unopened).status_code == 404
+    assert holder.get("/setup/").status_code == 404
+    assert Browser().get(whose).status_code == 200
+    if verb != "remove":
+        alice.post(f"{USERS}{carol.id}/{'reinstate' if verb == 'suspend' else 'change/promote'}/")
+        assert holder.get("/setup/").status_code == 404
+    ended = AuditEvent.objects.filter(event="connection:setup_link_revoked")
+    assert ended.count() == 2
+
+
+@pytest.mark.django_db
+def test_a_link_in_the_name_of_nobody_opens_nothing(acme, alice):
+    """Whoever made it is gone, or unmade by another way than the page."""
+    link = set_up_link(alice)
+    User.objects.filter(is_administrator=True).update(is_administrator=False)
+    assert Browser().get(link).status_code == 404
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("verb", ["suspend", "demote", "remove"])
+def test_links_to_become_an_administrator_end_with_one_who_has_seen_them(acme, alice, carol, verb):
+    """Any administrator sees them on the page: who is none any more may have kept one."""
+    browser = Browser().enter(carol)
+    for email, given in (("x@else.example", {"is_administrator": "on"}), ("y@acme.example", {})):
+        browser.post(f"{USERS}invite/", {"email": email, **given})
+    invited = [acme.users.get(email=one) for one in ("x@else.example", "y@acme.example")]
+    links = [activation_path(one) for one in invited]
+    alice.post(f"{USERS}{carol.id}/change/{verb}/")
+    assert [Browser().get(one).status_code for one in links] == [410, 200]
+    page = alice.get(f"{USERS}{invited[0].id}/").content.decode()
+    [link] = re.findall(r"/activate/[^\"<\s]+", page)
+    assert Browser().get(link).status_code == 200
+
+
+def set_up_link(who: User | Browser) -> str:
+    browser = who if isinstance(who, Browser) else Browser().enter(who)
+    guide = browser.post("/settings/connect/", {"product": "other"})["Location"]
+    page = browser.post(f"{guide}link/").content.decode()
+    return re.findall(r"/setup/[\w-]{20,}/", page)[0]
+
+
 # Emergency access.
 
 
@@ -165,6 +230,59 @@ def test_a_link_that_was_ended_does_not_live_again(acme, alice):
     for value in ("off", "on"):
         alice.post(f"{USERS}{grace.id}/break-glass/", {"value": value})
     assert Browser().get(link).status_code == 410
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "event", ["suspended and reinstated", "signed out everywhere", "signed out elsewhere", "moved"]
+)
+def test_a_mailed_link_for_another_password_ends_for_good(acme, alice, event):
+    bob = with_password(make_user(acme, "bob@acme.example"))
+    link = reset_path(bob)
+    assert Browser().get(link).status_code == 200
+    if event == "suspended and reinstated":
+        alice.post(f"{USERS}{bob.id}/change/suspend/")
+        alice.post(f"{USERS}{bob.id}/reinstate/")
+    elif event == "signed out everywhere":
+        alice.post(f"{USERS}{bob.id}/sign-out/")
+    elif event == "signed out elsewhere":
+        Browser().enter(bob).post("/account/sessions/", {"others": "1"})
+    else:
+        bob.set_email(parse_email("robert@acme.example"))
+        bob.save()
+    assert Browser().get(link).status_code == 410
+    bob.refresh_from_db()
+    assert Browser().get(reset_path(bob)).status_code == 200
+
+
+@pytest.mark.django_db
+def test_a_link_that_single_sign_on_ended_does_not_live_again_without_the_identity(acme, alice):
+    bob = with_password(make_user(acme, "grace@acme.example"))
+    alice.post(f"{USERS}{bob.id}/change/replace-password/")
+    bob.refresh_from_db()
+    link = activation_path(bob)
+    assert Browser().get(link).status_code == 200
+    Browser().sign_in(acme.connections.select_related("company").get())
+    assert Browser().get(link).status_code == 410
+    [identity] = bob.identities.all()
+    alice.post(f"{USERS}{bob.id}/change/unlink/", {"identity": str(identity.id)})
+    assert not bob.identities.exists()
+    assert Browser().get(link).status_code == 410
+
+
+@pytest.mark.django_db
+def test_no_password_is_set_by_a_link_that_ended_while_it_was_hashed(acme, monkeypatch):
+    bob = with_password(make_user(acme, "bob@acme.example"))
+    before, link = bob.password, reset_path(bob)
+
+    def meanwhile(_password: str) -> str:
+        actions.end_sessions(bob, actor=OPERATOR, now=datetime.now(UTC))
+        return "argon2$made"
+
+    monkeypatch.setattr(password_rules, "hash_of", meanwhile)
+    assert Browser().post(link, {"password": PASSWORD + " 2"}).status_code == 410
+    bob.refresh_from_db()
+    assert bob.password == before
 
 
 @pytest.mark.django_db
@@ -309,7 +427,9 @@ def test_a_right_emergency_code_counts_however_many_wrong_ones_came_before(acme,
 @pytest.mark.django_db
 def test_another_identity_provider_ends_the_sessions_of_the_old_one_but_ones_own(acme, alice):
     by_sso, _grace = came_by_sso(acme)
-    fields = fields_of(acme) | {"idp_entity_id": "https://new.example/metadata"}
+    pem = load_certificate_of("new").pem
+    another = {"idp_entity_id": "https://new.example/metadata", "new_certificates": pem}
+    fields = fields_of(acme) | another
     assert alice.post(PAGE, fields).status_code == 302
     assert not is_in(by_sso)
     assert is_in(alice)
@@ -499,7 +619,8 @@ def test_the_guide_takes_no_last_way_in_either(acme):
     change(acme, existing_accounts="refuse")
     connection = acme.connections.get()
     fields = {"name": connection.name, "idp_entity_id": "https://other.example/idp"}
-    fields |= {"target_url": connection.target_url}
+    fields["target_url"] = connection.target_url
+    fields["new_certificates"] = load_certificate_of("another").pem
     answer = browser.post("/settings/connect/acme/", fields)
     assert answer.status_code == 422
     assert "No administrator could sign in any more" in answer.content.decode()

@@ -13,6 +13,7 @@ from tests.browsing import Browser
 from tests.web.test_security_settings import fields_of
 from tests.world import (
     GRACE,
+    load_certificate_of,
     make_administrator,
     make_company,
     make_user,
@@ -62,7 +63,8 @@ def test_it_shows_what_would_happen_and_writes_no_account(acme, connection, alic
 
 
 def test_it_tries_what_is_typed_and_not_what_is_saved(acme, connection, alice):
-    trial = begin(alice, acme, idp_entity_id=OTHER_IDP)
+    pem = load_certificate_of("acme").pem
+    trial = begin(alice, acme, idp_entity_id=OTHER_IDP, new_certificates=pem)
     page = answer(alice, connection, trial, idp_entity_id=OTHER_IDP).content.decode()
     assert "It works" in page
     connection.refresh_from_db()

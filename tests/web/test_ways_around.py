@@ -30,7 +30,7 @@ from passerelle.sso.models import (
     TrustedDevice,
 )
 from passerelle.sso.outbox import letters
-from passerelle.sso.sign_in import passwords
+from passerelle.sso.sign_in import passwords, second_factor
 from tests.browsing import Browser, reference_in
 from tests.web.test_local_sign_in import (
     OTHER,
@@ -45,7 +45,7 @@ from tests.web.test_local_sign_in import (
 from tests.web.test_security_settings import PAGE as SECURITY
 from tests.web.test_security_settings import fields_of
 from tests.web.test_set_up import GUIDE, choose, idp_metadata, make_link, open_link, switch_on
-from tests.world import NOW, make_company, make_user, session_of
+from tests.world import NOW, load_certificate_of, make_company, make_user, session_of
 
 pytestmark = pytest.mark.django_db
 IVAN = Person("u-7", "ivan@other.example", "Ivan", "Example", ())
@@ -255,6 +255,22 @@ def test_a_second_step_that_waits_ends_with_what_it_stands_on(acme, bob, alice, 
     assert not SecondStep.objects.exists()
 
 
+def test_a_browser_that_is_not_let_in_is_not_remembered_either(acme, bob, secret, monkeypatch):
+    browser = Browser()
+    enter(browser)
+    right = second_factor.check_code
+
+    def meanwhile(user, code, *, now):
+        found = right(user, code, now=now)
+        with_password(User.objects.get(id=bob.id), OTHER)
+        return found
+
+    monkeypatch.setattr(second_factor, "check_code", meanwhile)
+    sent = {"code": code_after(secret), "remember": "on"}
+    assert browser.post("/login/code/", sent).status_code == 422
+    assert not TrustedDevice.objects.exists()
+
+
 def test_another_app_forgets_the_devices_that_the_old_one_vouched_for(acme, bob, secret):
     browser = Browser()
     enter(browser)
@@ -410,6 +426,7 @@ def test_an_administrator_switches_on_only_what_they_looked_at(acme, alice, path
     ivan.post("/setup/", {"metadata": idp_metadata().decode()})
     shown = re.search(r'name="shown" value="(\w+)"', alice.get(GUIDE).content.decode())[1]
     changed = {"target_url": "https://evil.example/sso", "idp_entity_id": "https://evil.example"}
+    changed["new_certificates"] = load_certificate_of("evil").pem
     assert ivan.post("/setup/", changed).status_code == 302
     sent = alice.post(f"{GUIDE}switch/", {"shown": shown})
     assert "done=other" in sent["Location"]

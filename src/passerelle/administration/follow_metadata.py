@@ -15,14 +15,13 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 
 from passerelle import saml
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
-from passerelle.directory.models import Company
 from passerelle.infra.clock import Clock
 from passerelle.infra.fetch import FetchError, fetch, fetch_for
+from passerelle.infra.shares import in_turns
 from passerelle.infra.tokens import digest
 from passerelle.saml.errors import SAMLError
 from passerelle.sso.connections.connection import (
@@ -43,6 +42,8 @@ EVERY = timedelta(days=1)
 SOONEST, LATEST = timedelta(hours=1), timedelta(days=7)
 CLAIM = timedelta(minutes=10)
 SECONDS_ASKED = 5.0
+SECONDS_A_PASS = 20.0
+"""For the connections of one company; the rest of them waits a minute for the next pass."""
 KEPT = 50
 """How many replaced values of a setting are remembered."""
 _TRUSTED_WITH_CARE = (
@@ -101,10 +102,12 @@ def difference(connection: SamlConnection, metadata: saml.IdPMetadata) -> Differ
     """Compare a connection with metadata of its identity provider."""
     said = {**_UNSAID, **connection.metadata_said}
     changed = {}
+    # Where it is of another provider, whatever was chosen or added was for the one before.
+    moves = connection.idp_entity_id not in ("", metadata.entity_id)
     for name, value in settings_of(metadata).items():
         current, before = getattr(connection, name), said.get(name)
         is_chosen = name not in _TRUSTED_WITH_CARE and current != before
-        if value not in (current, before) and not is_chosen:
+        if value != current and (moves or (value != before and not is_chosen)):
             changed[name] = (current, value)
     refused = connection.metadata_replaced.get(REFUSED, [])
     trusted = {one.fingerprint: one for one in connection.certificates.all()}
@@ -113,7 +116,7 @@ def difference(connection: SamlConnection, metadata: saml.IdPMetadata) -> Differ
         settings=changed,
         added=tuple(one for key, one in given.items() if key not in {*trusted, *refused}),
         removed=tuple(
-            key for key, row in trusted.items() if row.from_metadata and key not in given
+            key for key, row in trusted.items() if (row.from_metadata or moves) and key not in given
         ),
         all_keys=bool(trusted) and not trusted.keys() & given.keys(),
         is_first=not (trusted or connection.idp_entity_id or connection.target_url),
@@ -124,7 +127,8 @@ def follow_all(now: datetime) -> int:
     """Read the metadata of every connection that is due; return how many were."""
     followed, clock = 0, Clock(now)
     due = SamlConnection.objects.exclude(metadata_url="").filter(metadata_due_at__lte=now)
-    for connection in due.select_related("company"):
+    oldest = due.select_related("company").order_by("metadata_due_at")
+    for connection in in_turns(oldest, company=lambda one: one.company_id, seconds=SECONDS_A_PASS):
         # Whoever moves the date has it: replicas do not all ask at once.
         mine = due.filter(id=connection.id, metadata_due_at=connection.metadata_due_at)
         if mine.update(metadata_due_at=clock.now() + CLAIM):
@@ -143,7 +147,8 @@ def follow(connection: SamlConnection, *, now: datetime, asked: bool = False) ->
 
     Where somebody `asked` for it and waits, the company waits its turn.
     """
-    networks, url = settings.PASSERELLE.private_networks, connection.metadata_url
+    url = connection.metadata_url
+    networks = () if connection.metadata_by_link else settings.PASSERELLE.private_networks
     try:
         if asked:
             waits: dict[str, Any] = {"private_networks": networks, "seconds": SECONDS_ASKED}
@@ -230,7 +235,7 @@ def _take(row: SamlConnection, found: Difference, metadata: saml.IdPMetadata) ->
     row.certificates.filter(fingerprint__in=given).update(from_metadata=True)
     if row.enabled and not found.is_empty:
         # One that is off may have a stranger's address: it holds up nobody who edits settings.
-        Company.objects.filter(id=row.company_id).update(version=F("version") + 1)
+        row.company.raise_version()
 
 
 def _noted(noted: list[Any], gone: Iterable[Any], present: list[Any]) -> list[Any]:

@@ -7,7 +7,12 @@ now. Nothing is written.
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import accumulate
 from typing import Any, Literal
+from uuid import UUID
+
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast, Length
 
 from passerelle.directory.models import Company
 from passerelle.directory.policy import load_policy, policy_of
@@ -19,6 +24,8 @@ from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.sign_in.decide import decider
 
 DAYS, PEOPLE = 30, 500
+MOST_TEXT = 8_000_000
+"""Characters of claims that are looked at; those of most people have one to three thousand."""
 
 Claims = dict[str, Any]
 DOMAINS = 20
@@ -141,12 +148,21 @@ def recent_claims(company: Company, *, now: datetime) -> list[tuple[Claims, Saml
         time__gte=now - timedelta(days=DAYS),
         claims__isnull=False,
         connection__isnull=False,
-    )
+    ).order_by("-time", "-id")
+    connections = {one.id: one for one in company.connections.defer("metadata_held")}
     found: dict[Any, tuple[Claims, SamlConnection]] = {}
-    newest = rows.select_related("connection").only("claims", "time", "connection")
-    for row in newest.order_by("-time", "-id")[:PEOPLE]:
-        assert row.connection is not None and row.claims is not None
-        profile = profile_of_claims(row.claims, row.connection)
+    for claims, by in rows.filter(id__in=_within_bound(rows)).values_list("claims", "connection"):
+        if claims is None or (connection := connections.get(by)) is None:
+            # Gone between one query and the next.
+            continue
+        profile = profile_of_claims(claims, connection)
         who = (profile.idp_entity_id, profile.subject or _shown(profile))
-        found.setdefault(who, (row.claims, row.connection))
+        found.setdefault(who, (claims, connection))
     return list(found.values())
+
+
+def _within_bound(rows: "QuerySet[SignIn]") -> list[UUID]:
+    """The newest of those, as far as their claims may be read together."""
+    sized = list(rows.values_list("id", Length(Cast("claims", TextField())))[:PEOPLE])
+    together = accumulate(size for _id, size in sized)
+    return [one for (one, _size), text in zip(sized, together, strict=True) if text <= MOST_TEXT]

@@ -22,6 +22,8 @@ from passerelle.sso.models import SignIn, SigningCertificate
 REASON = "identity_conflict"
 SHOWN = 200
 """Of one company's at most, the newest first."""
+AT_ONCE = 20
+"""So many are held with all that was said of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ def relink_of(row: SignIn) -> Relink | None:
 
 
 def relinks(company: Company, *, now: datetime) -> list[Relink]:
-    """Everybody who is refused for this now, by their newest attempt."""
+    """Everybody who is refused for this now, by their newest attempt; without its claims."""
     refused = SignIn.objects.filter(
         company=company, reason=REASON, claims__isnull=False, time__gt=now - timedelta(days=30)
     )
@@ -69,9 +71,13 @@ def relinks(company: Company, *, now: datetime) -> list[Relink]:
     )
     refused = refused.annotate(signer=KT("claims__signed_with")).filter(Exists(trusted))
     newest: dict[object, Relink] = {}
-    for row in refused.select_related("connection", "company").order_by("-time", "-id")[:SHOWN]:
-        if (found := relink_of(row)) and found.known.id not in newest:
-            newest[found.known.id] = found
+    whose = refused.select_related("connection", "company").defer("connection__metadata_held")
+    rows = whose.order_by("-time", "-id")[:SHOWN]
+    for start in range(0, SHOWN, AT_ONCE):
+        for row in rows[start : start + AT_ONCE]:
+            if (found := relink_of(row)) and found.known.id not in newest:
+                newest[found.known.id] = found
+            row.claims = None
     return list(newest.values())
 
 
@@ -82,7 +88,8 @@ def replace_identity(row: SignIn, *, actor: Actor, now: datetime) -> bool:
     The sessions that the known one opened end.
     """
     Company.locked(row.company_id)
-    found = relink_of(row)
+    proved = SignIn.objects.select_related("connection", "company").filter(id=row.id).first()
+    found = relink_of(proved) if proved else None
     if found is None:
         return False
     known = found.known
@@ -106,6 +113,8 @@ def remove_identity(identity: ExternalIdentity, *, actor: Actor, now: datetime) 
     Company.locked(identity.company_id)
     details = {"provider": identity.idp_entity_id, "identity": [identity.subject, None]}
     end_sessions_by(identity)
+    # An invitation that single sign-on has answered is not open again without it.
+    identity.user.end_links()
     identity.delete()
     entry = Entry(EventName.IDENTITY_REMOVED, identity.user.email, details)
     record([entry], company_id=identity.company_id, actor=actor, now=now)

@@ -17,8 +17,8 @@ def add_listed_domain(company: Company, domain: str, *, actor: Actor, now: datet
     if domain in before:
         return
     row.provisioning_domain_list = sorted([*before, domain])
-    row.version += 1
-    row.save(update_fields=["provisioning_domain_list", "version"])
+    row.save(update_fields=["provisioning_domain_list"])
+    row.raise_version()
     changes = {"provisioning_domain_list": [before, row.provisioning_domain_list]}
     entry = Entry(EventName.SETTINGS_CHANGED, row.name, changes)
     record([entry], company_id=row.id, actor=actor, now=now)

@@ -8,6 +8,7 @@ from typing import Any
 
 from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, start_django
+from passerelle.cli.terminal import say
 
 
 def add_parser(commands: Any) -> None:
@@ -33,5 +34,5 @@ def run(arguments: argparse.Namespace) -> int:
     except WrongConfiguration as error:
         raise UsageError(str(error)) from error
     sys.stderr.write("".join(f"passerelle: {line}\n" for line in file.notes))
-    sys.stdout.write("".join(f"{line}\n" for line in [*changes, f"{len(changes)} changes"]))
+    say(*changes, f"{len(changes)} changes")
     return 0

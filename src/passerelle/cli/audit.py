@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, company_of, start_django, written
+from passerelle.cli.terminal import say
 
 if TYPE_CHECKING:
     from passerelle.audit.heads import Head
@@ -67,11 +68,9 @@ def run_verify(arguments: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(document) + "\n")
     elif first is None:
         compared = f", {len(heads)} as they were exported" if heads else ""
-        sys.stdout.write(f"whole: {found.sealed} sealed, {found.unsealed} unsealed{compared}\n")
+        say(f"whole: {found.sealed} sealed, {found.unsealed} unsealed{compared}")
     else:
-        sys.stdout.write(
-            f"broken: entry {first.sequence} of chain {first.chain}: {first.problem}\n"
-        )
+        say(f"broken: entry {first.sequence} of chain {first.chain}: {first.problem}")
     return 0 if first is None else 1
 
 

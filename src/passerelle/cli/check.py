@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from passerelle.cli.framework import add_data_option, start_django
+from passerelle.cli.terminal import say
 
 
 def add_parser(commands: Any) -> None:
@@ -32,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
         for one in findings:
-            sys.stdout.write(f"{'ok  ' if one.passed else 'FAIL'} {one.check}: {one.detail}\n")
+            say(f"{'ok  ' if one.passed else 'FAIL'} {one.check}: {one.detail}")
             if one.fix:
-                sys.stdout.write(f"     {one.fix}\n")
+                say(f"     {one.fix}")
     return 0 if passed else 1

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from passerelle import saml
 from passerelle.cli.errors import UsageError
+from passerelle.cli.terminal import printable
 from passerelle.saml.certificate import PrivateKey, load_private_key
 from passerelle.saml.consoles import Console, console_of
 from passerelle.saml.errors import MessageError
@@ -214,7 +215,7 @@ def _usable(path: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except saml.SAMLError as error:
-        raise UsageError(_printable(f"{path}: {error}")) from error
+        raise UsageError(printable(f"{path}: {error}")) from error
 
 
 def read_file(path: str) -> bytes:
@@ -282,12 +283,7 @@ def judgement_as_text(judgement: saml.Judgement) -> str:
     if judgement.accepted and (name_id := judgement.assertion.name_id):
         lines += ["", f"  NameID: {name_id.value} ({name_id.format})"]
         lines += [f"  {k}: {', '.join(v)}" for k, v in judgement.assertion.attributes.items()]
-    return "".join(_printable(line) + "\n" for line in lines)
-
-
-def _printable(text: str) -> str:
-    """Escape what could command a terminal or forge a line: it comes from a stranger."""
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return "".join(printable(line) + "\n" for line in lines)
 
 
 def _print_json(document: dict[str, Any]) -> None:

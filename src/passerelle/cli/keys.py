@@ -8,6 +8,7 @@ from typing import Any
 
 from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, require_base_url, start_django, written
+from passerelle.cli.terminal import say
 
 
 def add_parser(commands: Any) -> None:
@@ -49,9 +50,7 @@ def run_list(arguments: argparse.Namespace) -> int:
         return 0
     for row in rows:
         end = f", until {row['retires_at']}" if row["retires_at"] else ""
-        sys.stdout.write(
-            f"{row['connection']}  {row['fingerprint']}  signs from {row['signs_from']}{end}\n"
-        )
+        say(f"{row['connection']}  {row['fingerprint']}  signs from {row['signs_from']}{end}")
     return 0
 
 
@@ -89,8 +88,8 @@ def run_rotate(arguments: argparse.Namespace) -> int:
         sys.stderr.write("three keys were made within ten minutes: try again in ten minutes\n")
         return 1
     new = own_keys(connection, now=now)[0]
-    sys.stdout.write(
+    say(
         f"{new.certificate.fingerprint} is published at {addresses_of(connection).metadata_url}"
-        f" and signs from {written(new.signs_from)}\n"
+        f" and signs from {written(new.signs_from)}"
     )
     return 0

@@ -11,6 +11,7 @@ from typing import Any, TextIO
 
 from passerelle import __version__
 from passerelle.cli.errors import UsageError
+from passerelle.cli.terminal import printable
 
 COMMANDS = (
     "demo",
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parsed = _parser(given).parse_args(given)
         return int(parsed.run(parsed) or 0)
     except UsageError as error:
-        sys.stderr.write(f"passerelle: {' '.join(str(error).split())}\n")
+        sys.stderr.write(f"passerelle: {printable(' '.join(str(error).split()))}\n")
         return 2
     except BrokenPipeError:
         # The reader of our output went away, as `head` does: no reason to complain.

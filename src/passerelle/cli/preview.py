@@ -8,6 +8,7 @@ from typing import Any
 
 from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, require_base_url, start_django
+from passerelle.cli.terminal import say
 
 
 def add_parser(commands: Any) -> None:
@@ -42,11 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
     else:
-        sys.stdout.write(_text(found))
+        say(*_lines(found))
     return 0 if found["outcome"] != "refused" else 1
 
 
-def _text(found: dict[str, Any]) -> str:
+def _lines(found: dict[str, Any]) -> list[str]:
     reason = f": {found['reason']}" if found["reason"] else ""
     lines = [f"{found['email'] or 'nobody'} would be {_WORDS[found['outcome']]}{reason}"]
     lines += [f"  {step}" for step in found["steps"]]
@@ -54,7 +55,7 @@ def _text(found: dict[str, Any]) -> str:
     for check in found["checks"]:
         if not check["passed"]:
             lines += [f"  FAIL {check['check']}: {check['detail']}", f"       {check['fix']}"]
-    return "".join(f"{line}\n" for line in lines)
+    return lines
 
 
 _WORDS = {

@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from passerelle.cli.framework import add_data_option, company_of, start_django, written
+from passerelle.cli.terminal import say
 
 
 def add_parser(commands: Any) -> None:
@@ -24,8 +25,9 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     from passerelle.sso.models import SignIn
+    from passerelle.sso.records.traces import listed
 
-    rows = SignIn.objects.select_related("connection", "company")
+    rows = listed(SignIn.objects.select_related("company"))
     if company := company_of(arguments.company):
         rows = rows.filter(company=company)
     found = list(rows.order_by("-time", "-id")[: max(arguments.limit, 0)])
@@ -36,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     for row in found:
         reason = f" ({row.reason})" if row.reason else ""
         person = row.email or "unknown"
-        sys.stdout.write(f"{written(row.time)}  {row.reference}  {person}  {row.outcome}{reason}\n")
+        say(f"{written(row.time)}  {row.reference}  {person}  {row.outcome}{reason}")
     return 0
 
 

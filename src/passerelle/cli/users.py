@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from passerelle.cli.framework import add_data_option, company_of, start_django, written
+from passerelle.cli.terminal import say
 
 
 def add_parser(commands: Any) -> None:
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write("\n")
         return 0
     for user in found:
-        sys.stdout.write(f"{user.company.slug}  {user.email}  {user.status}\n")
+        say(f"{user.company.slug}  {user.email}  {user.status}")
     return 0
 
 

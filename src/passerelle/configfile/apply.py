@@ -160,7 +160,7 @@ def _keep_what_was_followed(company: Company, after: dict[str, Any]) -> None:
     """What a connection has learnt from metadata that it follows is newer than the file.
 
     A value that metadata has replaced stays replaced, and a certificate that it withdrew stays
-    away; whatever else the file says, it means.
+    away, as long as it is the same identity provider; whatever else the file says, it means.
     """
     followed = {one["slug"]: one for one in after["saml"] if one["metadata_url"]}
     rows = company.connections.filter(slug__in=followed).prefetch_related("certificates")
@@ -175,6 +175,9 @@ def _keep_what_was_followed(company: Company, after: dict[str, Any]) -> None:
             older = [one or None for one in replaced]
             if name in current_names and (wanted[key] or None) in older:
                 wanted[key] = current[key]
+        if row.idp_entity_id not in ("", wanted["entity_id"]):
+            # What was learnt is of the provider before: of this one the file says all there is.
+            continue
         learnt = {one.fingerprint: one.pem for one in row.certificates.all() if one.from_metadata}
         withdrawn = row.metadata_replaced.get("certificates", [])
         written = {saml.load_certificate(pem).fingerprint: pem for pem in wanted["certificates"]}
@@ -204,8 +207,20 @@ def _refuse_shared_providers(
     file: ConfigurationFile, index: int, company: Company, wanted: list[dict[str, Any]]
 ) -> None:
     """One connection holds an identity provider, unless a migration was started on the page."""
+    said = {(one["slug"], one["entity_id"]) for one in wanted}
+    held = {
+        row.idp_entity_id
+        for row in company.connections.filter(migrating_since=None)
+        if (row.slug, row.idp_entity_id) in said
+    }
+    excused = set()
     migrating = company.connections.exclude(migrating_since=None)
-    excused = set(migrating.values_list("slug", "idp_entity_id"))
+    for pair in migrating.order_by("migrating_since", "id").values_list("slug", "idp_entity_id"):
+        if pair[1] in held:
+            excused.add(pair)
+        elif pair in said:
+            # Its holder goes: the oldest that migrates takes its place, before any newcomer.
+            held.add(pair[1])
     holders: dict[str, str] = {}
     for one in wanted:
         entity_id, slug = one["entity_id"], one["slug"]
@@ -284,6 +299,7 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
     row.sp_entity_id = wanted["sp_entity_id"] or ""
     row.idp_initiated = wanted["idp_initiated"]
     row.follow_metadata(wanted["metadata_url"] or "", now=now)
+    row.metadata_by_link = False
     for name in CONNECTION_TEXTS:
         setattr(row, name, wanted[name] or "")
     for name in CONNECTION_CHOICES:
@@ -328,8 +344,8 @@ def _write_row(company: Company, after: dict[str, Any]) -> None:
     company.google_hosted_domain = google["hosted_domain"]
     for key, value in security.items():
         setattr(company, key, value)
-    company.version += 1
     company.save()
+    company.raise_version()
 
 
 def _write_rules(company: Company, rules: list[dict[str, Any]]) -> None:

@@ -9,13 +9,14 @@ from passerelle import saml
 from passerelle.configfile.document import Company, ConfigurationFile, Saml
 from passerelle.configfile.positions import Place
 from passerelle.configfile.settings import CONNECTION_CHOICES, CONNECTION_TEXTS
+from passerelle.saml.errors import MetadataError
 from passerelle.sso.connections.connection import (
     EXPIRED_CERTIFICATE,
     company_lacks_for_provisioning,
 )
 from passerelle.sso.connections.idp_metadata import MAX_CERTIFICATES, read_metadata, settings_of
 from passerelle.sso.connections.problems import metadata_sentence
-from passerelle.sso.models import SamlConnection
+from passerelle.sso.models import GOOGLE_ISSUER, SamlConnection
 
 T = TypeVar("T")
 
@@ -176,6 +177,9 @@ class Desired:
             for name in _PLAIN
             if name in Saml.model_fields and (value := getattr(table, name)) is not None
         }
+        if settings["idp_entity_id"] == GOOGLE_ISSUER:
+            why = metadata_sentence(MetadataError("metadata_of_google")).rstrip(".")
+            raise self.file.wrong((*place, "entity_id"), f"expected another entity ID: {why}")
         for position, source in enumerate(table.certificates):
             found += self._certificates(source, (*place, "certificates", position))
         unique = {one.fingerprint: one for one in found}

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.given import end_what_was_given
 from passerelle.directory.marks import mark_of_email, mark_of_identity
 from passerelle.directory.models import (
     Company,
@@ -91,10 +92,9 @@ def suspend(user: User, *, actor: Actor, now: datetime) -> None:
     if user.status == User.Status.SUSPENDED:
         return
     refuse_last_administrator(user)
+    end_what_was_given(user, actor=actor, now=now)
     user.status_before = user.status
-    if not user.has_password:
-        user.password = User.no_password()
-    user.save(update_fields=["status_before", "password"])
+    user.save(update_fields=["status_before"])
     _set_status(user, User.Status.SUSPENDED, EventName.USER_SUSPENDED, actor, now)
     end_everything(user)
 
@@ -127,6 +127,7 @@ def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
     """
     as_it_is(user)
     refuse_last_administrator(user)
+    end_what_was_given(user, actor=actor, now=now)
     if tombstone:
         email_mark = mark_of_email(user.company_id, user.email_key)
         marks = [email_mark] + [
@@ -207,6 +208,7 @@ def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -
     details = {"is_administrator": [not value, value]}
     if not value:
         refuse_last_administrator(user)
+        end_what_was_given(user, actor=actor, now=now)
         if user.breaks_glass:
             details["breaks_glass"] = [True, False]
             _take_emergency_access(user)
@@ -279,8 +281,10 @@ def end_sessions(user: User, *, actor: Actor, now: datetime) -> int:
 def end_everything(user: User) -> int:
     """Every session, and every one that is about to be opened; return how many there were.
 
+    A link to choose a password would open the next one: those that are out end as well.
     Browsers that may leave out the second factor are forgotten: one of them may be the lost one.
     """
+    user.end_links()
     user.second_steps.all().delete()
     user.trusted_devices.all().delete()
     return user.sessions.all().delete()[0]
@@ -303,6 +307,7 @@ def rename(user: User, first_name: str, last_name: str, *, actor: Actor, now: da
 def end_other_sessions(user: User, kept: str, *, actor: Actor, now: datetime) -> None:
     """Sign a user out everywhere but in the browser whose key has this digest. Raises Gone."""
     as_it_is(user)
+    user.end_links()
     user.second_steps.all().delete()
     user.trusted_devices.all().delete()
     ended, _ = user.sessions.exclude(key_digest=kept).delete()

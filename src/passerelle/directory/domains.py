@@ -61,7 +61,7 @@ def remove_domain(domain: Domain, *, actor: Actor, now: datetime) -> None:
     entry = Entry(EventName.DOMAIN_REMOVED, domain.name, details)
     record([entry], company_id=domain.company_id, actor=actor, now=now)
     domain.delete()
-    Company.raise_version(domain.company_id)
+    domain.company.raise_version()
 
 
 def look_record_up(domain: Domain, *, resolver: dns.resolver.Resolver | None = None) -> None:
@@ -96,7 +96,7 @@ def _mark_proved(domain: Domain, actor: Actor, now: datetime) -> None:
         ):
             entry = Entry(EventName.DOMAIN_VERIFIED, domain.name)
             record([entry], company_id=domain.company_id, actor=actor, now=now)
-            Company.raise_version(domain.company_id)
+            domain.company.raise_version()
 
 
 def _texts(name: str, resolver: dns.resolver.Resolver) -> list[str]:

@@ -16,7 +16,7 @@ RESET_MINUTES = 60
 
 def activation_path(user: User) -> str:
     """The address where an invited user chooses a password; worthless once that is done."""
-    token = signing.dumps([str(user.id), user.password, user.status], salt="activation")
+    token = signing.dumps(_activation(user), salt="activation")
     return reverse("activate", args=[user.id, token])
 
 
@@ -24,9 +24,13 @@ def activation_user(user_id: UUID | str, token: str) -> User:
     """The user of a link. Raises signing.BadSignature when it ended or was used."""
     signed = signing.loads(token, salt="activation", max_age=timedelta(days=ACTIVATION_DAYS))
     user = _found(user_id)
-    if signed != [str(user.id), user.password, user.status] or not may_activate(user):
+    if signed != _activation(user) or not may_activate(user):
         raise signing.BadSignature
     return user
+
+
+def _activation(user: User) -> list[str | int]:
+    return [str(user.id), user.password, user.status, user.email_key, user.links_ended]
 
 
 def may_activate(user: User) -> bool:
@@ -84,8 +88,12 @@ def reset_user(user_id: UUID | str, token: str) -> tuple[User, bool]:
 
 
 def _fingerprint(user: User) -> str:
-    """Different after each change of the password, and telling nothing of its hash."""
-    return signing.Signer(salt="password").signature(user.password)
+    """Different after each change of the password or the address, and wherever links end.
+
+    It tells nothing of the hash.
+    """
+    parts = (user.password, user.email_key, str(user.links_ended))
+    return signing.Signer(salt="password").signature("\0".join(parts))
 
 
 def _found(user_id: UUID | str) -> User:

@@ -9,7 +9,12 @@ from django.db.models import prefetch_related_objects
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
-from passerelle.directory.actions import as_it_is, end_everything, refuse_last_administrator
+from passerelle.directory.actions import (
+    as_it_is,
+    end_everything,
+    refuse_last_administrator,
+)
+from passerelle.directory.given import end_what_was_given
 from passerelle.directory.models import Company, ExternalIdentity, Membership, User
 from passerelle.provisioning.model import NOT_COMPARED
 
@@ -75,6 +80,7 @@ def merge(kept: User, other: User, *, actor: Actor, now: datetime) -> None:
     as_it_is(kept)
     as_it_is(other)
     refuse_last_administrator(other)
+    end_what_was_given(other, actor=actor, now=now)
     found = merge_of(kept, other)
     ExternalIdentity.objects.filter(id__in=[one.id for one in found.replaced]).delete()
     ExternalIdentity.objects.filter(id__in=[one.id for one in found.identities]).update(user=kept)

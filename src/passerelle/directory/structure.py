@@ -252,4 +252,4 @@ def _recorded(
 ) -> None:
     """Record it, and let every worker read names and policies anew."""
     record([Entry(event, target, details)], company_id=company.id, actor=actor, now=now)
-    Company.raise_version(company.id)
+    company.raise_version()

@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
@@ -38,6 +38,7 @@ _SPECIAL = tuple(
         "192.0.0.0/24",
         "192.88.99.0/24",
         "::/96",
+        "::ffff:0:0:0/96",
         "64:ff9b::/96",
         "64:ff9b:1::/48",
         "2001::/32",
@@ -202,9 +203,14 @@ def _is_outside(address: str, private_networks: Sequence[str]) -> bool:
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
     if any(parsed in ip_network(network, strict=False) for network in private_networks):
         return True
-    if any(parsed in network for network in _SPECIAL):
+    if any(parsed in network for network in _SPECIAL) or _is_isatap(parsed):
         return False
     return parsed.is_global and not parsed.is_multicast
+
+
+def _is_isatap(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address ends with an IPv4 address that is reached through it (RFC 5214 §6.1)."""
+    return address.version == 6 and int(address) >> 32 & 0xFDFFFFFF == 0x5EFE
 
 
 def _read(connection: http.client.HTTPSConnection, *, any_success: bool) -> bytes:

@@ -19,6 +19,21 @@ def network_of(address: str | None) -> str:
     return str(ip_network(f"{normal}/64", strict=False))
 
 
+WIDER = {56: 4, 48: 16}
+"""What a subscriber may hold instead of a /64, each with how many times as much it may do."""
+
+
+def networks_of(address: str | None) -> tuple[tuple[str, int], ...]:
+    """The network of an address and those around it, each with how many times as much it may do."""
+    narrow, normal = network_of(address), usual_form(address or "")
+    if normal is None or ":" not in normal:
+        return ((narrow, 1),)
+    wider = (
+        (str(ip_network(f"{normal}/{size}", strict=False)), times) for size, times in WIDER.items()
+    )
+    return ((narrow, 1), *wider)
+
+
 def usual_form(address: str) -> str | None:
     """An address in its usual form; an IPv4 address that came as IPv6 becomes one again."""
     try:

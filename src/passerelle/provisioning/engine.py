@@ -39,8 +39,9 @@ from passerelle.provisioning.model import (
 )
 from passerelle.provisioning.near_misses import near_misses
 
-MAX_SUBJECT = 512
-"""Characters of an identifier. A persistent NameID has at most 256 (Core §8.3.7)."""
+MAX_SUBJECT, MAX_SUBJECT_BYTES = 512, 1536
+"""Of an identifier, characters and bytes. A persistent NameID has at most 256 (Core §8.3.7). An
+index of PostgreSQL holds it beside the entity ID, of at most 1,024 bytes: 2,704 bytes in all."""
 
 
 def plan(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal:
@@ -49,9 +50,8 @@ def plan(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal
         return Refusal("address_not_allowed")
     if profile.subject is None:
         return _no_subject(profile)
-    if len(profile.subject) > MAX_SUBJECT:
-        expected, received = f"at most {MAX_SUBJECT} characters", f"{len(profile.subject)}"
-        return Refusal("subject_too_long", expected=expected, received=received)
+    if too_long := _too_long(profile.subject):
+        return too_long
     if snapshot.by_identity is not None:
         return _returning(profile, snapshot.by_identity, snapshot, policy)
     if _was_removed(snapshot):
@@ -63,6 +63,17 @@ def plan(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal
     if snapshot.by_emails:
         return _existing(profile, snapshot.by_emails[0], snapshot, policy)
     return _newcomer(profile, snapshot, policy)
+
+
+def _too_long(subject: str) -> Refusal | None:
+    for size, most, what in (
+        (len(subject), MAX_SUBJECT, "characters"),
+        (len(subject.encode()), MAX_SUBJECT_BYTES, "bytes"),
+    ):
+        if size > most:
+            expected, received = f"at most {most} {what}", f"{size}"
+            return Refusal("subject_too_long", expected=expected, received=received)
+    return None
 
 
 def _was_removed(snapshot: Snapshot) -> bool:

@@ -86,6 +86,8 @@ PERSON_NAMES = (
     "user.employeeid",
 )
 """Attributes that say who somebody is even when their NameID changes, the surest first."""
+OF_A_PERSON = frozenset({*EMAIL_NAMES, *FIRST_NAMES, *LAST_NAMES, *WHOLE_NAMES, *PERSON_NAMES})
+"""By folded name, those that are read of everybody without being asked for."""
 PLACEHOLDERS = frozenset({"n/a", "na", "none", "null", "nil", "unknown", "undefined", "tbd"})
 # Entra ID sends a link in place of the groups when there are too many of them.
 OVERFLOW_NAMES = (

@@ -27,6 +27,9 @@ _KNOWN_CONDITIONS = {
 MAX_ATTRIBUTES = 1_000
 MAX_VALUES = 20_000
 """Of all attributes together: a person in 5,000 groups takes a quarter of it."""
+MAX_NAME = 1_024
+"""Characters of what names a person or a session: it is kept as long as the session, and repeated
+when somebody signs out. A persistent NameID has at most 256 (Core §8.3.7)."""
 
 
 class NameID(NamedTuple):
@@ -97,19 +100,20 @@ def read_assertion(verified: VerifiedElement, keys: Sequence[PrivateKey] = ()) -
         raise MessageError(
             "wrong_message", expected="an Assertion", received=xml.local_name(element.tag)
         )
+    ours = xmlenc.OurKeys(keys)
     subject = xml.at_most_one(element, saml("Subject"))
     issued_at = xml.instant(element, "IssueInstant")
     if issued_at is None:
         raise MessageError("malformed_message", expected="an IssueInstant", received="none")
     statements = xml.children(element, saml("AuthnStatement"))
     index, ends = _session(statements)
-    attributes, friendly_names = _attributes(element, keys)
+    attributes, friendly_names = _attributes(element, ours)
     return Assertion(
         id=xml.required_attribute(element, "ID"),
         issuer=read_issuer(xml.exactly_one(element, saml("Issuer"))),
         issued_at=issued_at,
         version=element.get("Version") or "",
-        name_id=None if subject is None else read_name_id(subject, keys),
+        name_id=None if subject is None else read_name_id(subject, ours),
         confirmations=() if subject is None else _confirmations(subject),
         conditions=_conditions(xml.at_most_one(element, saml("Conditions"))),
         is_authentication=bool(statements),
@@ -137,7 +141,7 @@ def read_issuer(element: etree._Element) -> str:
     return xml.uri_of(element)
 
 
-def read_name_id(parent: etree._Element, keys: Sequence[PrivateKey]) -> NameID | None:
+def read_name_id(parent: etree._Element, ours: xmlenc.OurKeys) -> NameID | None:
     """The NameID in a Subject or a request, encrypted or not; None where there is none."""
     element = xml.at_most_one(parent, saml("NameID"))
     encrypted = xml.at_most_one(parent, saml("EncryptedID"))
@@ -146,21 +150,37 @@ def read_name_id(parent: etree._Element, keys: Sequence[PrivateKey]) -> NameID |
             raise MessageError(
                 "malformed_message", expected="one NameID or EncryptedID", received="both"
             )
-        element = _decrypted(encrypted, saml("NameID"), keys)
+        element = _decrypted(encrypted, saml("NameID"), ours)
     if element is None or not (value := xml.text_of(element)).strip():
         return None
     return NameID(
-        value,
-        element.get("Format") or NAME_ID_UNSPECIFIED,
-        element.get("NameQualifier") or "",
-        element.get("SPNameQualifier") or "",
-        element.get("SPProvidedID") or "",
+        _short("NameID", value),
+        _short("Format", element.get("Format") or NAME_ID_UNSPECIFIED),
+        *(
+            _short(name, element.get(name) or "")
+            for name in ("NameQualifier", "SPNameQualifier", "SPProvidedID")
+        ),
     )
 
 
-def _decrypted(holder: etree._Element, tag: str, keys: Sequence[PrivateKey]) -> etree._Element:
+def _short(part: str, value: str) -> str:
+    """A part of what names a person or a session, refused where nobody could keep it."""
+    if len(value) > MAX_NAME:
+        raise MessageError(
+            "message_too_large",
+            expected=f"{part} of at most {MAX_NAME} characters",
+            received=f"{part} of {len(value)} characters",
+            case="name",
+            part=part,
+            came=str(len(value)),
+            most=str(MAX_NAME),
+        )
+    return value
+
+
+def _decrypted(holder: etree._Element, tag: str, ours: xmlenc.OurKeys) -> etree._Element:
     """What is encrypted inside an assertion is covered by its signature, so that CBC will do."""
-    return xmlenc.decrypt(holder, tag, keys, allow_cbc=True).element
+    return xmlenc.decrypt(holder, tag, ours, allow_cbc=True).element
 
 
 def _confirmations(subject: etree._Element) -> tuple[BearerConfirmation, ...]:
@@ -205,11 +225,12 @@ def _session(statements: list[etree._Element]) -> tuple[str | None, datetime | N
     """The first SessionIndex, and the earliest end that any AuthnStatement sets."""
     indexes = [index for one in statements if (index := one.get("SessionIndex"))]
     ends = [end for one in statements if (end := xml.instant(one, "SessionNotOnOrAfter"))]
-    return (indexes[0] if indexes else None), (min(ends) if ends else None)
+    index = _short("SessionIndex", indexes[0]) if indexes else None
+    return index, (min(ends) if ends else None)
 
 
 def _attributes(
-    element: etree._Element, keys: Sequence[PrivateKey]
+    element: etree._Element, ours: xmlenc.OurKeys
 ) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
     """The values by Name, and the FriendlyName by Name."""
     values: dict[str, list[str]] = {}
@@ -225,7 +246,7 @@ def _attributes(
     for child in sent:
         attribute = child
         if child.tag != _ATTRIBUTE:
-            attribute = _decrypted(child, _ATTRIBUTE, keys)
+            attribute = _decrypted(child, _ATTRIBUTE, ours)
             count += len(attribute)
             _bound(count, MAX_VALUES, "values")
         name = attribute.get("Name")

@@ -282,6 +282,23 @@ CLOSER: dict[str, tuple[str, str]] = {
         _("%(came)s values of attributes came. At most %(most)s are read at a sign-in."),
         _SEND_LESS,
     ),
+    "message_too_large.encrypted": (
+        _(
+            "More was encrypted, each with keys of its own, than is decrypted at a sign-in: at "
+            "most %(most)s keys are tried."
+        ),
+        _(
+            "In the identity provider, encrypt the assertion as a whole instead of each attribute, "
+            "and for this application's certificate only."
+        ),
+    ),
+    "message_too_large.name": (
+        _("The %(part)s that came has %(came)s characters. At most %(most)s are read."),
+        _(
+            "In the identity provider, send a shorter NameID or SessionIndex: a persistent "
+            "identifier has at most 256 characters."
+        ),
+    ),
     "signature_profile_forbidden.canonicalisation": (
         _("The message is signed with another canonicalisation than the exclusive one."),
         _(

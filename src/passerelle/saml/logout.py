@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from lxml import etree
 
-from passerelle.saml import xml
+from passerelle.saml import xml, xmlenc
 from passerelle.saml.assertion import NameID, read_issuer, read_name_id
 from passerelle.saml.certificate import PrivateKey
 from passerelle.saml.errors import MessageError
@@ -111,7 +111,8 @@ def read_logout_request(
     """Read and judge a request whose signature holds.
 
     Raises MessageError: wrong_message, unsupported_version, issuer_mismatch, destination_mismatch,
-    expired, not_yet_valid, name_id_missing, malformed_message, decryption_failed.
+    expired, not_yet_valid, name_id_missing, malformed_message, message_too_large,
+    decryption_failed.
     """
     root = verified.element
     if root.tag != samlp("LogoutRequest"):
@@ -126,7 +127,7 @@ def read_logout_request(
     if (sent_to := root.get("Destination")) != destination:
         raise MessageError("destination_mismatch", expected=destination, received=sent_to or "none")
     issued_at = _check_times(root, now, clock_skew)
-    name_id = read_name_id(root, keys)
+    name_id = read_name_id(root, xmlenc.OurKeys(keys))
     if name_id is None:
         raise MessageError("name_id_missing", expected="a NameID", received="none")
     # It may stand on a line of its own; what a session keeps was an attribute, and never does.

@@ -80,7 +80,7 @@ def _verify_encrypted(
     decrypted = xmlenc.decrypt(
         holder,
         ASSERTION,
-        expected.decryption_keys,
+        xmlenc.OurKeys(expected.decryption_keys),
         allow_cbc=expected.allow_cbc or response is not None,
     )
     try:

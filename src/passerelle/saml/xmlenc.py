@@ -23,6 +23,9 @@ from passerelle.saml.xmldsig import DIGESTS, SHA1_DIGEST
 
 MAX_KEYS = 8
 """EncryptedKeys in one element: each of them costs a private-key operation."""
+MAX_OPERATIONS = 500
+"""With private keys of ours, for one message: a millisecond each. A hundred attributes, each
+encrypted by itself, take four hundred with the most keys that we have."""
 
 RSA_OAEP_MGF1P = XENC_NS + "rsa-oaep-mgf1p"
 RSA_OAEP = XENC11_NS + "rsa-oaep"
@@ -38,6 +41,25 @@ MASKS: dict[str, type[hashes.HashAlgorithm]] = {
 }
 
 
+class OurKeys:
+    """Our private keys, for one message: they are used so often and no more."""
+
+    def __init__(self, keys: Sequence[PrivateKey]) -> None:
+        self.keys, self._left = keys, MAX_OPERATIONS
+
+    def count(self) -> None:
+        """Count one operation. Raises MessageError: message_too_large."""
+        if not self._left:
+            raise MessageError(
+                "message_too_large",
+                expected=f"at most {MAX_OPERATIONS} keys to try",
+                received="more",
+                case="encrypted",
+                most=str(MAX_OPERATIONS),
+            )
+        self._left -= 1
+
+
 @dataclass(frozen=True, slots=True)
 class Decrypted:
     """An element that was encrypted. `authenticated` tells whether the cipher itself would have
@@ -48,15 +70,13 @@ class Decrypted:
     authenticated: bool
 
 
-def decrypt(
-    holder: etree._Element, tag: str, keys: Sequence[PrivateKey], *, allow_cbc: bool
-) -> Decrypted:
+def decrypt(holder: etree._Element, tag: str, ours: OurKeys, *, allow_cbc: bool) -> Decrypted:
     """Decrypt the one element `tag` in an Encrypted… element, with whichever key fits.
 
     Whatever goes wrong with secrets is one and the same failure, so that nobody can learn from
     asking: a key that does not fit, padding, a tag, text that is not the element.
 
-    Raises DecryptionError: algorithm_forbidden, decryption_failed.
+    Raises DecryptionError: algorithm_forbidden, decryption_failed; MessageError: message_too_large.
     """
     encrypted_data, encrypted_keys = _parts(holder)
     algorithm = _algorithm(_method(encrypted_data)) or "none"
@@ -65,9 +85,9 @@ def decrypt(
         raise _forbidden(allowed, algorithm)
     ciphertext = _cipher_value(encrypted_data)
     schemes = [(_oaep(one), _cipher_value(one)) for one in encrypted_keys]
-    if not keys:
+    if not ours.keys:
         raise _failed("a decryption key of this connection", "none")
-    for plain in _plaintexts(schemes, keys, algorithm, allowed[algorithm], ciphertext):
+    for plain in _plaintexts(schemes, ours, algorithm, allowed[algorithm], ciphertext):
         element = _element(plain, tag, holder)
         if element is not None:
             return Decrypted(element, algorithm, algorithm in GCM)
@@ -148,14 +168,15 @@ def _oaep(encrypted_key: etree._Element) -> padding.OAEP:
 
 def _plaintexts(
     schemes: Sequence[tuple[padding.OAEP, bytes]],
-    keys: Sequence[PrivateKey],
+    ours: OurKeys,
     algorithm: str,
     key_size: int,
     ciphertext: bytes,
 ) -> Iterator[bytes]:
     """What our keys make of it: during a rollover there are several of them."""
-    for private in keys:
+    for private in ours.keys:
         for scheme, wrapped in schemes:
+            ours.count()
             content_key = _unwrapped(private, scheme, wrapped)
             if content_key is not None and len(content_key) == key_size:
                 plain = (_gcm if algorithm in GCM else _cbc)(content_key, ciphertext)

@@ -136,10 +136,10 @@ class Company(ProvisioningPolicy, SecurityRules):
         """
         return cls.objects.select_for_update(no_key=True).get(id=company_id)
 
-    @classmethod
-    def raise_version(cls, company_id: UUID) -> None:
+    def raise_version(self) -> None:
         """Settings have changed: who edits them notices, and workers read them anew."""
-        cls.objects.filter(id=company_id).update(version=F("version") + 1)
+        type(self).objects.filter(id=self.id).update(version=F("version") + 1)
+        self.refresh_from_db(fields=["version"])
 
 
 class Domain(models.Model):

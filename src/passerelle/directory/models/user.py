@@ -5,7 +5,7 @@ from typing import ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import make_password
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from passerelle.directory.models.company import Company
 from passerelle.infra.identifiers import uuid7
@@ -44,6 +44,8 @@ class User(AbstractBaseUser):
     # One of those who try it before everybody has to.
     tests_sso = models.BooleanField(default=False)
     password_set_at = models.DateTimeField(null=True, blank=True)
+    # How often the links to choose a password that were out have been ended: each names it.
+    links_ended = models.PositiveIntegerField(default=0, db_default=0)
     # Chosen by the person; empty means whatever their browser asks for.
     language = models.CharField(max_length=10, blank=True)
     created_at = models.DateTimeField()
@@ -92,6 +94,11 @@ class User(AbstractBaseUser):
     def no_password() -> str:
         """What stands for a password that nobody has: different each time, as links hang on it."""
         return make_password(None)
+
+    def end_links(self) -> None:
+        """End the links to choose a password that are out: whatever happens, none lives again."""
+        User.objects.filter(id=self.id).update(links_ended=F("links_ended") + 1)
+        self.links_ended += 1
 
     @property
     def may_break_glass(self) -> bool:

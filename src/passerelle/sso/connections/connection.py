@@ -19,6 +19,9 @@ from passerelle.infra.inserts import insert_or_nothing
 from passerelle.infra.memory import Remembered
 from passerelle.sso.models import SamlConnection, SigningCertificate
 
+MOST = 50
+"""Connections of one company that pages make: metadata of each is read, and each has keys."""
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -112,11 +115,15 @@ def holder_of_provider(connection: SamlConnection) -> SamlConnection | None:
 
 
 def end_migrations(company_id: UUID) -> None:
-    """A connection that shares its provider with none any more is like any other."""
+    """Somebody always holds a provider: where its holder is gone, the oldest that migrates does.
+
+    One that shares its provider with none any more is like any other.
+    """
     rows = SamlConnection.objects.filter(company_id=company_id)
-    same = rows.filter(idp_entity_id=OuterRef("idp_entity_id")).exclude(id=OuterRef("id"))
-    migrating = rows.exclude(migrating_since=None)
-    migrating.filter(~Exists(same)).update(migrating_since=None)
+    holder = rows.filter(idp_entity_id=OuterRef("idp_entity_id"), migrating_since=None)
+    unheld = rows.exclude(migrating_since=None).filter(~Exists(holder))
+    heirs = {one.idp_entity_id: one.id for one in unheld.order_by("-migrating_since", "-id")}
+    rows.filter(id__in=heirs.values()).update(migrating_since=None)
 
 
 MISSING_NAME = "name"
@@ -205,7 +212,7 @@ def trust_certificate(
     Company.locked(connection.company_id)
     new = certificate_row(connection, certificate)
     if insert_or_nothing(new):
-        Company.raise_version(connection.company_id)
+        connection.company.raise_version()
         details = {"fingerprint": certificate.fingerprint, "subject": certificate.subject[:300]}
         entry = Entry(EventName.CERTIFICATE_ACCEPTED, connection.name, details)
         record([entry], company_id=connection.company_id, actor=actor, now=now)

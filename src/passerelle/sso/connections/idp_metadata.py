@@ -6,7 +6,7 @@ from typing import Any
 from passerelle import saml
 from passerelle.saml.errors import MetadataError
 from passerelle.sso.connections.connection import is_web_address
-from passerelle.sso.models import Binding
+from passerelle.sso.models import GOOGLE_ISSUER, Binding
 
 MAX_ENTITY_ID, MAX_URL = 1024, 2048
 """Bytes: an index of the database holds them. Core §8.3.6 allows 1,024 characters of a URI."""
@@ -20,7 +20,7 @@ def read_metadata(
     """Read metadata that may be used now.
 
     Raises MetadataError: what `saml.read_idp_metadata` raises, metadata_expired,
-    metadata_too_long, metadata_no_sso_url, certificates_many.
+    metadata_too_long, metadata_no_sso_url, metadata_of_google, certificates_many.
     """
     found = saml.read_idp_metadata(document, entity_id=entity_id)
     if found.valid_until is not None and found.valid_until <= now:
@@ -35,6 +35,8 @@ def read_metadata(
             expected=f"at most {MAX_CERTIFICATES} certificates",
             received=str(len(found.certificates)),
         )
+    if found.entity_id == GOOGLE_ISSUER:
+        raise MetadataError("metadata_of_google", received=found.entity_id)
     if not found.entity_id.isprintable() or len(found.entity_id.encode()) > MAX_ENTITY_ID:
         raise MetadataError(
             "metadata_too_long",

@@ -14,7 +14,6 @@ from django.db import transaction
 from passerelle import saml
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
-from passerelle.directory.models import Company
 from passerelle.infra.identifiers import uuid7
 from passerelle.infra.memory import Remembered
 from passerelle.infra.sealing import CannotUnseal, seal, unseal
@@ -155,8 +154,7 @@ def rotate_key(
     new = _insert(connection, private, now=now, signs_from=signs_from)
     for row in keys.exclude(retires_at__lte=now)[MAX_KEYS:]:
         keys.filter(id=row.id).update(retires_at=now)
-    Company.raise_version(connection.company_id)
-    connection.company.refresh_from_db(fields=["version"])
+    connection.company.raise_version()
     details = {"fingerprint": new.fingerprint, "signs_from": signs_from.isoformat()}
     entry = Entry(EventName.KEY_ROTATED, connection.name, details)
     record([entry], company_id=connection.company_id, actor=actor, now=now)

@@ -120,6 +120,11 @@ _SENTENCES = {
         "The entity ID in this metadata is too long. Expected: at most 1024 bytes. Received: "
         "%(received)s."
     ),
+    "metadata_of_google": gettext_lazy(
+        "This is Google’s own address for Google SSO, by which those are known who sign in with "
+        "Google. The entity ID of a SAML application in Google Workspace is longer: "
+        "https://accounts.google.com/o/saml2?idpid=…"
+    ),
     "provider_held": gettext_lazy(
         "“%(received)s” trusts this identity provider already. Delete one of the two connections, "
         "or enter the values by hand and start a migration."
@@ -178,6 +183,10 @@ _SENTENCES = {
     ),
     "fetch_not_from_here": gettext_lazy(
         "That address cannot be read from here. Choose the metadata file, or paste it."
+    ),
+    "delivery_unreachable": gettext_lazy(
+        "“%(received)s” is not known here, or not in a public network: events are sent to public "
+        "addresses only."
     ),
     "fetch_unreachable": gettext_lazy(
         "“%(received)s” is not known here, or not in a public network. Whoever runs this service "

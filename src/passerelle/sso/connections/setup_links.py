@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.models import User
 from passerelle.infra.tokens import digest, new_token
 from passerelle.sso.connections.connection import locked
 from passerelle.sso.models import SamlConnection, SetupLink
@@ -38,6 +39,7 @@ def make_link(connection: SamlConnection, *, actor: Actor, now: datetime) -> str
         connection=connection,
         token_digest=digest(token),
         made_by=actor.name,
+        maker=User.objects.filter(company_id=connection.company_id, email=actor.name).first(),
         expires_at=now + LIFETIME,
     )
     _note(connection, EventName.SETUP_LINK_MADE, actor, now)
@@ -95,7 +97,9 @@ def finish_link(link: SetupLink, *, now: datetime) -> None:
 
 
 def _usable(now: datetime) -> QuerySet[SetupLink]:
-    found = SetupLink.objects.select_related("connection__company")
+    found = SetupLink.objects.select_related("connection__company").filter(
+        maker__is_administrator=True, maker__status=User.Status.ACTIVE
+    )
     return found.filter(finished_at=None, expires_at__gt=now, connection__enabled=False)
 
 

@@ -16,6 +16,7 @@ from passerelle.sso.models.local import (
 from passerelle.sso.models.saml import (
     BY_STRANGERS,
     FOLLOWING,
+    GOOGLE_ISSUER,
     REFUSED,
     SIGNED,
     TRUST,
@@ -37,6 +38,7 @@ from passerelle.sso.models.saml import (
 __all__ = [
     "BY_STRANGERS",
     "FOLLOWING",
+    "GOOGLE_ISSUER",
     "REFUSED",
     "SIGNED",
     "TRUST",

@@ -16,6 +16,7 @@ class Binding(models.TextChoices):
 
 TRUST = ("idp_entity_id", "target_url", "post_target_url", "request_binding")
 """After a change of these fields a connection has to prove itself anew."""
+GOOGLE_ISSUER = "https://accounts.google.com"  # Of Google SSO: no connection can have it.
 
 
 class SamlConnection(models.Model):
@@ -74,6 +75,8 @@ class SamlConnection(models.Model):
 
     # The identity provider's metadata, where it is followed by address.
     metadata_url = models.CharField(max_length=2048, blank=True)
+    # Its address came by a set-up link, and no administrator has stood for it yet.
+    metadata_by_link = models.BooleanField(default=False, db_default=False)
     metadata_read_at = models.DateTimeField(null=True, blank=True)
     metadata_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     metadata_problem = models.CharField(max_length=500, blank=True)
@@ -98,6 +101,9 @@ class SamlConnection(models.Model):
                 fields=["company", "idp_entity_id"],
                 condition=Q(migrating_since=None) & ~Q(idp_entity_id=""),
                 name="provider_held_by_one_connection",
+            ),
+            models.CheckConstraint(
+                condition=~Q(idp_entity_id=GOOGLE_ISSUER), name="google_is_no_saml_provider"
             ),
         ]
 
@@ -234,6 +240,10 @@ class SetupLink(models.Model):
     token_digest = models.CharField(max_length=64, unique=True)
     browser_digest = models.CharField(max_length=64, blank=True)
     made_by = models.CharField(max_length=320)
+    # It holds as long as they administer the company.
+    maker = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="setup_links"
+    )
     expires_at = models.DateTimeField(db_index=True)
     opened_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)

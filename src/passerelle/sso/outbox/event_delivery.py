@@ -21,14 +21,14 @@ from urllib.parse import quote, urlsplit
 from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from django.conf import settings
 
 from passerelle.audit.heads import HEAD, head_of
 from passerelle.directory.models import Company
 from passerelle.infra.clock import Clock
 from passerelle.infra.csv_lines import harmless
-from passerelle.infra.fetch import Sent, fetch, fetch_for
+from passerelle.infra.fetch import FetchError, Sent, fetch, fetch_for
 from passerelle.infra.sealing import seal, unseal
+from passerelle.infra.shares import in_turns
 from passerelle.sso.models import EventDelivery
 from passerelle.sso.records.security_events import COLUMNS, Row, events_of
 
@@ -37,6 +37,8 @@ log = logging.getLogger("passerelle")
 BATCH = 1000
 """Events in one request to a webhook."""
 SECONDS = 60.0
+A_PASS = timedelta(minutes=1)
+"""Of one pass for one receiver: what it has not taken by then, it gets in the next."""
 TEST_SECONDS = 10.0
 """Somebody waits for it."""
 GRACE = timedelta(minutes=15)
@@ -59,7 +61,10 @@ def deliver_all(now: datetime) -> int:
     """Deliver to every receiver that is due; return how many took everything."""
     clock = Clock(now)
     due = EventDelivery.objects.filter(due_at__lte=now).select_related("company")
-    return sum(_deliver(row, clock) for row in due.order_by("due_at")[:50])
+    turns = in_turns(
+        due.order_by("due_at")[:50], company=lambda one: one.company_id, seconds=SECONDS
+    )
+    return sum(_deliver(row, clock) for row in turns)
 
 
 def next_due(now: datetime) -> datetime:
@@ -75,8 +80,10 @@ def _deliver(row: EventDelivery, clock: Clock) -> bool:
     until = midnight(now - GRACE)
     try:
         _move(row, due_at=now + CLAIMED, tries=row.tries + 1)
-        if row.sent_until < until:
-            _send_all(row, until, clock)
+        if row.sent_until < until and not _send_all(row, until, clock):
+            # It takes what there is, but slowly: others come first.
+            _move(row, due_at=clock.now(), tries=0)
+            return False
         due = until + timedelta(days=1) + GRACE
         reached = max(row.sent_until, until)
         _move(row, sent_until=reached, due_at=due, tries=0, sent_at=clock.now(), problem="")
@@ -101,16 +108,23 @@ def _move(row: EventDelivery, **changes: Any) -> None:
         setattr(row, name, value)
 
 
-def _send_all(row: EventDelivery, until: datetime, clock: Clock) -> None:
-    """Everything since the last time, and the cursor behind what was taken."""
+def _send_all(row: EventDelivery, until: datetime, clock: Clock) -> bool:
+    """Everything since the last time, and the cursor behind what was taken.
+
+    False where the receiver has had its time of this pass, and there may be more.
+    """
+    began = clock.now()
     events = _with_head(row.company, row.sent_until, until)
     if row.kind == EventDelivery.Kind.BUCKET:
         day = (until - timedelta(days=1)).date()
         _put(row, f"security-events-{day}.csv", events)
-        return
+        return True
     while batch := list(islice(events, BATCH)):
         _post(row, batch, clock.now())
         _move(row, sent_until=batch[-1][0], due_at=clock.now() + CLAIMED)
+        if len(batch) == BATCH and clock.now() - began >= A_PASS:
+            return False
+    return True
 
 
 def _with_head(company: Company, since: datetime, until: datetime) -> Iterator[Row]:
@@ -177,14 +191,13 @@ def _put(row: EventDelivery, name: str, events: Iterator[Row], *, waited_for: bo
 
 
 def _send(row: EventDelivery, url: str, sent: Sent, waited_for: bool) -> None:
-    networks = settings.PASSERELLE.private_networks
-    if waited_for:
-        fetch_for(row.company_id, url, private_networks=networks, seconds=TEST_SECONDS, sent=sent)
-    else:
-        fetch(
-            url,
-            private_networks=networks,
-            seconds=SECONDS,
-            sent=sent,
-            company_id=row.company_id,
-        )
+    """To a public address: the operator's own networks are open to reading metadata only."""
+    try:
+        if waited_for:
+            fetch_for(row.company_id, url, seconds=TEST_SECONDS, sent=sent)
+        else:
+            fetch(url, seconds=SECONDS, sent=sent, company_id=row.company_id)
+    except FetchError as error:
+        if error.reason != "fetch_unreachable":
+            raise
+        raise FetchError("delivery_unreachable", error.received) from error

@@ -12,20 +12,31 @@ from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.db.models import Case, QuerySet, When, Window
+from django.db.models.functions import RowNumber
 from django.template.loader import render_to_string
 from django.utils import translation
 
 from passerelle.directory.links import activation_path, may_activate, reset_path
 from passerelle.directory.models import Company, User
+from passerelle.infra.shares import in_turns
 from passerelle.provisioning import parse_email
 from passerelle.sso.models import Letter
+from passerelle.sso.records.failures import count_failure, failures
 
 log = logging.getLogger("passerelle")
 
 BATCH = 50
+SECONDS = 5.0
+"""Of one pass for one company: then what people wait for elsewhere is looked for again."""
 PAUSES = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=4))
 """After each failure; after the last of them the letter is given up."""
 KEPT = timedelta(days=7)
+HOUR = timedelta(hours=1)
+MAX_INVITATIONS = 2000
+"""Of one company within an hour: who brings more people than that brings them by the hour."""
+MAX_INVITATIONS_TO_ONE, MAX_RESETS_TO_ONE = 5, 10
+"""To one address from one company within an hour, whoever asks for them: no more are sent."""
 DEFAULT_LANGUAGE = "en"
 
 Context = dict[str, Any]
@@ -45,8 +56,13 @@ def put_down(
         )
 
 
-def send_invitation(user: User, *, who: str, now: datetime) -> None:
-    """In the language that the inviter reads, as long as nobody has said another."""
+def send_invitation(user: User, *, who: str, many: bool = False, now: datetime) -> None:
+    """In the language that the inviter reads, as long as nobody has said another.
+
+    One of `many` is sent after whatever somebody waits for.
+    """
+    if not can_send() or not _may_invite(user, now):
+        return
     language = user.language or translation.get_language()
     put_down(
         "invitation",
@@ -56,7 +72,28 @@ def send_invitation(user: User, *, who: str, now: datetime) -> None:
         email_key=user.email_key,
         who=who,
         language=language,
+        many=many,
     )
+
+
+def has_room_for_invitations(company: Company, count: int, *, now: datetime) -> bool:
+    """Whether a company may invite so many more within this hour; without mail it always may."""
+    return not can_send() or (
+        failures("invitations", str(company.id), now=now) + count <= MAX_INVITATIONS
+    )
+
+
+def _may_invite(user: User, now: datetime) -> bool:
+    """Count an invitation; false where its address had enough of them."""
+    count_failure("invitations", str(user.company_id), window=HOUR, now=now)
+    to = f"{user.company_id}\0{user.email_key}"
+    return count_failure("invitation", to, window=HOUR, now=now) <= MAX_INVITATIONS_TO_ONE
+
+
+def may_send_reset(company: Company, key: str, *, now: datetime) -> bool:
+    """Count a letter about a forgotten password, whether there is an account or not."""
+    to = f"{company.id}\0{key}"
+    return count_failure("reset to", to, window=HOUR, now=now) <= MAX_RESETS_TO_ONE
 
 
 def tell_administrators(
@@ -72,8 +109,16 @@ def tell_administrators(
 
 def send_letters(now: datetime) -> int:
     """Send what is due, each by one process only; return how many went."""
-    due = Letter.objects.filter(due_at__lte=now).select_related("company").order_by("due_at")
-    return sum(_send(letter, now) for letter in due[:BATCH])
+    due = in_turns(_due(now), company=lambda one: one.company_id, seconds=SECONDS)
+    return sum(_send(letter, now) for letter in due)
+
+
+def _due(now: datetime) -> "QuerySet[Letter]":
+    """What somebody waits for first, then one of each company after the other."""
+    is_of_many = Case(When(values__many=True, then=1), default=0)
+    turn = Window(RowNumber(), partition_by=["company", is_of_many], order_by=["due_at", "id"])
+    due = Letter.objects.filter(due_at__lte=now).select_related("company")
+    return due.annotate(of_many=is_of_many, turn=turn).order_by("of_many", "turn", "due_at")[:BATCH]
 
 
 def _send(letter: Letter, now: datetime) -> bool:

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from passerelle import saml
+from passerelle.provisioning import Refusal
 from passerelle.provisioning.describe import REFUSED as REFUSED_BY_PROVISIONING
 from passerelle.saml.consoles import Console, mend_in
+from passerelle.saml.errors import shortened
 from passerelle.saml.explain import CHECK_NAMES as SAML_CHECK_NAMES
 from passerelle.saml.explain import CLOSER as CLOSER_SAML
 from passerelle.saml.explain import FAILED as FAILED_SAML
@@ -325,6 +327,12 @@ def explain_stored(check: dict[str, Any], console: Console | None = None) -> Exp
         fix=fix,
         values=values,
     )
+
+
+def account_check(refusal: Refusal) -> saml.Check:
+    """What provisioning refused, with what was received as it can be shown."""
+    received = refusal.received and shortened(refusal.received)
+    return saml.Check("account", False, refusal.expected, received, refusal.reason)
 
 
 def stored(check: saml.Check) -> dict[str, Any]:

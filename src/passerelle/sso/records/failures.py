@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from passerelle.infra.inserts import insert_or_nothing
+from passerelle.infra.network import networks_of
 from passerelle.infra.tokens import digest
 from passerelle.sso.models import FailedAttempts
 
@@ -73,13 +74,58 @@ class Tally:
 begun = Tally()
 
 
-def has_begun_too_many(network: str, *, now: datetime) -> bool:
+def has_begun_too_many(address: str | None, *, now: datetime) -> bool:
     """Count a sign-in that begins, until `has_finished` takes it back."""
-    return begun.add(network, 1, now=now) > MAX_BEGUN
+    counts = [
+        begun.add(network, 1, now=now) > MAX_BEGUN * times
+        for network, times in networks_of(address)
+    ]
+    return any(counts)
 
 
-def has_finished(network: str, *, now: datetime) -> None:
-    begun.add(network, -1, now=now)
+def has_finished(address: str | None, *, now: datetime) -> None:
+    for network, _times in networks_of(address):
+        begun.add(network, -1, now=now)
+
+
+def has_failed_too_often(
+    scope: str, address: str | None, most: int, *, of: str = "", now: datetime
+) -> bool:
+    """Whether more failures than `most` came from a network, or many times more from around it."""
+    limits = {digest(f"{scope}\0{of}{one}"): most * times for one, times in networks_of(address)}
+    return _is_over(limits, now)
+
+
+def fails_too_often(
+    scope: str, address: str | None, most: int, *, of: str = "", now: datetime
+) -> bool:
+    """Count one failure for a network and those around it, and tell whether they are too many."""
+    counts = [
+        count_failure(scope, f"{of}{network}", now=now) > most * times
+        for network, times in networks_of(address)
+    ]
+    return any(counts)
+
+
+def count_around(scope: str, address: str | None, *, of: str = "", now: datetime) -> None:
+    """Count a failure for the wider networks alone: the narrow one has counted it beforehand."""
+    for network, _times in networks_of(address)[1:]:
+        count_failure(scope, f"{of}{network}", now=now)
+
+
+def is_over_around(wanted: dict[tuple[str, str], int], address: str | None, now: datetime) -> bool:
+    """Whether the wider networks have failed too often, by scope and whom: one statement."""
+    limits = {
+        digest(f"{scope}\0{of}{network}"): most * times
+        for (scope, of), most in wanted.items()
+        for network, times in networks_of(address)[1:]
+    }
+    return bool(limits) and _is_over(limits, now)
+
+
+def _is_over(limits: dict[str, int], now: datetime) -> bool:
+    found = FailedAttempts.objects.filter(key__in=limits, window_ends__gt=now)
+    return any(count > limits[key] for key, count in found.values_list("key", "count"))
 
 
 def failures(scope: str, who: str, *, now: datetime) -> int:

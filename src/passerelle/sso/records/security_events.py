@@ -9,6 +9,7 @@ from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Company
 from passerelle.infra.rows import rows_of
 from passerelle.sso.models import SignIn
+from passerelle.sso.records.traces import listed
 
 COLUMNS = ("time", "id", "event", "person", "actor", "address", "reason", "details")
 Row = tuple[datetime, tuple[str, ...]]
@@ -26,7 +27,7 @@ def events_of(
 
 
 def _sign_ins(company: Company, within: dict[str, datetime]) -> Iterator[Row]:
-    rows = SignIn.objects.filter(company=company, **within).select_related("user", "connection")
+    rows = listed(SignIn.objects.filter(company=company, **within))
     for row in rows_of(rows, "time", "id"):
         way = row.connection.name if row.connection else _way_of(row)
         person = row.user.email if row.user else row.email or ""

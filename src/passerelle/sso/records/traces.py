@@ -6,7 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError
-from django.db.models import Case, F, Q, When
+from django.db.models import Case, F, Q, QuerySet, When
 
 from passerelle.directory.models import Company, User
 from passerelle.infra.identifiers import uuid7
@@ -91,6 +91,12 @@ def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None =
         return _count(row, way, whose=trace.about, by_stranger=not trace.verified)
     row.save(force_insert=True)
     return row
+
+
+def listed(rows: "QuerySet[SignIn]") -> "QuerySet[SignIn]":
+    """Sign-ins as lists show them: what is large of them, only the page of one needs."""
+    large = ("claims", "offered_certificate", "connection__metadata_held")
+    return rows.select_related("connection", "user").defer(*large)
 
 
 def keep_password_attempt(

@@ -218,7 +218,7 @@ def _set(company: Company, wanted: str, actor: Actor, now: datetime) -> None:
     end_closed_sessions(company)
     before, company.sso_enforcement = company.sso_enforcement, wanted
     company.save(update_fields=["sso_enforcement"])
-    Company.raise_version(company.id)
+    company.raise_version()
     details = {"sso_enforcement": [before, wanted]}
     entry = Entry(EventName.ENFORCEMENT_CHANGED, company.name, details)
     record([entry], company_id=company.id, actor=actor, now=now)

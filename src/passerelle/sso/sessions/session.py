@@ -21,6 +21,10 @@ _REFRESH = timedelta(minutes=5)
 """How old "last seen" may be before it is written again: not at every request."""
 MAX_AGE = timedelta(days=30)
 """However much it is used, a session ends after this long."""
+MOST_OPEN = 100
+"""Sessions of one person: at a sign-in beyond them, those end that were used longest ago."""
+SHOWN = 50
+"""Of one person, so many are listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,9 @@ def open_session(
 ) -> str:
     """Open a session with a new key, and return the key: the value of the cookie."""
     key = new_token()
+    if user.created_at < now:
+        # Who was made just now has none.
+        _end_unused(user)
     ends_at = at_idp.ends_at if at_idp else None
     Session.objects.create(
         key_digest=digest(key),
@@ -75,6 +82,12 @@ def open_session(
         ends_at=ends_at,
     )
     return key
+
+
+def _end_unused(user: User) -> None:
+    """Make room for one session more."""
+    newest_first = user.sessions.order_by("-last_seen_at", "-key_digest").values("key_digest")
+    Session.objects.filter(key_digest__in=newest_first[MOST_OPEN - 1 :]).delete()
 
 
 def _name_id(name_id: saml.NameID) -> dict[str, str]:
@@ -136,6 +149,14 @@ def open_sessions(company: Company, *, now: datetime) -> "QuerySet[Session]":
     """Those of active people that neither time nor disuse has ended."""
     active = Session.objects.filter(company=company, user__status=User.Status.ACTIVE)
     return active.filter(expires_at__gt=now, last_seen_at__gte=still_used_since(company, now=now))
+
+
+def shown_sessions(user: User, *, now: datetime) -> tuple[list[Session], int]:
+    """A person's newest sessions, with what a list shows of them, and how many there are."""
+    found = user.sessions.filter(expires_at__gt=now)
+    shown = ("user", "agent", "address", "last_seen_at", "connection__name")
+    rows = list(found.select_related("connection").only(*shown).order_by("-last_seen_at")[:SHOWN])
+    return rows, len(rows) if len(rows) < SHOWN else found.count()
 
 
 def still_used_since(company: Company, *, now: datetime) -> datetime:

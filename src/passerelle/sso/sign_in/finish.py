@@ -20,10 +20,10 @@ from passerelle.provisioning.describe import described
 from passerelle.provisioning.model import Note, Seen
 from passerelle.saml.checks import Check
 from passerelle.sso.connections.attributes_seen import note_attributes
-from passerelle.sso.connections.claims import kept_claims, profile_of_pending
+from passerelle.sso.connections.claims import email_of, kept_claims, profile_of_pending
 from passerelle.sso.connections.connection import find_connection
 from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn, SigningCertificate
-from passerelle.sso.records.explain import stored
+from passerelle.sso.records.explain import account_check, stored
 from passerelle.sso.records.traces import Trace, keep
 from passerelle.sso.sessions.entry_locks import finish_by
 from passerelle.sso.sessions.session import Browser, IdPSession, find_session, open_session
@@ -150,7 +150,7 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
         return trace.failed(_used_up())
     trace.checks = pending.checks
     profile = profile_of_pending(pending, trace.connection)
-    trace.email = profile.email.shown if profile.email else profile.email_received
+    trace.email = email_of(profile)
     bound = not pending.binding_digest or matches(visit.binding, pending.binding_digest)
     # Checked before the code is spent: another browser cannot use a code up. Nor does it make us
     # keep anything but that it came.
@@ -160,7 +160,7 @@ def _consume(pending: PendingSignIn | None, visit: Visit, trace: Trace) -> str:
             Check("browser", False, "the same browser", "another browser", "browser_mismatch")
         )
     trace.verified = True
-    trace.claims = kept_claims(pending.claims, profile)
+    trace.claims = kept_claims(pending.claims, profile, trace.connection)
     trace.notes = [note.stored for note in _notes_of_pending(pending)]
     spent, _ = PendingSignIn.objects.filter(code_digest=pending.code_digest).delete()
     if not spent:
@@ -225,7 +225,7 @@ def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan]
 
 
 def _refused(refusal: Refusal, trace: Trace) -> Refusal:
-    trace.failed(Check("account", False, refusal.expected, refusal.received, refusal.reason))
+    trace.failed(account_check(refusal))
     return refusal
 
 

@@ -33,14 +33,15 @@ from passerelle.provisioning.describe import described
 from passerelle.provisioning.mapping import MAX_NAME
 from passerelle.provisioning.person_name import one_line
 from passerelle.saml.checks import Check
-from passerelle.sso.models import GoogleRequest, SignIn
+from passerelle.sso.models import GOOGLE_ISSUER, GoogleRequest, SignIn
 from passerelle.sso.records.begun import note_begun
+from passerelle.sso.records.explain import account_check
 from passerelle.sso.records.traces import keep_google_attempt
 from passerelle.sso.sessions.entry_locks import come_by, way_of_google
 from passerelle.sso.sessions.session import Browser, open_session
 from passerelle.sso.sign_in.decide import decide, decide_and_apply
 
-ISSUER = "https://accounts.google.com"
+ISSUER = GOOGLE_ISSUER
 """Also what identities are kept under. A test has its own."""
 LIFETIME = timedelta(minutes=15)
 LEEWAY = 60
@@ -230,6 +231,8 @@ def _claims_of(
         leeway=LEEWAY,
         iss={"essential": True, "value": provider.document["issuer"]},
         aud={"essential": True, "value": request.company.google_client_id},
+        # For whom Google made it, where it says so (OpenID Connect Core §3.1.3.7).
+        azp={"value": request.company.google_client_id},
         nonce={"essential": True, "value": request.nonce},
         sub={"essential": True},
         exp={"essential": True},
@@ -335,7 +338,7 @@ def _decide(
     )
     email = profile.email.shown if profile.email else ""
     if isinstance(decided, Refusal):
-        failed = Check("account", False, decided.expected, decided.received, decided.reason)
+        failed = account_check(decided)
         return _keep(company, [*checks, failed], email, browser, now)
     user, decision = decided
     keep_google_attempt(

@@ -152,7 +152,8 @@ def _end_passkeys(user: User, now: datetime) -> None:
 def _set_hash(user: User, encoded: str, kept_session: str, now: datetime) -> bool:
     before = user.password
     rows = User.objects.select_for_update(no_key=True, of=("self",)).select_related("company")
-    row = rows.filter(id=user.id, status=user.status, password=before).first()
+    as_it_was = rows.filter(status=user.status, password=before, links_ended=user.links_ended)
+    row = as_it_was.filter(id=user.id).first()
     first = not before.startswith("argon2")
     # Whatever allowed it may have been taken away while it was hashed.
     if row is None or (first and not may_activate(row)):

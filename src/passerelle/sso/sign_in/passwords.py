@@ -10,7 +10,7 @@ from passerelle.infra.network import network_of
 from passerelle.provisioning import parse_email
 from passerelle.sso.models import SignIn
 from passerelle.sso.outbox.letters import tell_administrators
-from passerelle.sso.records.failures import count_failure, forgive
+from passerelle.sso.records.failures import count_around, count_failure, forgive, is_over_around
 from passerelle.sso.records.traces import keep_password_attempt
 from passerelle.sso.sign_in.password_rules import MAX_PASSWORD
 
@@ -82,6 +82,10 @@ def _counted(
         raise TooManyAttempts
     if count_failure("passwords", network, now=now) > MAX_FAILURES_OF_A_NETWORK:
         raise TooManyAttempts
+    account = f"{company.id}\0{key}\0"
+    around = {("password", account): MAX_FAILURES, ("passwords", ""): MAX_FAILURES_OF_A_NETWORK}
+    if is_over_around(around, address, now):
+        raise TooManyAttempts
     try:
         is_right = _is_password_of(user, password)
     except TooBusy:
@@ -91,6 +95,9 @@ def _counted(
     if is_right:
         forgive("password", who)
         forgive("passwords", network)
+    else:
+        for scope, of in around:
+            count_around(scope, address, of=of, now=now)
     return is_right
 
 

@@ -12,10 +12,10 @@ from passerelle.saml.checks import Check
 from passerelle.saml.consoles import console_of
 from passerelle.saml.errors import MessageError
 from passerelle.saml.explain import filled
-from passerelle.sso.connections.claims import profile_of
+from passerelle.sso.connections.claims import email_of, profile_of
 from passerelle.sso.connections.connection import trusted_certificates
 from passerelle.sso.models import SamlConnection
-from passerelle.sso.records.explain import explain_stored, stored
+from passerelle.sso.records.explain import account_check, explain_stored, stored
 from passerelle.sso.sign_in.decide import decide
 from passerelle.sso.sign_in.saml import expected_of
 
@@ -32,13 +32,11 @@ def preview_response(connection: SamlConnection, sent: bytes, *, now: datetime) 
     email = None
     if judgement.verified and (name_id := judgement.verified.name_id):
         profile = profile_of(judgement.verified, name_id, connection)
-        email = profile.email.shown if profile.email else profile.email_received
+        email = email_of(profile)
         if judgement.accepted:
             decision = decide(connection.company, profile, connection=connection)
     if isinstance(decision, Refusal):
-        checks.append(
-            Check("account", False, decision.expected, decision.received, decision.reason)
-        )
+        checks.append(account_check(decision))
     is_plan = isinstance(decision, Plan)
     return {
         "connection": connection.slug,

@@ -16,13 +16,12 @@ from datetime import datetime
 from django.db import transaction
 
 from passerelle import saml
-from passerelle.infra.network import network_of
 from passerelle.infra.safe_next import safe_next
 from passerelle.infra.tokens import digest, is_of_trial, new_message_id
 from passerelle.infra.turns import reading
 from passerelle.saml.checks import Check
 from passerelle.saml.errors import MessageError
-from passerelle.sso.connections.claims import profile_of
+from passerelle.sso.connections.claims import email_of, profile_of
 from passerelle.sso.connections.connection import (
     addresses_of,
     find_connection,
@@ -39,7 +38,12 @@ from passerelle.sso.models import (
 )
 from passerelle.sso.records.begun import note_begun
 from passerelle.sso.records.explain import stored
-from passerelle.sso.records.failures import MAX_REFUSED, TooManyRefused, count_failure, failures
+from passerelle.sso.records.failures import (
+    MAX_REFUSED,
+    TooManyRefused,
+    count_failure,
+    has_failed_too_often,
+)
 from passerelle.sso.records.traces import Trace, keep
 from passerelle.sso.sign_in.spend import (
     CLOCK_SKEW,
@@ -196,7 +200,7 @@ def _accept(
         raise AnswersTrial(request_id, message)
     connection, request = _who_is_asked(slug, request_id)
     _refuse_if_unusable(connection, address, now)
-    if request is None and failures("callback", network_of(address), now=now) > MAX_REFUSED:
+    if request is None and has_failed_too_often("callback", address, MAX_REFUSED, now=now):
         # Before it costs anything more; an answer to a request of ours is always looked at.
         raise TooManyRefused
     if unreadable:
@@ -215,7 +219,7 @@ def _accept(
     trace.offered_certificate = judgement.stranger.pem if judgement.stranger else ""
     if judgement.verified and (name_id := judgement.verified.name_id):
         profile = profile_of(judgement.verified, name_id, connection)
-        trace.email = profile.email.shown if profile.email else profile.email_received
+        trace.email = email_of(profile)
         # A message that was signed once can be sent again as often as somebody likes.
         trace.about = digest(f"{judgement.verified.issuer}\0{judgement.verified.id}")
     if not judgement.accepted:

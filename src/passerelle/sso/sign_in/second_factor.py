@@ -206,6 +206,7 @@ def reset(user: User, *, actor: Actor, now: datetime) -> None:
     user.recovery_codes.all().delete()
     user.trusted_devices.all().delete()
     if removed:
+        user.end_links()
         user.sessions.all().delete()
         entry = Entry(EventName.SECOND_FACTOR_RESET, user.email)
         record([entry], company_id=user.company_id, actor=actor, now=now)

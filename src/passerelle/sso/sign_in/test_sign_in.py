@@ -19,11 +19,10 @@ from passerelle.infra.network import is_within
 from passerelle.infra.tokens import new_trial_id
 from passerelle.provisioning import Profile, Refusal
 from passerelle.provisioning.describe import described
-from passerelle.saml.checks import Check
 from passerelle.sso.connections.claims import profile_of
 from passerelle.sso.connections.keys import signing_key
 from passerelle.sso.models import SamlConnection, SignIn, Trial
-from passerelle.sso.records.explain import stored
+from passerelle.sso.records.explain import account_check, stored
 from passerelle.sso.sign_in.decide import decide
 from passerelle.sso.sign_in.saml import AnswersTrial, Outgoing, expected_of, outgoing_request
 
@@ -219,7 +218,7 @@ def _planned(
         policy=policy_of(company, rules),
     )
     if isinstance(decision, Refusal):
-        failed = Check("account", False, decision.expected, decision.received, decision.reason)
+        failed = account_check(decision)
         checks.append(stored(failed))
         return {"reason": decision.reason}
     return {

@@ -17,7 +17,9 @@ from passerelle.infra.qr_code import picture_of
 from passerelle.infra.tokens import digest
 from passerelle.provisioning.person_name import is_one_line
 from passerelle.sso.outbox.letters import put_down
+from passerelle.sso.records.traces import listed
 from passerelle.sso.sessions.enforcement import may_use_password
+from passerelle.sso.sessions.session import shown_sessions
 from passerelle.sso.sign_in import second_factor
 from passerelle.sso.sign_in.passkeys import are_possible
 from passerelle.sso.sign_in.password_rules import password_problem, reuse_problem, set_password
@@ -41,7 +43,7 @@ def account(request: PageRequest) -> HttpResponse:
 def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[str, Any]:
     user = _person(request)
     memberships = user.memberships.select_related("workspace", "permission_set")
-    opened = user.sessions.filter(expires_at__gt=timezone.now()).select_related("connection")
+    opened, session_count = shown_sessions(user, now=timezone.now())
     return {
         "user": user,
         "name_is_ours": _name_is_ours(user),
@@ -50,9 +52,9 @@ def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[st
             for one in memberships.order_by("workspace__name", "permission_set__name")
         ],
         "sessions": [
-            (one, described(one.agent), one.key_digest == _this_browser(request))
-            for one in opened.order_by("-last_seen_at")
+            (one, described(one.agent), one.key_digest == _this_browser(request)) for one in opened
         ],
+        "session_count": session_count,
         "has_password": user.has_password,
         "may_use_password": may_use_password(user),
         "passkeys": user.passkeys.order_by("-created_at") if are_possible() else [],
@@ -60,7 +62,7 @@ def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[st
         "has_app": second_factor.has_app(user),
         "codes_left": user.recovery_codes.filter(used_at=None).count(),
         "company": user.company,
-        "sign_ins": user.sign_ins.select_related("connection").order_by("-time", "-id")[:10],
+        "sign_ins": listed(user.sign_ins.all()).order_by("-time", "-id")[:10],
         "done": done,
         "problem": problem,
     }

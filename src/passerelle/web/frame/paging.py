@@ -43,6 +43,15 @@ def identifier(text: str) -> UUID:
         return NO_ROW
 
 
+MOST_DIGITS = 9
+
+
+def number_in(text: str) -> int | None:
+    """A number from an address, written as we write them; None for anything else."""
+    is_number = len(text) <= MOST_DIGITS and text.isascii() and text.isdecimal()
+    return int(text) if is_number else None
+
+
 def typed(text: str) -> str:
     """What a person can have typed: control characters, NUL above all, are none of it."""
     kept = (one for at, one in enumerate(text) if one.isprintable() or is_joiner(text, at))

@@ -13,12 +13,20 @@ from passerelle.directory.models import Company, PermissionSet, User, Workspace
 from passerelle.infra.csv_lines import as_it_was
 from passerelle.provisioning import EmailAddress, parse_email
 from passerelle.provisioning.person_name import is_one_line
-from passerelle.sso.outbox.letters import send_invitation
+from passerelle.sso.outbox.letters import MAX_INVITATIONS, send_invitation
 from passerelle.web.frame.access import By
 
 COLUMNS = ("email", "first_name", "last_name", "workspace", "permission_set")
 MAX_LINES = 1000
 MAX_NAME = 150
+
+
+def too_many_invitations() -> str:
+    """What is said to who invites more people than a company may within an hour."""
+    return _(
+        "Within an hour, at most %(limit)s people are invited. Invite fewer now, and the rest "
+        "later."
+    ) % {"limit": MAX_INVITATIONS}
 
 
 class Unreadable(Exception):  # noqa: N818 - reads as what is the matter
@@ -178,7 +186,7 @@ def carry_out(company: Company, lines: list[Line], who: By) -> tuple[int, int]:
             )
             if user is not None:
                 invited += 1
-                send_invitation(user, who=who["actor"].name, now=who["now"])
+                send_invitation(user, who=who["actor"].name, many=True, now=who["now"])
             user = user or company.users.get(email_key=line.address.key)
         people[line.address.key] = user
         if line.workspace is not None and line.permission_set is not None:

@@ -5,13 +5,22 @@ from typing import Any
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from passerelle.sso.outbox.letters import has_room_for_invitations
 from passerelle.web.frame.access import administrators_only, by, company_of, deciding
 from passerelle.web.frame.confirm import confirmed_before_waiting
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.people.people_file import COLUMNS, Line, Unreadable, carry_out, read_people
+from passerelle.web.people.people_file import (
+    COLUMNS,
+    Line,
+    Unreadable,
+    carry_out,
+    read_people,
+    too_many_invitations,
+)
 
 MAX_BYTES = 1024 * 1024
 AT_ONCE = 25
@@ -48,6 +57,10 @@ def import_page(request: PageRequest) -> HttpResponseBase:
 @confirmed_before_waiting
 def _carry_out(request: PageRequest, lines: list[Line], context: dict[str, Any]) -> HttpResponse:
     """A few lines at a time: between them others write, and other companies sign in."""
+    new = sum(line.invites for line in lines)
+    if not has_room_for_invitations(company_of(request), new, now=timezone.now()):
+        context |= {"problem": too_many_invitations()}
+        return render(request, "user_import.html", context, status=422)
     invited = given = 0
     for start in range(0, len(lines), AT_ONCE):
         with deciding(request):

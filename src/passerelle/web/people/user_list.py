@@ -17,7 +17,7 @@ from passerelle.web.frame import downloads
 from passerelle.web.frame.access import administrators_only, company_of
 from passerelle.web.frame.labels import ORIGINS, STATUSES
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.frame.paging import page_of, typed
+from passerelle.web.frame.paging import number_in, page_of, typed
 from passerelle.web.people.bulk_verbs import verb_choices
 from passerelle.web.people.user_filters import (
     ORDERS,
@@ -66,7 +66,7 @@ def user_list(request: PageRequest) -> HttpResponse:
         "orders": {name: one.name for name, one in ORDERS.items()},
         "workspaces": company.workspaces.all(),
         "permission_sets": company.permission_sets.all(),
-        "done_count": int(done) if (done := request.GET.get("done", ""))[:6].isdecimal() else 0,
+        "done_count": number_in(request.GET.get("done", "")) or 0,
         "query": as_query(filters, sort),
         "by_email": as_query(filters, "email"),
         "by_sign_in": as_query(filters, "seen"),

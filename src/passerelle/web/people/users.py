@@ -19,13 +19,20 @@ from passerelle.directory.links import activation_path, could_choose_another, ma
 from passerelle.directory.models import ExternalIdentity, User
 from passerelle.directory.snapshot import opened_domain
 from passerelle.provisioning import parse_email
-from passerelle.sso.outbox.letters import can_send, put_down, send_invitation
+from passerelle.sso.outbox.letters import (
+    can_send,
+    has_room_for_invitations,
+    put_down,
+    send_invitation,
+)
+from passerelle.sso.records.traces import listed
 from passerelle.sso.sessions.enforcement import (
     NoWayBack,
     announce_emergency_access,
     end_closed_sessions,
     may_use_password,
 )
+from passerelle.sso.sessions.session import shown_sessions
 from passerelle.sso.sign_in import second_factor
 from passerelle.sso.sign_in.reauthenticate import is_recent
 from passerelle.web.frame.access import administrators_only, by, company_of
@@ -36,6 +43,7 @@ from passerelle.web.frame.labels import ORIGINS, SOURCES, STATUSES
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import identifier, typed
+from passerelle.web.people.people_file import too_many_invitations
 from passerelle.web.people.user_changes import ASKED, DONE, LAST_ADMINISTRATOR, LAST_WAY_BACK
 
 RECENT = 20
@@ -62,6 +70,9 @@ def invite(request: PageRequest) -> HttpResponse:
         address = parse_email(context["typed"])
         if address is None:
             context["problem"] = _("Enter an e-mail address, such as ada@acme.example.")
+            return render(request, "invite.html", context, status=422)
+        if not has_room_for_invitations(company, 1, now=timezone.now()):
+            context["problem"] = too_many_invitations()
             return render(request, "invite.html", context, status=422)
         chosen = _chosen_right(request)
         if len(chosen) == 1:
@@ -95,6 +106,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
     company = company_of(request)
     memberships = user.memberships.select_related("workspace", "permission_set")
     events = AuditEvent.objects.filter(company=company, target=user.email)
+    sessions, session_count = shown_sessions(user, now=timezone.now())
     waits = may_activate(user)
     link = activation_path(user) if waits and _is_confirmed(request) else ""
     return {
@@ -105,14 +117,12 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
             (one, SOURCES[one.source])
             for one in memberships.order_by("workspace__name", "permission_set__name")
         ],
-        "identities": user.identities.select_related("connection", "duplicate_of"),
-        "sessions": [
-            (one, described(one.agent))
-            for one in user.sessions.filter(expires_at__gt=timezone.now())
-            .select_related("connection")
-            .order_by("-last_seen_at")
-        ],
-        "sign_ins": user.sign_ins.select_related("connection").order_by("-time", "-id")[:RECENT],
+        "identities": user.identities.select_related("connection", "duplicate_of").defer(
+            "connection__metadata_held"
+        ),
+        "sessions": [(one, described(one.agent)) for one in sessions],
+        "session_count": session_count,
+        "sign_ins": listed(user.sign_ins.all()).order_by("-time", "-id")[:RECENT],
         "events": [
             (one, event_label(one.event), actor_label(one.actor_kind, one.actor))
             for one in events.order_by("-id")[:RECENT]

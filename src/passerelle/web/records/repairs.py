@@ -18,6 +18,7 @@ from passerelle.web.frame.access import administrators_only, by, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
+from passerelle.web.frame.paging import number_in
 from passerelle.web.records.attempt import find_sign_in
 from passerelle.web.records.repair import listed_domain, offered_certificate, waiting_newcomer
 
@@ -103,8 +104,7 @@ def identities(request: PageRequest) -> HttpResponse:
             if f"{one.row.reference} {one.known.subject}" in chosen
         )
         return redirect(f"{reverse('identities')}?done={count}")
-    told = request.GET.get("done", "")
-    done = int(told) if told.isascii() and told.isdecimal() and len(told) < 4 else None
+    done = number_in(request.GET.get("done", ""))
     context = {"relinks": found, "duplicates": duplicates(company), "done": done}
     return render(request, "identities.html", context)
 

@@ -22,6 +22,7 @@ from passerelle.sso.records.explain import (
     KINDS,
     title_of,
 )
+from passerelle.sso.records.traces import listed
 from passerelle.web.frame.access import administrators_only, company_of
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import typed
@@ -44,7 +45,7 @@ def sign_in_list(request: PageRequest) -> HttpResponse:
     if before:
         time, identifier = before
         found = found.filter(Q(time__lt=time) | Q(time=time, id__lt=identifier))
-    rows = list(found.select_related("connection", "user").order_by("-time", "-id")[: PAGE + 1])
+    rows = list(listed(found).order_by("-time", "-id")[: PAGE + 1])
     more = ""
     if len(rows) > PAGE:
         last = rows[PAGE - 1]
@@ -126,7 +127,7 @@ def _all_waiting(company: Company) -> list[SignIn]:
     newest = attempts.order_by("-time", "-id").values("id")[:1]
     people = company.users.filter(status=User.Status.PENDING).annotate(newest=Subquery(newest))
     found = SignIn.objects.filter(id__in=people.order_by("-created_at").values("newest")[:WAITING])
-    return list(found.select_related("user").order_by("-time", "-id"))
+    return list(listed(found).order_by("-time", "-id"))
 
 
 def _filtered(found: QuerySet[SignIn], filters: dict[str, str]) -> QuerySet[SignIn]:

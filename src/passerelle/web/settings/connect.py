@@ -27,6 +27,7 @@ from passerelle.web.frame.access import administrators_only, by, company_of, dec
 from passerelle.web.frame.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
+from passerelle.web.settings.connection_draft import too_many
 from passerelle.web.settings.guide_form import GuideForm
 from passerelle.web.settings.guide_page import checked, guide_context, guide_form, shown_digest
 from passerelle.web.settings.security_save import Outdated, free_slug, save_guide
@@ -41,10 +42,11 @@ def choose(request: PageRequest) -> HttpResponse:
     company = company_of(request)
     if request.method == "POST":
         product = request.POST.get("product", "")
-        if product in GUIDES:
-            return redirect("connect_guide", _draft(request, product).slug)
+        if product in GUIDES and not too_many(company):
+            return redirect(reverse("connect_guide", args=[_draft(request, product).slug]))
     unfinished = company.connections.filter(enabled=False)
-    context = {"guides": GUIDES, "unfinished": unfinished}
+    problem = too_many(company) if request.method == "POST" else ""
+    context = {"guides": GUIDES, "unfinished": unfinished, "problem": problem}
     return render(request, "connect_choose.html", context, status=422 if request.POST else 200)
 
 
@@ -177,10 +179,9 @@ def switch_on(request: PageRequest, slug: str) -> HttpResponse:
         return redirect(f"{reverse('connect_guide', args=[slug])}?done=other#values")
     if not connection.enabled:
         end_closed_sessions(connection.company)
-        connection.enabled = True
-        connection.save(update_fields=["enabled"])
-        connection.company.version += 1
-        connection.company.save(update_fields=["version"])
+        connection.enabled, connection.metadata_by_link = True, False
+        connection.save(update_fields=["enabled", "metadata_by_link"])
+        connection.company.raise_version()
         end_links(connection)
         changes = {"saml.enabled": [False, True]}
         entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
@@ -221,8 +222,7 @@ def delete(request: PageRequest, slug: str) -> HttpResponse:
         return redirect("connect_guide", slug)
     entry = Entry(EventName.CONNECTION_DELETED, connection.name, {"slug": slug})
     record([entry], company_id=connection.company_id, **by(request))
-    connection.company.version += 1
-    connection.company.save(update_fields=["version"])
+    connection.company.raise_version()
     connection.delete()
     end_migrations(connection.company_id)
     return redirect(f"{reverse('connect')}?done=deleted")

@@ -31,10 +31,10 @@ from passerelle.sso.connections.idp_metadata import (
     settings_of,
 )
 from passerelle.sso.connections.problems import metadata_sentence, noted_together
-from passerelle.sso.models import Binding, SamlConnection
+from passerelle.sso.models import GOOGLE_ISSUER, Binding, SamlConnection
 from passerelle.web.frame.fields import line
 from passerelle.web.frame.labels import CONNECTION_LABELS
-from passerelle.web.settings.connection_draft import Draft
+from passerelle.web.settings.connection_draft import ANOTHER_PROVIDER, MAKES_ONE, Draft, too_many
 
 # What the folded part of the form holds; a form that was sent without it leaves them alone.
 ADVANCED_TEXTS = (
@@ -110,6 +110,8 @@ class ConnectionForm(forms.Form):
     logout_answer_url = line(2048)
     domains = forms.ModelMultipleChoiceField(Domain.objects.none(), required=False)
 
+    by_link = False
+    """A stranger fills it in: what they have followed is looked at before it is saved."""
     upload_too_large = False
     asked_for = ""
     """The field that a link leads to."""
@@ -136,7 +138,7 @@ class ConnectionForm(forms.Form):
         ]
         self._field("domains").queryset = company.domains.filter(verified_at__isnull=False)
         # A copy: the page goes on showing the connection as it is.
-        self.draft = Draft(copy(connection), list(self.certificates))
+        self.draft = Draft(copy(connection), list(self.certificates), before=connection)
 
     def _field(self, name: str) -> Any:
         return self.fields[name]
@@ -187,6 +189,8 @@ class ConnectionForm(forms.Form):
             raise forms.ValidationError(
                 _("Enter an entity ID of at most %(limit)s bytes.") % {"limit": MAX_ENTITY_ID}
             )
+        if typed == GOOGLE_ISSUER:
+            raise forms.ValidationError(metadata_sentence(MetadataError("metadata_of_google")))
         return typed
 
     def clean_logout_url(self) -> str:
@@ -218,16 +222,19 @@ class ConnectionForm(forms.Form):
 
     def clean_connection(self, values: dict[str, Any]) -> None:
         """Take the draft from the cleaned fields; an untouched empty section makes none."""
-        names = ("name", "metadata", "metadata_file", "metadata_url", "idp_entity_id")
-        wanted = (*names, "target_url", "new_certificates")
-        if self.connection is None and not any(values.get(one) for one in wanted):
+        if self.connection is None and not any(values.get(one) for one in MAKES_ONE):
             return
+        if self.connection is None and (problem := too_many(self.company)):
+            self.add_error("name", problem)
         draft = self.draft
         draft.connection = draft.connection or SamlConnection(company=self.company)
         self._take_fields(draft.connection, values)
         removed = set(values.get("removed_certificates", []))
         draft.kept = [row for row in self.certificates if row.fingerprint not in removed]
         self._read_metadata(values)
+        if draft.moves and not draft.from_metadata:
+            # Whoever has a key of the provider before would speak for the one after.
+            draft.kept = []
         self._add_certificates(values.get("new_certificates", ""))
         if not draft.connection.name and "name" not in self.errors:
             self.add_error("name", _("Enter the text of the sign-in button, such as “Acme SSO”."))
@@ -280,7 +287,12 @@ class ConnectionForm(forms.Form):
         was, draft = self.connection, self.draft.connection
         if was is None or draft is None or not draft.enabled or not is_usable(was):
             return
-        for one in missing_for_sign_in(draft, len(self.draft.ends)):
+        lacking = missing_for_sign_in(draft, len(self.draft.ends))
+        if self.draft.moves and MISSING_CERTIFICATE in lacking:
+            lacking.remove(MISSING_CERTIFICATE)
+            if draft.idp_entity_id:
+                self.add_error("new_certificates", str(ANOTHER_PROVIDER))
+        for one in lacking:
             name = FIELD_OF[one]
             if name not in self.errors:
                 self.add_error(name if name in self.fields else None, _would_break(one))
@@ -310,13 +322,17 @@ class ConnectionForm(forms.Form):
         url = values.get("metadata_url", "")
         is_new_url = bool(url) and url != (self.connection.metadata_url if self.connection else "")
         connection.follow_metadata(url, now=self.now)
+        is_given = bool(pasted.strip() or uploaded)
+        fetched = None
         try:
+            if is_new_url and self.reads_metadata and (self.by_link or not is_given):
+                fetched = self._fetched(url)
             if pasted.strip():
                 self._take_metadata("metadata", pasted.encode())
             elif uploaded:
                 self._take_metadata("metadata_file", uploaded)
-            elif is_new_url and self.reads_metadata:
-                self._take_metadata("metadata_url", self._fetched(url))
+            elif fetched is not None:
+                self._take_metadata("metadata_url", fetched)
                 connection.metadata_read_at = self.now
         except FetchError as error:
             self.add_error("metadata_url", metadata_sentence(error))

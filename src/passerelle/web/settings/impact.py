@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 from passerelle.administration import impact
 from passerelle.administration.impact import SIGN_INS, Concerned
@@ -14,6 +14,7 @@ from passerelle.directory.models import Company
 from passerelle.sso.connections.connection import is_usable
 from passerelle.sso.models import SamlConnection, Session
 from passerelle.sso.sign_in import google
+from passerelle.web.settings.connection_draft import ANOTHER_PROVIDER
 from passerelle.web.settings.connection_form import ADVANCED_TEXTS
 from passerelle.web.settings.security_form import SecurityForm
 
@@ -37,6 +38,7 @@ FIELDS: dict[str, tuple[str, ...]] = {
     "factor": ("two_factor",),
 }
 """The sections that tell, each with the fields that have to be right for it."""
+CERTIFICATES_GO = gettext_lazy("With this change these certificates are not trusted any more:")
 MAPPING = (
     "subject_attribute",
     "email_attribute",
@@ -167,6 +169,9 @@ def _saml(asked: _Asked) -> Iterator[Sentence | None]:
             "nothing."
         )
         yield Sentence(text, [])
+    gone = asked.form.draft.gone(asked.form.certificates)
+    if gone and asked.form.draft.moves:
+        yield Sentence(f"{ANOTHER_PROVIDER} {CERTIFICATES_GO}", [(one, "") for one in gone])
     now = asked.form.now
     yield _ending(impact.sessions_of_connection(was, after, but=asked.session, now=now))
     if closes_connection(asked.form):

@@ -335,9 +335,9 @@ class SecurityForm(RulesForm, ConnectionForm):
 
     def _is_wrong_already(self, lacking: str) -> bool:
         """Something typed wrong has its own sentence: it is not missing besides."""
-        fields = {parts.MISSING_CERTIFICATE: "new_certificates"}
-        metadata = ("metadata", "metadata_file", "metadata_url")
-        return any(name in self.errors for name in (fields.get(lacking, lacking), *metadata))
+        typed = "new_certificates" if lacking == parts.MISSING_CERTIFICATE else lacking
+        names = (typed, "metadata", "metadata_file", "metadata_url")
+        return self.draft.comes_again(lacking) or any(name in self.errors for name in names)
 
     def _where(self, lacking: str, *, was_on: bool) -> str:
         """The field that was just changed where provisioning was on; the toggle otherwise."""

@@ -32,7 +32,7 @@ from passerelle.web.frame.client import client_address
 from passerelle.web.frame.event_names import detail_label
 from passerelle.web.frame.labels import DOMAINS, EXISTING, LABELS, NEWCOMERS, TWO_FACTOR
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.frame.paging import typed
+from passerelle.web.frame.paging import number_in, typed
 from passerelle.web.settings.security_form import (
     LACKING,
     SecurityForm,
@@ -85,7 +85,6 @@ def _whole(company: Company) -> "QuerySet[SamlConnection]":
 
 def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]:
     company, connection = form.company, form.connection
-    ended = typed(request.GET.get("ended", ""))
     bound = form.is_bound
     lacking = missing_for_sign_in(connection, len(form.certificates)) if connection else []
     opened = open_sessions(company, now=form.now)
@@ -125,7 +124,7 @@ def settings_context(form: SecurityForm, request: PageRequest) -> dict[str, Any]
         "early_access": early_access_sentence(),
         "contact": settings.PASSERELLE.early_access_contact,
         "saved": "" if bound else request.GET.get("saved", ""),
-        "ended": int(ended) if ended.isdecimal() else 0,
+        "ended": number_in(request.GET.get("ended", "")) or 0,
         "now": form.now,
         "soon": form.now + EXPIRY_NOTICE,
     }

@@ -81,8 +81,8 @@ def save_security(form: SecurityForm, *, session: Session, now: datetime) -> boo
     changes |= _change_connection(form, now)
     if not changes:
         return False
-    company.version += 1
     company.save()
+    company.raise_version()
     connection = form.draft.connection
     if connection is not None:
         connection.company = company
@@ -177,8 +177,7 @@ def save_guide(
         end_sessions_of_another_provider(connection, but=session)
     if link is None:
         # Nobody's settings change by a link: who edits them meanwhile is not held up by it.
-        company.version += 1
-        company.save(update_fields=["version"])
+        company.raise_version()
     connection.company = company
     make_key_after(connection, now=now)
     entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
@@ -220,18 +219,27 @@ def _change_connection(form: ConnectionForm, now: datetime) -> dict[str, Any]:
     }
     if is_new:
         connection.slug, connection.created_at = free_slug(form.company.slug), now
+    moves = before.idp_entity_id not in ("", connection.idp_entity_id)
+    if moves and not draft.moves:
+        # Another identity provider was entered since the form was read.
+        raise Outdated
     kept = {row.id for row in draft.kept}
     gone = [row for row in form.certificates if row.id not in kept]
+    if moves:
+        # Also what was accepted since the form was read: it is of the provider before.
+        gone = list(connection.certificates.exclude(id__in=kept))
     if gone or any(f"saml.{name}" in changes for name in TRUST):
         connection.last_success_at, connection.trusted_since = None, now
     # Only what the form decides: metadata that is followed may have been noted in the meantime.
-    written = [*_CONNECTION_FIELDS, "last_success_at", "trusted_since"]
+    written = [*_CONNECTION_FIELDS, "last_success_at", "trusted_since", "metadata_by_link"]
+    is_other_address = before.metadata_url != connection.metadata_url
+    connection.metadata_by_link = form.by_link and (is_other_address or before.metadata_by_link)
     if connection.enabled:
         end_links(connection)
-    if gone and connection.metadata_url and not draft.from_metadata:
+    if gone and connection.metadata_url and not draft.from_metadata and not moves:
         connection.refuse_certificates([row.fingerprint for row in gone])
         written.append("metadata_replaced")
-    if draft.from_metadata or before.metadata_url != connection.metadata_url:
+    if draft.from_metadata or is_other_address:
         written += FOLLOWING
     if holder_of_provider(connection):
         # Another connection took the provider since the form was read.

@@ -13,7 +13,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from passerelle.audit.record import Actor
-from passerelle.infra.network import network_of
 from passerelle.sso.connections.connection import missing_for_sign_in
 from passerelle.sso.connections.setup_links import (
     ACTOR_KIND,
@@ -24,7 +23,7 @@ from passerelle.sso.connections.setup_links import (
     unopened_link,
 )
 from passerelle.sso.models import SetupLink, Trial
-from passerelle.sso.records.failures import count_failure
+from passerelle.sso.records.failures import fails_too_often
 from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import delete_cookie, set_cookie
 from passerelle.web.frame.methods import page_with_form
@@ -43,8 +42,8 @@ def open_page(request: HttpRequest, token: str) -> HttpResponse:
     now = timezone.now()
     link = unopened_link(token, now=now)
     if link is None:
-        failures = count_failure("setup", network_of(client_address(request)), now=now)
-        return _ended(request, 429 if failures > MAX_FAILURES else 404)
+        is_over = fails_too_often("setup", client_address(request), MAX_FAILURES, now=now)
+        return _ended(request, 429 if is_over else 404)
     if request.method == "GET":
         response = render(request, "setup_open.html", {"company": link.company, "link": link})
         response.headers["Referrer-Policy"] = "same-origin"

@@ -74,12 +74,18 @@ def enter(request: PageRequest, user: User, next_path: str) -> HttpResponse:
 
 
 def go_in(
-    request: PageRequest, user: User, next_path: str, *, way: str = "password"
+    request: PageRequest,
+    user: User,
+    next_path: str,
+    *,
+    way: str = "password",
+    remember: bool = False,
 ) -> HttpResponse:
     """Open the session for somebody who has shown all that is asked; an old password goes first.
 
     With the row of the user locked: whoever changes the password, or suspends them, either comes
-    first and is seen here, or comes after and ends this session with the others.
+    first and is seen here, or comes after and ends this session with the others. So is a browser
+    that is to be remembered: it leaves out the second factor only as long as that password holds.
     """
     with transaction.atomic():
         as_it_is = _as_it_is(user).select_for_update(of=("self",), no_key=True)
@@ -93,7 +99,18 @@ def go_in(
             # Both factors have just shown who it is: the link goes to them and to nobody else.
             return redirect(renewal_path(locked))
         record_entry(locked, way=way, address=client_address(request), now=now)
-        return _open(request, locked, next_path)
+        response = _open(request, locked, next_path)
+        if remember:
+            _remember(request, locked, response)
+        return response
+
+
+def _remember(request: PageRequest, user: User, response: HttpResponse) -> None:
+    """In this browser, somebody who has shown a second factor is not asked for it again."""
+    agent = request.headers.get("User-Agent", "")
+    token = second_factor.trust_device(user, agent=agent, now=timezone.now())
+    lifetime = round(second_factor.REMEMBERED.total_seconds())
+    set_cookie(response, settings.DEVICE_COOKIE, token, max_age=lifetime)
 
 
 def _as_it_is(user: User) -> "QuerySet[User]":

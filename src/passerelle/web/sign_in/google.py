@@ -11,14 +11,13 @@ from django.views.decorators.http import require_GET
 
 from passerelle.directory.models import Company
 from passerelle.infra.fetch import FetchError
-from passerelle.infra.network import network_of
 from passerelle.infra.tokens import new_token
 from passerelle.saml.explain import filled
 from passerelle.sso.models import SignIn
 from passerelle.sso.records.explain import person_sentence
 from passerelle.sso.records.failures import (
     MAX_REFUSED,
-    count_failure,
+    fails_too_often,
     has_begun_too_many,
     has_finished,
 )
@@ -35,7 +34,7 @@ def login(request: HttpRequest, company_slug: str) -> HttpResponse:
     if company is None or not google.is_usable(company):
         raise Http404
     now = timezone.now()
-    if has_begun_too_many(network_of(client_address(request)), now=now):
+    if has_begun_too_many(client_address(request), now=now):
         return too_many_attempts(request)
     binding = request.COOKIES.get(settings.BINDING_COOKIE) or new_token()
     try:
@@ -60,7 +59,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     waiting = google.find_request(request.GET.get("state", ""))
     address = client_address(request)
     if waiting is None:
-        count_failure("google", network_of(address), now=timezone.now())
+        fails_too_often("google", address, MAX_REFUSED, now=timezone.now())
         text = _("This sign-in was finished already, or is no longer valid. Please start again.")
         context = {"title": _("You are not signed in"), "text": text}
         return render(request, "error.html", context, status=400)
@@ -75,14 +74,14 @@ def callback(request: HttpRequest) -> HttpResponse:
         )
     except google.Refused as refused:
         return _refused(request, refused.sign_in, address)
-    has_finished(network_of(address), now=timezone.now())
+    has_finished(address, now=timezone.now())
     response = redirect(signed_in.next or "/")
     replace_session(request, response, signed_in.session_key, language=signed_in.user.language)
     return response
 
 
 def _refused(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
-    if count_failure("google", network_of(address), now=timezone.now()) > MAX_REFUSED:
+    if fails_too_often("google", address, MAX_REFUSED, now=timezone.now()):
         return too_many_attempts(request)
     failed: dict[str, Any] = next((check for check in sign_in.checks if not check["passed"]), {})
     values = {"received": failed.get("received") or "?"}

@@ -14,7 +14,14 @@ from django.views.decorators.http import require_POST
 from passerelle.directory.models import Company
 from passerelle.infra.network import network_of
 from passerelle.infra.safe_next import safe_next
-from passerelle.sso.records.failures import count_failure, forgive, has_begun_too_many, has_finished
+from passerelle.sso.records.failures import (
+    count_around,
+    count_failure,
+    forgive,
+    has_begun_too_many,
+    has_finished,
+    is_over_around,
+)
 from passerelle.sso.records.traces import keep_password_attempt
 from passerelle.sso.sign_in import passkeys
 from passerelle.sso.sign_in.reauthenticate import may_confirm_by_password
@@ -101,7 +108,7 @@ def sign_in(request: PageRequest, company_slug: str) -> HttpResponse:
 
 def _ask(request: PageRequest, company: Company, next_path: str, problem: str = "") -> HttpResponse:
     now = timezone.now()
-    if has_begun_too_many(network_of(client_address(request)), now=now):
+    if has_begun_too_many(client_address(request), now=now):
         return too_many_attempts(request)
     token, options = passkeys.begin_sign_in(company, now=now)
     context = {
@@ -116,19 +123,21 @@ def _ask(request: PageRequest, company: Company, next_path: str, problem: str = 
 
 def _finish(request: PageRequest, company: Company, next_path: str) -> HttpResponse:
     address, now = client_address(request), timezone.now()
-    if count_failure("passkey", network_of(address), now=now) > MAX_FAILURES:
+    is_over = count_failure("passkey", network_of(address), now=now) > MAX_FAILURES
+    if is_over or is_over_around({("passkey", ""): MAX_FAILURES}, address, now):
         return too_many_attempts(request)
     token = request.COOKIES.get(settings.PASSKEY_COOKIE, "")
     try:
         user = passkeys.user_of(company, token, request.POST["response"], now=now)
     except passkeys.WrongPasskey:
+        count_around("passkey", address, now=now)
         keep_password_attempt(
             company, user=None, reason="passkey_wrong", address=address, now=now, check="passkey"
         )
         problem = _("This passkey belongs to no account that can sign in here.")
         return _ask(request, company, next_path, problem)
     forgive("passkey", network_of(address))
-    has_finished(network_of(address), now=now)
+    has_finished(address, now=now)
     response = go_in(request, user, next_path, way="passkey")
     delete_cookie(response, settings.PASSKEY_COOKIE)
     return response

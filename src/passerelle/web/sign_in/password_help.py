@@ -18,8 +18,8 @@ from passerelle.infra.network import network_of
 from passerelle.infra.qr_code import picture_of
 from passerelle.provisioning import parse_email
 from passerelle.sso.models import SecondStep
-from passerelle.sso.outbox.letters import can_send, put_down
-from passerelle.sso.records.failures import count_failure
+from passerelle.sso.outbox.letters import can_send, may_send_reset, put_down
+from passerelle.sso.records.failures import count_failure, fails_too_often
 from passerelle.sso.records.traces import keep_password_attempt
 from passerelle.sso.sessions.enforcement import undo_by_code
 from passerelle.sso.sign_in import second_factor
@@ -27,7 +27,7 @@ from passerelle.sso.sign_in.passkeys import are_possible
 from passerelle.sso.sign_in.password_rules import password_problem, reuse_problem, set_password
 from passerelle.sso.sign_in.passwords import TooManyAttempts
 from passerelle.web.frame.client import client_address
-from passerelle.web.frame.cookies import delete_cookie, set_cookie
+from passerelle.web.frame.cookies import delete_cookie
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.sign_in.admit_session import barred_from_password, go_in
@@ -53,7 +53,7 @@ def second_step(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         try:
             if second_factor.check_code(step.user, _code(request), now=timezone.now()):
-                return _through(request, step, go_in(request, step.user, step.next))
+                return _through(step, _in(request, step))
             problem = _wrong(request, step)
         except TooManyAttempts:
             problem = _("Too many failed attempts. Wait ten minutes, then try again.")
@@ -82,15 +82,15 @@ def _wrong(request: PageRequest, step: SecondStep) -> str:
     return _("This is not the code of this moment. Wait for the next one, and type that.")
 
 
-def _through(request: PageRequest, step: SecondStep, response: HttpResponse) -> HttpResponse:
-    """The step is over; the browser is remembered where that was ticked."""
+def _in(request: PageRequest, step: SecondStep) -> HttpResponse:
+    """The browser is remembered where that was ticked."""
+    return go_in(request, step.user, step.next, remember="remember" in request.POST)
+
+
+def _through(step: SecondStep, response: HttpResponse) -> HttpResponse:
+    """The step is over."""
     SecondStep.objects.filter(id=step.id).delete()
     delete_cookie(response, settings.SECOND_STEP_COOKIE)
-    if "remember" in request.POST:
-        agent = request.headers.get("User-Agent", "")
-        token = second_factor.trust_device(step.user, agent=agent, now=timezone.now())
-        days = round(second_factor.REMEMBERED.total_seconds())
-        set_cookie(response, settings.DEVICE_COOKIE, token, max_age=days)
     return response
 
 
@@ -102,11 +102,11 @@ def _set_up(request: PageRequest, step: SecondStep) -> HttpResponse:
         except TooManyAttempts:
             codes, problem = None, _("Too many failed attempts. Wait ten minutes, then try again.")
         if codes is not None:
-            opened = go_in(request, step.user, step.next)
+            opened = _in(request, step)
             shown = {"codes": codes, "next": opened.get("Location", "/")}
             page = render(request, "recovery_codes.html", shown)
             page.cookies.update(opened.cookies)
-            return _through(request, step, page)
+            return _through(step, page)
         problem = problem or _wrong(request, step)
     context = {
         "user": step.user,
@@ -145,9 +145,10 @@ def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
             return render(request, "forgot.html", {**context, "typed": typed}, status=422)
         # The network first: whoever asks too much uses up nobody else's letters.
         if (
-            count_failure("resets", network, now=now) <= MAX_LETTERS * 4
+            not fails_too_often("resets", client_address(request), MAX_LETTERS * 4, now=now)
             and count_failure("reset", f"{company.id}\0{address.key}\0{network}", now=now)
             <= MAX_LETTERS
+            and may_send_reset(company, address.key, now=now)
         ):
             put_down(
                 "password_reset",
@@ -216,7 +217,7 @@ def emergency(request: PageRequest, company_slug: str) -> HttpResponse:
             # Before anything is counted: nobody guesses a hundred bits, but somebody may sit in a
             # network whose attempts others have used up.
             done = True
-        elif count_failure("emergency", network_of(address), now=now) > MAX_EMERGENCY:
+        elif fails_too_often("emergency", address, MAX_EMERGENCY, now=now):
             problem = _("Too many failed attempts. Wait ten minutes, then try again.")
         else:
             problem = _("This is no unused emergency code of this company.")

@@ -25,7 +25,6 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from passerelle import saml
 from passerelle.administration.follow_metadata import follow
-from passerelle.infra.network import network_of
 from passerelle.infra.tokens import new_token
 from passerelle.infra.turns import reading
 from passerelle.saml.errors import MessageError
@@ -40,8 +39,9 @@ from passerelle.sso.models import SamlConnection, SignIn
 from passerelle.sso.records.failures import (
     MAX_REFUSED,
     TooManyRefused,
-    count_failure,
+    fails_too_often,
     has_begun_too_many,
+    has_failed_too_often,
     has_finished,
 )
 from passerelle.sso.sessions.session import find_session
@@ -70,7 +70,7 @@ log = logging.getLogger("passerelle")
 def login(request: HttpRequest, slug: str) -> HttpResponse:
     """Lead to the identity provider. The browser keeps one binding for all its tabs."""
     connection, address, now = find_connection(slug), client_address(request), timezone.now()
-    if has_begun_too_many(network_of(address), now=now):
+    if has_begun_too_many(address, now=now):
         return too_many_attempts(request)
     binding = request.COOKIES.get(settings.BINDING_COOKIE) or new_token()
     try:
@@ -133,7 +133,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
         return _after_failure(request, refused, address)
     except Refused as refused:
         return _after_failure(request, refused.sign_in, address)
-    has_finished(network_of(address), now=now)
+    has_finished(address, now=now)
     response = HttpResponse(status=303)
     response.headers["Location"] = f"{reverse('saml_finish', args=[slug])}?code={parked.code}"
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -171,7 +171,7 @@ def _after_trial(request: HttpRequest, slug: str, answer: AnswersTrial) -> HttpR
     if trial is None:
         # An address where nothing is stays one.
         find_connection(slug)
-        if count_failure("callback", network_of(address), now=now) > MAX_REFUSED:
+        if fails_too_often("callback", address, MAX_REFUSED, now=now):
             return too_many_attempts(request)
         context = {
             "title": _("This test is over"),
@@ -264,6 +264,17 @@ def _sign_out(
 ) -> HttpResponse:
     """Do what the identity provider's request asks for, where it can be believed."""
     now, relay_state = timezone.now(), sent.get("RelayState", "")
+    if has_failed_too_often("logout", client_address(request), MAX_REFUSED, now=now):
+        # Before it costs anything more.
+        return too_many_attempts(request)
+    if not connection.enabled:
+        # Its sessions are none, and whose key it trusts may still be a stranger's to choose.
+        error = MessageError(
+            "connection_disabled",
+            expected="a complete, enabled connection",
+            received="switched off",
+        )
+        return _refused_logout(request, connection, error)
     try:
         certificates = trusted_certificates(connection)
         if request.method == "POST":
@@ -290,7 +301,7 @@ def _refused_logout(
 ) -> HttpResponse:
     now, address = timezone.now(), client_address(request)
     refused = refuse_logout(connection, error, address=address, now=now)
-    if count_failure("logout", network_of(address), now=now) > MAX_REFUSED:
+    if fails_too_often("logout", address, MAX_REFUSED, now=now):
         return too_many_attempts(request)
     log.warning("a logout request was refused (%s): %s", refused.reference, error)
     context = {
@@ -302,8 +313,7 @@ def _refused_logout(
 
 
 def _after_failure(request: HttpRequest, sign_in: SignIn, address: str | None) -> HttpResponse:
-    failures = count_failure("callback", network_of(address), now=timezone.now())
-    if failures > MAX_REFUSED:
+    if fails_too_often("callback", address, MAX_REFUSED, now=timezone.now()):
         return too_many_attempts(request)
     if sign_in.reason in CAME_BEFORE and sign_in.connection:
         # Came from another site, without the cookies that tell whether the person is in already.
