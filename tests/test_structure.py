@@ -213,7 +213,7 @@ def test_a_settings_page_is_for_administrators_only(page):
 
 def names_in_queries() -> set[str]:
     """Every name that some page reads from the query of its address."""
-    texts = [path.read_text() for path in (SOURCE / "dashboard").rglob("*.py")]
+    texts = [path.read_text() for path in (SOURCE / "web").rglob("*.py")]
     read = {name for text in texts for name in re.findall(r'GET\.get\("(\w+)"', text)}
     return {*read, *USER_FILTERS, *AUDIT_FILTERS, "outcome", "reason", "q", "identity", "with"}
 
