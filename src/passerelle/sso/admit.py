@@ -16,6 +16,7 @@ from passerelle.directory.models import Company, Tombstone, User
 from passerelle.directory.policy import load_names, load_policy
 from passerelle.directory.snapshot import load_snapshot
 from passerelle.provisioning import Plan, Profile, Refusal, plan
+from passerelle.provisioning.model import SAME_PERSON
 from passerelle.sso.models import SignIn
 from passerelle.sso.profiles import profile_of_claims, still_prove
 
@@ -26,7 +27,7 @@ ADMITTED = frozenset({"domain_not_allowed", "jit_disabled", "jit_unavailable", "
 def may_be_admitted(row: SignIn) -> bool:
     """Whether this attempt can be turned into an account, while its claims are kept."""
     return (
-        row.reason in ADMITTED
+        (row.reason in ADMITTED or _is_known_by_number(row))
         and row.claims is not None
         and row.connection is not None
         and row.connection.enabled
@@ -34,6 +35,11 @@ def may_be_admitted(row: SignIn) -> bool:
         and row.company.default_permission_set_id is not None
         and isinstance(_decision(row, profile_of_claims(row.claims, row.connection)), Plan)
     )
+
+
+def _is_known_by_number(row: SignIn) -> bool:
+    """Whether only an employee number or object identifier has shut this person out."""
+    return bool(row.checks) and row.checks[-1].get("values", {}).get("case") == SAME_PERSON
 
 
 def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
@@ -50,6 +56,8 @@ def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
         jit_available=True,
         identity_removed=False,
         removed_emails=frozenset(),
+        person_removed=False,
+        same_person=None,
     )
     if snapshot.by_identity or snapshot.by_emails:
         # Somebody was quicker, or it is another matter by now: the next sign-in tells.

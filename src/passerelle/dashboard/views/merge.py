@@ -11,7 +11,7 @@ from passerelle.dashboard.access import administrators_only, by, company_of
 from passerelle.dashboard.confirm import confirmed_only
 from passerelle.dashboard.methods import page_with_form
 from passerelle.dashboard.middleware import PageRequest
-from passerelle.dashboard.paging import typed
+from passerelle.dashboard.paging import identifier, typed
 from passerelle.dashboard.user_changes import LAST_ADMINISTRATOR, LAST_WAY_BACK
 from passerelle.dashboard.user_filters import SOURCES, STATUSES
 from passerelle.directory.actions import Gone, LastAdministrator
@@ -31,9 +31,15 @@ def merge_page(request: PageRequest, user_id: UUID) -> HttpResponse:
     user = company.users.filter(id=user_id).first()
     if user is None:
         raise Http404
-    sent = request.POST if request.method == "POST" else request.GET
-    address = typed(sent.get("with", ""))
-    other = _other(company, user, address)
+    address = typed(request.GET.get("with", ""))
+    if request.method == "POST":
+        # The account that was compared, whoever has its address by now.
+        other_id = identifier(request.POST.get("other", ""))
+        other = company.users.exclude(id=user.id).filter(id=other_id).first()
+        if other is None:
+            raise Http404
+    else:
+        other = _other(company, user, address)
     if other is None:
         context = {"user": user, "typed": address, "problem": _no_other(user, address)}
         status = 422 if context["problem"] else 200
