@@ -7,10 +7,9 @@ from dataclasses import replace
 import pytest
 
 from passerelle.provisioning import Plan, plan
-from passerelle.provisioning.engine import compile_pattern
 from passerelle.provisioning.mapping import for_rules
 from passerelle.provisioning.model import ActivateAccount, Give, Grant, Note, Rule, Withdraw
-from passerelle.provisioning.patterns import is_costly
+from passerelle.provisioning.patterns import compile_pattern, is_costly
 from tests.provisioning.accounts import (
     ADMIN,
     BY_DEFAULT,

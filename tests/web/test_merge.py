@@ -56,7 +56,7 @@ def page(browser, user, other) -> str:
 
 
 def post(browser, user, other, **fields):
-    sent = {"with": other.email, "keep": str(user.id), "do": "merge", **fields}
+    sent = {"other": str(other.id), "keep": str(user.id), "do": "merge", **fields}
     return browser.post(f"/settings/users/{user.id}/merge/", sent)
 
 
@@ -117,6 +117,10 @@ def test_another_address_does_not_let_a_suspended_person_in(connection, alice):
     row = SignIn.objects.get(reference=reference_in(refused))
     assert (row.reason, row.user.email) == ("user_suspended", GRACE.email)
     assert not User.objects.filter(email=MARRIED.email).exists()
+    page = alice.get(f"/settings/sign-ins/{row.reference}/").content.decode()
+    assert "A suspended account has the same employee number" in page
+    alice.post(f"/settings/sign-ins/{row.reference}/admit/")
+    assert sign_in(connection, MARRIED).status_code == 302
 
 
 def test_nor_a_removed_one_until_they_are_admitted_again(acme, connection, alice):
@@ -127,6 +131,46 @@ def test_nor_a_removed_one_until_they_are_admitted_again(acme, connection, alice
     alice.post(f"/settings/sign-ins/{reference}/admit/")
     assert sign_in(connection, MARRIED).status_code == 302
     assert Tombstone.objects.count() == 2
+
+
+TEAM = [replace(GRACE, subject=f"c-{n}", email=f"c{n}@acme.example") for n in range(4)]
+
+
+@pytest.mark.parametrize("fate", ["suspended", "removed"])
+def test_a_number_that_several_people_have_shuts_nobody_out(connection, fate):
+    for person in TEAM[:3]:
+        sign_in(connection, person, "contractor")
+    first = User.objects.get(email=TEAM[0].email)
+    if fate == "suspended":
+        User.objects.filter(id=first.id).update(status="suspended")
+    else:
+        remove(first, tombstone=True, actor=Actor("user", "a"), now=NOW)
+    assert sign_in(connection, TEAM[3], "contractor").status_code == 302
+    assert SignIn.objects.latest("time", "id").notes == []
+
+
+def test_an_account_is_linked_although_a_removed_person_had_the_number(acme, connection):
+    sign_in(connection, GRACE)
+    gone = User.objects.get(email=GRACE.email)
+    remove(gone, tombstone=True, actor=Actor("user", "a"), now=NOW)
+    make_user(acme, MARRIED.email)
+    assert sign_in(connection, MARRIED).status_code == 302
+
+
+def test_the_identifier_that_was_linked_last_stays_however_else_they_signed_in(alice, both):
+    grace, married = both
+    User.objects.filter(id=grace.id).update(last_sign_in_at=NOW.replace(year=2040))
+    assert "the older identity u-1 of the other account is deleted" in page(alice, married, grace)
+    post(alice, grace, married)
+    assert ExternalIdentity.objects.get().subject == "u-9"
+
+
+def test_a_pair_is_listed_once_with_the_newer_account_first(alice, connection, both):
+    sign_in(connection, GRACE)
+    assert ExternalIdentity.objects.exclude(duplicate_of=None).count() == 2
+    listed = alice.get("/settings/identities/").content.decode()
+    assert listed.count("Compare and merge…") == 1
+    assert "/merge/?with=grace%40acme.example" in listed
 
 
 def test_merged_the_person_keeps_the_old_account_and_comes_by_the_new_identifier(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection as database
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import User
@@ -341,3 +342,16 @@ def test_the_list_is_filtered_by_connection_where_there_are_several(acme, alice)
     Browser().sign_in(acme)
     assert 'class="reference"' in alice.get(PAGE, {"connection": "acme"}).content.decode()
     assert 'class="reference"' not in alice.get(PAGE, {"connection": "other"}).content.decode()
+
+
+def test_a_certificate_of_before_the_provider_changed_is_not_offered(acme, alice):
+    reference = reference_in(Browser().sign_in(acme, fault="stranger"))
+    page = f"{PAGE}{reference}/"
+    assert "Accept this certificate" in alice.get(page).content.decode()
+    acme.trusted_since = timezone.now()
+    acme.save()
+    assert "Accept this certificate" not in alice.get(page).content.decode()
+    row = SignIn.objects.get(reference=reference)
+    fingerprint = row.checks[-1]["received"]
+    alice.post(f"{page}certificate/", {"fingerprint": fingerprint})
+    assert acme.certificates.count() == 1

@@ -661,3 +661,13 @@ def digest_of_held(browser) -> str:
     found = re.search(r'name="shown" value="([^"]+)"', page)
     assert found
     return found[1]
+
+
+def test_a_link_of_before_does_not_make_its_holder_an_administrator(acme, alice):
+    bob = make_user(acme, "bob@acme.example", status="invited", password=User.no_password())
+    kept = activation_path(bob)
+    assert Browser().get(kept).status_code == 200
+    alice.post(f"/settings/users/{bob.id}/change/promote/")
+    assert Browser().get(kept).status_code == 410
+    bob.refresh_from_db()
+    assert Browser().get(activation_path(bob)).status_code == 200

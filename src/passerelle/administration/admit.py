@@ -14,6 +14,7 @@ from passerelle.directory.marks import mark_of_email, mark_of_identity, mark_of_
 from passerelle.directory.models import Company, Tombstone, User
 from passerelle.directory.policy import load_policy
 from passerelle.provisioning import Plan, Profile, Refusal, Snapshot
+from passerelle.provisioning.model import SAME_PERSON
 from passerelle.sso.connections.claims import profile_of_claims, still_prove
 from passerelle.sso.models import SignIn
 from passerelle.sso.sign_in.decide import decide, decide_and_apply
@@ -25,7 +26,7 @@ ADMITTED = frozenset({"domain_not_allowed", "jit_disabled", "jit_unavailable", "
 def may_be_admitted(row: SignIn) -> bool:
     """Whether this attempt can be turned into an account, while its claims are kept."""
     return (
-        row.reason in ADMITTED
+        (row.reason in ADMITTED or _is_known_by_number(row))
         and row.claims is not None
         and row.connection is not None
         and row.connection.enabled
@@ -33,6 +34,11 @@ def may_be_admitted(row: SignIn) -> bool:
         and row.company.default_permission_set_id is not None
         and isinstance(_decision(row, profile_of_claims(row.claims, row.connection)), Plan)
     )
+
+
+def _is_known_by_number(row: SignIn) -> bool:
+    """Whether only an employee number or object identifier has shut this person out."""
+    return bool(row.checks) and row.checks[-1].get("values", {}).get("case") == SAME_PERSON
 
 
 def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
@@ -52,7 +58,14 @@ def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
 
 
 def _as_if_welcome(known: Snapshot) -> Snapshot:
-    return replace(known, jit_available=True, identity_removed=False, removed_emails=frozenset())
+    return replace(
+        known,
+        jit_available=True,
+        identity_removed=False,
+        removed_emails=frozenset(),
+        person_removed=False,
+        same_person=None,
+    )
 
 
 @transaction.atomic

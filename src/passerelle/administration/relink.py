@@ -74,10 +74,13 @@ def relinks(company: Company, *, now: datetime) -> list[Relink]:
     whose = refused.select_related("connection", "company").defer("connection__metadata_held")
     rows = whose.order_by("-time", "-id")[:SHOWN]
     for start in range(0, SHOWN, AT_ONCE):
-        for row in rows[start : start + AT_ONCE]:
+        some = list(rows[start : start + AT_ONCE])
+        for row in some:
             if (found := relink_of(row)) and found.known.id not in newest:
                 newest[found.known.id] = found
             row.claims = None
+        if len(some) < AT_ONCE:
+            break
     return list(newest.values())
 
 

@@ -3,8 +3,7 @@
 import re
 from ipaddress import ip_network
 
-from passerelle.provisioning.engine import compile_pattern
-from passerelle.provisioning.patterns import MOST_STEPS, is_costly
+from passerelle.provisioning.patterns import MOST_STEPS, compile_pattern, is_costly
 from passerelle.sso.connections.connection import is_web_address
 from passerelle.sso.connections.idp_metadata import MAX_ENTITY_ID
 

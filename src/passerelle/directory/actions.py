@@ -217,6 +217,9 @@ def set_administrator(user: User, value: bool, *, actor: Actor, now: datetime) -
         _take_emergency_access(user)
     user.is_administrator = value
     user.save()
+    if value:
+        # Whoever has seen a link to their first password would become an administrator by it.
+        user.end_links()
     entry = Entry(EventName.ADMINISTRATOR_CHANGED, user.email, details)
     record([entry], company_id=user.company_id, actor=actor, now=now)
 

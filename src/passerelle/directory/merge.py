@@ -42,7 +42,7 @@ class Merge:
 
 
 def merge_of(kept: User, other: User) -> Merge:
-    """At one provider an account has one subject: that of the account signed in to last stays."""
+    """At one provider an account has one subject: the one that was linked last stays."""
     prefetch_related_objects([kept, other], *READ)
     own = {one.idp_entity_id: one for one in kept.identities.all()}
     identities: list[ExternalIdentity] = []
@@ -50,7 +50,7 @@ def merge_of(kept: User, other: User) -> Merge:
     left: list[ExternalIdentity] = []
     for one in other.identities.all():
         known = own.get(one.idp_entity_id)
-        if known is not None and _last_seen(kept) >= _last_seen(other):
+        if known is not None and known.created_at >= one.created_at:
             left.append(one)
             continue
         identities.append(one)
@@ -123,7 +123,13 @@ def looks_like(one: User, other: User) -> bool:
     return both.filter(duplicate_of__in=[one, other]).exists()
 
 
-def duplicates(company: Company) -> list[ExternalIdentity]:
-    """Identities whose person has another account, the newest first."""
+def duplicates(company: Company) -> list[tuple[User, User]]:
+    """Accounts that may be one person's, each pair once: the newer one and the other."""
     found = ExternalIdentity.objects.filter(company=company, duplicate_of__isnull=False)
-    return list(found.select_related("user", "duplicate_of").order_by("-created_at")[:SHOWN])
+    rows = found.select_related("user", "duplicate_of").order_by("-created_at")[:SHOWN]
+    pairs: dict[frozenset[UUID], tuple[User, User]] = {}
+    for row in rows:
+        assert row.duplicate_of is not None
+        older, newer = sorted((row.user, row.duplicate_of), key=lambda user: user.created_at)
+        pairs.setdefault(frozenset((older.id, newer.id)), (newer, older))
+    return list(pairs.values())

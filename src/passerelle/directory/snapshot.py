@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from django.db.models import Case, Exists, QuerySet, Subquery, UUIDField, Value, When
+from django.db.models import Exists, QuerySet, Subquery, UUIDField, Value
 from django.db.models.expressions import BaseExpression
 
 from passerelle.directory.marks import mark_of_email, mark_of_identity, mark_of_person
@@ -26,7 +26,8 @@ def load_snapshot(
     One query for a newcomer; three more for the accounts that are found.
     """
     found = _found(company.id, profile)
-    by_identity, same_person = found["by_identity"], found.get("same_person")
+    by_identity, is_shared = found["by_identity"], bool(found.get("same_person_1"))
+    same_person = None if is_shared else found.get("same_person_0")
     by_emails = {one for at in range(len(profile.emails)) if (one := found[f"by_email_{at}"])}
     accounts = _accounts(by_emails | {one for one in (by_identity, same_person) if one}, profile)
     domains = list(enumerate(_domains(profile)))
@@ -44,6 +45,7 @@ def load_snapshot(
         left_out=left_out,
         person_mark=_person_mark(company.id, profile),
         same_person=accounts[same_person] if same_person else None,
+        person_removed=found["person_removed"] and not is_shared,
     )
 
 
@@ -59,7 +61,9 @@ def _found(company_id: UUID, profile: Profile) -> dict[str, Any]:
     }
     if mark := _person_mark(company_id, profile):
         same = _of_persons(company_id, [mark]).exclude(subject=profile.subject or "")
-        asked["same_person"] = Subquery(same.values("user_id")[:1], output_field=UUIDField())
+        for at in range(2):
+            one = same.values("user_id")[at : at + 1]
+            asked[f"same_person_{at}"] = Subquery(one, output_field=UUIDField())
     for at, email in enumerate(profile.emails):
         holder = User.objects.filter(company_id=company_id, email_key=email.key)
         asked[f"by_email_{at}"] = Subquery(holder.values("id")[:1], output_field=UUIDField())
@@ -74,10 +78,9 @@ def _person_mark(company_id: UUID, profile: Profile) -> str:
 
 
 def _of_persons(company_id: UUID, marks: Iterable[str]) -> "QuerySet[ExternalIdentity]":
-    """Subjects of these people; of one person's, a suspended account's comes first."""
+    """Subjects of these people."""
     found = ExternalIdentity.objects.filter(company_id=company_id, person_mark__in=marks)
-    suspended = Case(When(user__status="suspended", then=0), When(user__status="pending", then=1))
-    return found.order_by(suspended.asc(nulls_last=True), "created_at", "id")
+    return found.order_by("created_at", "id")
 
 
 def _accounts(users: set[UUID], profile: Profile) -> dict[UUID, Account]:
@@ -135,7 +138,10 @@ def _facts(company_id: UUID, profile: Profile) -> dict[str, BaseExpression]:
     marks = _marks(company_id, profile)
     facts: dict[str, BaseExpression] = {
         "identity_removed": Exists(tombstones.filter(mark__in=marks.identity)),
+        "person_removed": Value(False),
     }
+    if marks.person:
+        facts["person_removed"] = Exists(tombstones.filter(mark__in=marks.person))
     for at, mark in enumerate(marks.emails):
         facts[f"email_removed_{at}"] = Exists(tombstones.filter(mark=mark))
     verified = Domain.objects.filter(company_id=company_id, verified_at__isnull=False)
@@ -195,8 +201,9 @@ def _snapshot(
     facts: "_Facts",
 ) -> Snapshot:
     mark = _person_mark(company.id, profile)
-    others_of_person = (user for subject, user in same.get(mark, []) if subject != profile.subject)
-    other = next(others_of_person, None)
+    others_of_person = [user for subject, user in same.get(mark, []) if subject != profile.subject]
+    is_shared = len(others_of_person) > 1
+    other = others_of_person[0] if others_of_person and not is_shared else None
     holder = by_identity.get((profile.idp_entity_id, profile.subject or ""))
     others = {by_email[one.key] for one in profile.emails if one.key in by_email}
     return Snapshot(
@@ -206,7 +213,7 @@ def _snapshot(
         by_emails=tuple(_account(users[one], profile) for one in sorted(others)),
         person_mark=mark,
         same_person=_account(users[other], profile) if other else None,
-        **facts.of(company.id, profile),
+        **facts.of(company.id, profile, is_shared=is_shared),
     )
 
 
@@ -261,10 +268,11 @@ class _Facts:
             frozenset(known.values_list("email_domain", flat=True).distinct()),
         )
 
-    def of(self, company_id: UUID, profile: Profile) -> dict[str, Any]:
+    def of(self, company_id: UUID, profile: Profile, *, is_shared: bool) -> dict[str, Any]:
         marks, domains = _marks(company_id, profile), frozenset(_domains(profile))
         return {
             "identity_removed": not self.marks.isdisjoint(marks.identity),
+            "person_removed": not is_shared and not self.marks.isdisjoint(marks.person),
             "removed_emails": frozenset(
                 one.key
                 for one, mark in zip(profile.emails, marks.emails, strict=True)
@@ -279,6 +287,7 @@ class _Marks(NamedTuple):
     """What removing the person of this identity, or of these addresses, has left behind."""
 
     identity: list[str]
+    person: list[str]
     emails: list[str]
 
 
@@ -286,6 +295,6 @@ def _marks(company_id: UUID, profile: Profile) -> _Marks:
     identity = []
     if profile.subject is not None:
         identity = [mark_of_identity(company_id, profile.idp_entity_id, profile.subject)]
-    if mark := _person_mark(company_id, profile):
-        identity.append(mark)
-    return _Marks(identity, [mark_of_email(company_id, one.key) for one in profile.emails])
+    person = [mark] if (mark := _person_mark(company_id, profile)) else []
+    emails = [mark_of_email(company_id, one.key) for one in profile.emails]
+    return _Marks(identity, person, emails)

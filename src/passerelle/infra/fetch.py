@@ -180,7 +180,12 @@ def _looked_up(host: str, port: int, deadline: float, company_id: UUID | None) -
         finally:
             turn.close()
 
-    threading.Thread(target=look_up, name="look-up", daemon=True).start()
+    try:
+        threading.Thread(target=look_up, name="look-up", daemon=True).start()
+    except RuntimeError:
+        # No thread is to be had.
+        turn.close()
+        raise FetchError("fetch_busy") from None
     try:
         return answer.result(max(deadline - time.monotonic(), 0))
     except TimeoutError:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-OF_ONE_COMPANY = {"fetch": 3, "download": 3, "sign-in": 12, "look-up": 15}
+OF_ONE_COMPANY = {"fetch": 3, "download": 3, "sign-in": 12, "look-up": 5}
 """Requests of one company that wait for others at once, in one process: at nine many sign in."""
 LARGE = 300_000
 """Characters of a form field from which on its message is large."""

@@ -4,10 +4,8 @@ Pure and total: the same arguments give the same answer, and once a plan is appl
 gives one without steps.
 """
 
-from functools import lru_cache
+from dataclasses import replace
 from typing import Literal
-
-import re2
 
 from passerelle.provisioning.email_address import EmailAddress
 from passerelle.provisioning.mapping import (
@@ -18,6 +16,7 @@ from passerelle.provisioning.mapping import (
 )
 from passerelle.provisioning.model import (
     NOT_COMPARED,
+    SAME_PERSON,
     Account,
     ActivateAccount,
     CreateAccount,
@@ -38,6 +37,7 @@ from passerelle.provisioning.model import (
     Withdraw,
 )
 from passerelle.provisioning.near_misses import near_misses
+from passerelle.provisioning.patterns import compile_pattern
 
 MAX_SUBJECT, MAX_SUBJECT_BYTES = 512, 1536
 """Of an identifier, characters and bytes. A persistent NameID has at most 256 (Core §8.3.7). An
@@ -162,9 +162,9 @@ def _existing(
 
 def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Refusal:
     assert profile.email is not None and profile.subject is not None
-    # Another address does not make another person of somebody who is suspended or waits.
-    if snapshot.same_person and (refusal := _barred(snapshot.same_person)):
-        return refusal
+    # Another address does not make another person of somebody who was shut out.
+    if refusal := _shut_out(snapshot):
+        return replace(refusal, case=SAME_PERSON)
     if not snapshot.jit_available:
         return Refusal("jit_unavailable")
     if not policy.automatic or policy.default is None:
@@ -190,6 +190,12 @@ def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Re
     outcome: Literal["pending", "created"] = "pending" if waiting else "created"
     seen = _seen(profile, None, snapshot, policy)
     return Plan(outcome, None, steps, notes, seen=seen, known_as=known_as)
+
+
+def _shut_out(snapshot: Snapshot) -> Refusal | None:
+    if snapshot.same_person is None:
+        return Refusal("user_removed") if snapshot.person_removed else None
+    return _barred(snapshot.same_person)
 
 
 def _barred(account: Account) -> Refusal | None:
@@ -374,20 +380,3 @@ def _applies(rule: Rule, values: frozenset[str]) -> bool:
         return comparable(rule.equals or "") in values
     pattern = compile_pattern(comparable(rule.matches))
     return any(pattern.fullmatch(value) for value in values)
-
-
-@lru_cache(maxsize=1024)
-def compile_pattern(pattern: str) -> "re2._Regexp[str]":
-    """A rule's pattern. RE2 matches in linear time: a pattern cannot stop the service.
-
-    Raises ValueError for a pattern that RE2 cannot read.
-    """
-    options = re2.Options()
-    options.log_errors = False
-    try:
-        return re2.compile(pattern, options)
-    except re2.error as error:
-        # RE2 says what is wrong in bytes.
-        reason = error.args[0] if error.args else ""
-        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
-        raise ValueError(text) from error

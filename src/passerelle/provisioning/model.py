@@ -114,6 +114,8 @@ class KnownAs:
     duplicate_of: str | None = None
 
 
+SAME_PERSON = "same_person"
+"""The case of a refusal: the person is only known by an employee number or object identifier."""
 NOT_COMPARED = "-"
 """The mark of a subject that an administrator has said is not somebody else's."""
 
@@ -138,7 +140,12 @@ class Snapshot:
     person_mark: str = ""
     """The digest of `Profile.person`."""
     same_person: Account | None = None
-    """Another subject's account for which this provider sent the same `Profile.person`."""
+    """The one other account for which this provider sent the same `Profile.person`.
+
+    Where there are several, what is sent identifies nobody.
+    """
+    person_removed: bool = False
+    """Whether somebody was removed for whom this provider sent the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,3 +249,5 @@ class Refusal:
     expected: str | None = None
     received: str | None = None
     account: str | None = field(default=None, compare=False)
+    case: str = field(default="", compare=False)
+    """What the reason is more closely, where there are several kinds of it."""

@@ -1,8 +1,8 @@
 """What a pattern of a rule may cost: known before it is used."""
 
-import re2
+from functools import lru_cache
 
-from passerelle.provisioning.engine import compile_pattern
+import re2
 
 MOST_STEPS = 250
 """Of a pattern, or as many as it has characters: more is a long repetition, counted out."""
@@ -28,3 +28,20 @@ def steps_of(pattern: str) -> int:
 def is_costly(pattern: str) -> bool:
     """Whether a pattern could take many seconds over the most values that a message may have."""
     return steps_of(pattern) > max(MOST_STEPS, len(pattern))
+
+
+@lru_cache(maxsize=1024)
+def compile_pattern(pattern: str) -> "re2._Regexp[str]":
+    """A rule's pattern. RE2 matches in linear time: a pattern cannot stop the service.
+
+    Raises ValueError for a pattern that RE2 cannot read.
+    """
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        # RE2 says what is wrong in bytes.
+        reason = error.args[0] if error.args else ""
+        text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
+        raise ValueError(text) from error

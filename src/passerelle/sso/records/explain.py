@@ -105,8 +105,33 @@ KINDS = (
 )
 """The reasons by kind, each with its cause and cure."""
 EXPLAINED = {slug: pair for _kind, explained in KINDS for slug, pair in explained.items()}
+_SAME_PERSON = _(
+    "If it is the same person, decide about that account. If the number was given to somebody "
+    "else, admit them below."
+)
 CLOSER = {
     **CLOSER_SAML,
+    "user_suspended.same_person": (
+        _(
+            "A suspended account has the same employee number or object identifier, so this seems "
+            "to be the same person under another address."
+        ),
+        _SAME_PERSON,
+    ),
+    "approval_pending.same_person": (
+        _(
+            "An account that waits for approval has the same employee number or object identifier, "
+            "so this seems to be the same person under another address."
+        ),
+        _SAME_PERSON,
+    ),
+    "user_removed.same_person": (
+        _(
+            "A person who was removed had the same employee number or object identifier, so this "
+            "seems to be the same person under another address."
+        ),
+        _SAME_PERSON,
+    ),
     "request_unknown.never_made": (
         _("The response answers a request that nobody made here: %(received)s."),
         NAME_THE_REQUEST,
@@ -332,7 +357,8 @@ def explain_stored(check: dict[str, Any], console: Console | None = None) -> Exp
 def account_check(refusal: Refusal) -> saml.Check:
     """What provisioning refused, with what was received as it can be shown."""
     received = refusal.received and shortened(refusal.received)
-    return saml.Check("account", False, refusal.expected, received, refusal.reason)
+    values = {"case": refusal.case} if refusal.case else {}
+    return saml.Check("account", False, refusal.expected, received, refusal.reason, values)
 
 
 def stored(check: saml.Check) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.labels import SOURCES, STATUSES
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.frame.paging import typed
+from passerelle.web.frame.paging import identifier, typed
 from passerelle.web.people.user_changes import LAST_ADMINISTRATOR, LAST_WAY_BACK
 
 
@@ -32,9 +32,15 @@ def merge_page(request: PageRequest, user_id: UUID) -> HttpResponse:
     user = company.users.filter(id=user_id).first()
     if user is None:
         raise Http404
-    sent = request.POST if request.method == "POST" else request.GET
-    address = typed(sent.get("with", ""))
-    other = _other(company, user, address)
+    address = typed(request.GET.get("with", ""))
+    if request.method == "POST":
+        # The account that was compared, whoever has its address by now.
+        other_id = identifier(request.POST.get("other", ""))
+        other = company.users.exclude(id=user.id).filter(id=other_id).first()
+        if other is None:
+            raise Http404
+    else:
+        other = _other(company, user, address)
     if other is None:
         context = {"user": user, "typed": address, "problem": _no_other(user, address)}
         status = 422 if context["problem"] else 200

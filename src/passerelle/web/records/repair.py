@@ -93,6 +93,9 @@ def offered_certificate(row: SignIn) -> saml.Certificate | None:
     connection = row.connection
     if not row.offered_certificate or connection is None:
         return None
+    if connection.trusted_since and row.time < connection.trusted_since:
+        # It came when another provider, or other keys, were trusted.
+        return None
     certificate = saml.load_certificate(row.offered_certificate)
     trusted = connection.certificates.filter(fingerprint=certificate.fingerprint)
     return None if trusted.exists() else certificate

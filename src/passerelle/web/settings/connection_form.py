@@ -157,7 +157,7 @@ class ConnectionForm(forms.Form):
             "target_url": shown.target_url,
             "idp_initiated": shown.idp_initiated,
             "authn_contexts": "\n".join(shown.authn_contexts.split()),
-            "domains": [one.id for one in connection.domains.all()] if connection else [],
+            "domains": sorted(one.id for one in connection.domains.all()) if connection else [],
             **{name: getattr(shown, name) for name in plain},
         }
 
