@@ -660,6 +660,7 @@ def digest_of_held(browser) -> str:
     return found[1]
 
 
+@pytest.mark.django_db
 def test_a_link_of_before_does_not_make_its_holder_an_administrator(acme, alice):
     bob = make_user(acme, "bob@acme.example", status="invited", password=User.no_password())
     kept = activation_path(bob)
