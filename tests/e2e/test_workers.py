@@ -159,16 +159,15 @@ def test_a_second_service_on_the_same_data_folder_says_so_and_stops(service):
 @pytest.fixture
 def many_files():
     before, allowed = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if 0 < allowed < 8000:
-        pytest.skip("as many connections cannot be opened here")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (8000, allowed))
-    yield
+    wanted = 8000 if allowed == resource.RLIM_INFINITY else min(8000, allowed)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, allowed))
+    yield wanted
     resource.setrlimit(resource.RLIMIT_NOFILE, (before, allowed))
 
 
-def test_three_thousand_connections_that_say_nothing_make_nobody_wait(many_files, service):
+def test_thousands_of_connections_that_say_nothing_make_nobody_wait(many_files, service):
     with ExitStack() as opened:
-        for _ in range(3000):
+        for _ in range(min(3000, many_files - 500)):
             opened.enter_context(connect(service))
         started = time.monotonic()
         assert all(is_ready(service) for _ in range(8))

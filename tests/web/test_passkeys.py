@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings as django_settings
+from django.db import OperationalError
 from fido2 import cbor
 from fido2.cose import ES256
 from fido2.utils import websafe_decode, websafe_encode
@@ -189,6 +190,14 @@ def test_what_does_not_hold_lets_nobody_in(bob, kept, cheat):
     assert answer.status_code == 422
     assert "belongs to no account" in answer.content.decode()
     assert not is_in(browser)
+
+
+def test_a_database_that_is_away_is_not_called_a_wrong_passkey(bob, kept, monkeypatch):
+    def away(_user):
+        raise OperationalError
+
+    monkeypatch.setattr("passerelle.sso.sign_in.passkeys.may_have", away)
+    assert use(Browser(raise_request_exception=False), kept).status_code == 503
 
 
 def test_an_answer_counts_once_in_its_browser_and_in_time(bob, kept):

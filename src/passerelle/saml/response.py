@@ -61,9 +61,6 @@ class Peek(NamedTuple):
     is_about_logout: bool = False
 
 
-_BEGINNINGS_OF_XML = (b"<", b"\x00<", b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf")
-
-
 def decode_response(field_value: str | bytes) -> bytes:
     """The XML of a SAMLResponse form field (Bindings §3.5.4), or of a file holding one or XML.
 

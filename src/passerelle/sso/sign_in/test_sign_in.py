@@ -142,10 +142,6 @@ def answer_trial(
     return trial
 
 
-OF_EVERYBODY = ("email_missing", "subject_unstable")
-"""Reasons that lie in what is sent of each person."""
-
-
 def _rehearse(trial: Trial, message: bytes, address: str | None, now: datetime) -> dict[str, Any]:
     connection = connection_of(trial)
     certificates = tuple(saml.load_certificate(pem) for pem in trial.certificates)
