@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from passerelle.sso.records.failures import begun
+from tests.one_writer import one_writer
 from tests.servers.chromium import Chromium
 from tests.servers.https import LOOPBACK, HttpsServer, https_server
 from tests.servers.postgresql import PostgreSQL
@@ -16,6 +17,13 @@ from tests.servers.simplesamlphp import SimpleSAMLphp
 def _nothing_begun():
     """What a process counts of one test is nothing to the next."""
     begun.clear()
+
+
+@pytest.fixture(autouse=True)
+def _one_writer():
+    """Whatever a test does, settings are written in one place."""
+    with one_writer():
+        yield
 
 
 @pytest.fixture

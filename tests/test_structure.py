@@ -183,6 +183,24 @@ def test_one_place_raises_the_version_of_a_companys_settings():
     assert found == {"directory/models/company.py"}
 
 
+def test_every_way_of_signing_in_ends_in_one_function():
+    opening = re.compile(r"\bSession(?:\.objects\.(?:create|bulk_create|get_or_create))?\(")
+    places = [
+        str(path.relative_to(SOURCE))
+        for path in SOURCE.rglob("*.py")
+        if opening.search(path.read_text()) and "migrations" not in path.parts
+    ]
+    assert sorted(places) == ["sso/models/saml.py", "sso/sessions/session.py"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("written", ["row.save()", "type(row).objects.update(name='Other')"])
+def test_settings_that_are_written_anywhere_else_fail_a_test(written):
+    elsewhere = compile(written, str(SOURCE / "web/elsewhere.py"), "exec")
+    with pytest.raises(AssertionError, match=r"elsewhere\.py writes Company, past .*settings\.py"):
+        exec(elsewhere, {"row": make_company()})
+
+
 def test_no_address_is_built_from_what_a_request_says():
     """Host and scheme are the client's word; the public address is ours."""
     asking = ("build_absolute_uri", "get_host", "is_secure", "HTTP_X_FORWARDED_HOST")

@@ -131,7 +131,7 @@ def test_one_address_gets_few_letters_an_hour_from_one_company(acme, globex, mai
 
 
 def test_a_company_has_so_many_connections(acme, monkeypatch):
-    monkeypatch.setattr("passerelle.web.settings.connection_draft.MOST", 1)
+    monkeypatch.setattr("passerelle.web.settings.connection_sentences.MOST", 1)
     alice = Browser().enter(make_administrator(acme))
     for path, sent in (
         ("/settings/connect/", {"product": "keycloak"}),

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from passerelle.administration.enforcement import undo_by_code
 from passerelle.audit.events import EventName
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR, Entry, record
@@ -12,7 +13,6 @@ from passerelle.directory.links import activation_path
 from passerelle.directory.models import Company, User
 from passerelle.infra.tokens import digest
 from passerelle.sso.models import EmergencyCode, SetupLink, TrustedDevice
-from passerelle.sso.sessions.enforcement import undo_by_code
 from passerelle.sso.sign_in.password_rules import password_problem
 from tests.browsing import Browser
 from tests.web.test_local_sign_in import PASSWORD, is_in, with_password

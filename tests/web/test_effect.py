@@ -6,6 +6,7 @@ import pytest
 from django.db import transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from lxml import html
 
 from passerelle.administration.provisioning_impact import effect_of, recent_claims
 from passerelle.audit.models import AuditEvent
@@ -23,6 +24,7 @@ from tests.web.test_security_settings import PAGE, fields_of
 from tests.world import (
     NOW,
     give,
+    load_certificate_of,
     make_administrator,
     make_company,
     make_rule,
@@ -45,7 +47,7 @@ def came(connection, number: int, *, domain: str = "acme.example") -> None:
 
 def seen(alice: Browser, acme, **changes) -> str:
     answer = alice.post(
-        EFFECT + "&part=provisioning", fields_of(acme, policy="on", update_profile="on", **changes)
+        EFFECT + "&part", fields_of(acme, policy="on", update_profile="on", **changes)
     )
     assert answer.status_code == 200
     return answer.content.decode()
@@ -158,9 +160,7 @@ def test_others_may_not_and_other_companies_are_not_seen(acme, connection):
     globex = make_company("globex")
     mallory = Browser().enter(make_administrator(globex))
     assert mallory.post(EFFECT, fields_of(globex)).status_code == 404
-    page = mallory.post(
-        "/settings/security/effect/?part=provisioning", fields_of(globex)
-    ).content.decode()
+    page = mallory.post("/settings/security/effect/?part", fields_of(globex)).content.decode()
     assert "nobody to tell about" in page
 
 
@@ -291,7 +291,37 @@ def test_one_person_who_came_with_several_addresses_is_one(acme, connection, ali
 
 def test_where_the_connection_is_closed_provisioning_says_that_nobody_comes_through(acme, alice):
     page = seen(alice, acme, saml_enabled=None, automatic_user_provisioning=None)
-    assert "nobody signs in through this connection" in page or "Correct this first" in page
+    assert "nobody can sign in through this connection" in page or "Correct this first" in page
     with_password(acme.users.get(is_administrator=True))
     page = seen(alice, acme, saml_enabled=None, automatic_user_provisioning=None)
-    assert "nobody signs in through this connection" in page
+    assert "nobody can sign in through this connection" in page
+
+
+def test_other_names_of_attributes_tell_who_would_be_taken_for_whom(acme, connection, alice):
+    came(connection, 1)
+    changes = {"advanced": "on", "email_attribute": "nothing"}
+    # Whoever has an account is known by the subject.
+    assert "No difference" in seen(alice, acme, **changes)
+    User.objects.get(email="p1@acme.example").delete()
+    page = seen(alice, acme, **changes)
+    assert "1 × refused, instead of let in" in page
+    assert "p1@acme.example" in page
+
+
+def test_of_another_provider_nothing_is_guessed(acme, connection, alice):
+    came(connection, 1)
+    pem = load_certificate_of("another").pem
+    page = seen(alice, acme, idp_entity_id="https://wrong.example/idp", new_certificates=pem)
+    assert "nobody can sign in through this connection" in page
+
+
+def test_without_a_script_it_is_shown_on_the_page_and_saving_saves(acme, connection, alice):
+    came(connection, 1, domain="other.example")
+    fields = fields_of(acme, policy="on", update_profile="on", newcomers="approve")
+    answer = alice.post(EFFECT, fields)
+    assert "E-mail domain" in answer.content.decode()
+    [form] = html.fromstring(answer.content).xpath("//form[@data-unsaved]")
+    assert form.get("action") == f"{PAGE}?connection=acme"
+    assert alice.post(form.get("action"), fields).status_code == 302
+    acme.refresh_from_db()
+    assert acme.newcomers == "approve"

@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from datetime import UTC, datetime
+from itertools import product
 
 import pytest
 from django.contrib.auth.hashers import make_password
@@ -13,6 +14,7 @@ from passerelle.directory.links import activation_path
 from passerelle.directory.models import Company, User
 from passerelle.sso.models import EmergencyCode, Letter, Session
 from passerelle.sso.outbox.letters import send_letters
+from passerelle.sso.sessions.enforcement import may_use_password, people_with_password
 from tests.browsing import Browser
 from tests.web.test_local_sign_in import PASSWORD, enter, is_in, with_password
 from tests.web.test_security_settings import PAGE, errors_in, fields_of
@@ -375,3 +377,18 @@ def test_a_password_that_was_hashed_elsewhere_is_none(acme):
     foreign = make_password(PASSWORD).replace("argon2", "md5", 1)
     make_user(acme, "old@acme.example", password=foreign)
     assert enter(Browser(), "old@acme.example").status_code == 422
+
+
+@pytest.mark.parametrize("enforcement", Company.Enforcement.values)
+def test_whose_password_counts_is_the_same_in_a_list_as_for_one(acme, enforcement):
+    Company.objects.update(sso_enforcement=enforcement)
+    acme.refresh_from_db()
+    flags = ("is_administrator", "breaks_glass", "tests_sso")
+    for number, values in enumerate(product((True, False), repeat=3)):
+        user = make_user(acme, f"p{number}@acme.example", **dict(zip(flags, values, strict=True)))
+        with_password(user)
+    make_user(acme, "no-password@acme.example")
+    with_password(make_user(acme, "away@acme.example", status="suspended"))
+    everybody = acme.users.filter(status="active").select_related("company")
+    expected = {user.email for user in everybody if user.has_password and may_use_password(user)}
+    assert {user.email for user in people_with_password(acme)} == expected

@@ -10,18 +10,17 @@ from functools import partial
 import pytest
 from django.db import connection, connections, transaction
 
+from passerelle.administration import enforcement, settings
+from passerelle.administration.connections import trust_certificate
 from passerelle.audit.record import OPERATOR
 from passerelle.directory import actions, domains
 from passerelle.directory.models import Company, User
 from passerelle.practice_idp.people import Person
-from passerelle.sso.connections import connection as connections_of
 from passerelle.sso.models import Session, TrustedDevice
-from passerelle.sso.sessions import enforcement
 from passerelle.sso.sessions import session as sessions
 from passerelle.sso.sessions.entry_locks import close, way_of_connection
-from passerelle.sso.sign_in import finish, google, second_factor
+from passerelle.sso.sign_in import admit, finish, google, second_factor
 from passerelle.sso.sign_in.password_rules import set_password
-from passerelle.web.sign_in import admit_session
 from tests.browsing import Browser
 from tests.sso.test_trust_withdrawn import END, another_key, parked
 from tests.web.test_local_sign_in import code_after, enter, is_in, set_up, with_password
@@ -93,14 +92,14 @@ def enforcing(acme, monkeypatch):
     with_password(grace)
     session = Session.objects.select_related("user__company").get(user=grace)
     started = threading.Event()
-    real = enforcement.end_closed_sessions
+    real = settings.end_closed_sessions
 
     def slow(company: Company) -> None:
         started.set()
         until_somebody_waits()
         real(company)
 
-    monkeypatch.setattr(enforcement, "end_closed_sessions", slow)
+    monkeypatch.setattr(settings, "end_closed_sessions", slow)
 
     def enforce() -> str:
         now = datetime.now(UTC)
@@ -130,14 +129,14 @@ def test_a_sign_in_in_a_browser_with_an_old_session_breaks_nothing(acme, enforci
     with_password(make_user(acme, "bob@acme.example"))
     browser = Browser()
     enter(browser)
-    real = admit_session.open_session
+    real = admit.open_session
 
     def opening(*given, **how):
         key = real(*given, **how)
         until_somebody_waits()
         return key
 
-    monkeypatch.setattr(admit_session, "open_session", opening)
+    monkeypatch.setattr(admit, "open_session", opening)
 
     def again() -> int:
         started.wait(30)
@@ -175,7 +174,7 @@ def test_who_commits_after_the_closing_is_not_in_again_after_the_opening(
 ):
     enforce, _started = enforcing
     bob = with_password(make_user(acme, "bob@acme.example"))
-    real, ready, browser = admit_session.open_session, threading.Event(), Browser()
+    real, ready, browser = admit.open_session, threading.Event(), Browser()
 
     def opening(*given, **how):
         key = real(*given, **how)
@@ -183,7 +182,7 @@ def test_who_commits_after_the_closing_is_not_in_again_after_the_opening(
         until_somebody_waits()
         return key
 
-    monkeypatch.setattr(admit_session, "open_session", opening)
+    monkeypatch.setattr(admit, "open_session", opening)
 
     def after() -> str:
         ready.wait(30)
@@ -306,7 +305,7 @@ def test_a_domain_goes_while_its_connection_does(acme, monkeypatch):
 def test_a_certificate_is_accepted_while_the_guide_saves_the_same(acme, monkeypatch):
     alice = Browser().enter(make_administrator(acme))
     certificate = load_certificate_of("new")
-    inserted, real = threading.Event(), connections_of.insert_or_nothing
+    inserted, real = threading.Event(), settings.insert_or_nothing
 
     def slowly(row) -> bool:
         found = real(row)
@@ -314,12 +313,12 @@ def test_a_certificate_is_accepted_while_the_guide_saves_the_same(acme, monkeypa
         until_somebody_waits()
         return found
 
-    monkeypatch.setattr(connections_of, "insert_or_nothing", slowly)
+    monkeypatch.setattr(settings, "insert_or_nothing", slowly)
 
     def trust() -> str:
         row = acme.connections.get()
         by = {"actor": OPERATOR, "now": datetime.now(UTC)}
-        connections_of.trust_certificate(row, certificate, **by)
+        trust_certificate(row, certificate, **by)
         return "trusted"
 
     def save() -> int:

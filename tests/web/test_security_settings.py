@@ -4,15 +4,17 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from lxml import html
 
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Company
+from passerelle.infra.tokens import digest
 from passerelle.practice_idp.issue import make_signing_key, write_idp_metadata
 from passerelle.saml import load_certificate
 from passerelle.sso.connections.keys import make_key
-from passerelle.sso.models import ConnectionKey, SamlConnection, SigningCertificate
+from passerelle.sso.models import ConnectionKey, SamlConnection, Session, SigningCertificate
 from passerelle.sso.sessions.session import open_session
 from tests.browsing import Browser, as_shown, form_in
 from tests.world import (
@@ -683,11 +685,37 @@ def test_saving_says_how_many_sessions_it_ended(acme, alice):
         assert alice.get(PAGE, {"saved": "changed", "ended": junk}).status_code == 200
 
 
-def test_google_that_is_not_complete_is_said_to_be_so_before_and_after_saving(acme, alice):
+def test_google_that_is_not_complete_is_said_to_be_so_after_saving(acme, alice):
     fields = fields_of(
         acme, automatic_user_provisioning=None, google_sso_enabled="on", google_client_id="client"
     )
-    before = alice.post("/settings/security/effect/?connection=acme&part=google", fields)
-    assert "Nobody can sign in by Google before" in before.content.decode()
     page = alice.post(PAGE, fields, follow=True).content.decode()
     assert "Google SSO is not complete: nobody can sign in by it yet." in page
+
+
+def test_whoever_saves_fewer_minutes_than_they_have_been_idle_stays_signed_in(acme, alice):
+    key = alice.cookies[settings.SESSION_COOKIE].value
+    then = datetime.now(UTC) - timedelta(minutes=4)
+    Session.objects.filter(key_digest=digest(key)).update(last_seen_at=then)
+    assert alice.post(PAGE, rules_of(acme, session_minutes=2)).status_code == 302
+    assert alice.get(PAGE).status_code == 200
+
+
+@pytest.mark.parametrize("minutes", ["99999", "9999", "0", "no number"])
+def test_minutes_that_cannot_be_get_one_sentence_with_all_limits(acme, alice, minutes):
+    answer = alice.post(PAGE, rules_of(acme, session_minutes=minutes))
+    assert "Enter a whole number from 1 to 1440" in answer.content.decode()
+
+
+def rules_of(acme, **changes) -> dict[str, object]:
+    """The form with the sections about rules, networks and the second factor."""
+    rules = {
+        "rules": "on",
+        "password_min_length": acme.password_min_length,
+        "password_reuse": acme.password_reuse,
+        "password_expiry_days": acme.password_expiry_days,
+        "session_minutes": acme.session_minutes,
+        "two_factor": acme.two_factor,
+        "ip_allowlist": "\n".join(acme.ip_allowlist),
+    }
+    return fields_of(acme, **{**rules, **changes})

@@ -217,13 +217,13 @@ def test_what_a_link_changes_while_the_page_is_being_saved_is_not_overwritten(
 ):
     choose(alice)
     page = f"{SECURITY}?connection=acme-2"
-    fields, real = as_shown(alice, page), security.keeping_a_way_back
+    fields, real = as_shown(alice, page), security.save_security
 
     def slowly(*arguments, **keywords):
         acme.connections.filter(slug="acme-2").update(target_url="https://idp.new.example/other")
         return real(*arguments, **keywords)
 
-    monkeypatch.setattr(security, "keeping_a_way_back", slowly)
+    monkeypatch.setattr(security, "save_security", slowly)
     answer = alice.post(page, {**fields, "session_minutes": ["500"]})
     assert answer.status_code == 422
     assert "These settings were saved elsewhere" in answer.content.decode()

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from passerelle.administration import follow_metadata
+from passerelle.administration import enforcement, follow_metadata
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
 from passerelle.directory import actions
@@ -15,7 +15,7 @@ from passerelle.infra.fetch import FetchError
 from passerelle.practice_idp.issue import write_idp_metadata
 from passerelle.provisioning import parse_email
 from passerelle.sso.models import Letter, Session
-from passerelle.sso.sessions import enforcement
+from passerelle.sso.sessions.enforcement import has_way_back
 from passerelle.sso.sign_in import password_rules
 from passerelle.web.frame import confirm
 from passerelle.web.settings import connection_form
@@ -404,11 +404,11 @@ def test_codes_are_a_way_back_only_for_an_administrator_with_a_password(acme):
     enforcement.make_codes(acme, actor=OPERATOR, now=datetime.now(UTC))
     change(acme, sso_enforcement="everyone")
     acme.refresh_from_db()
-    assert not enforcement.has_way_back(acme)
+    assert not has_way_back(acme)
     with_password(make_administrator(acme))
-    assert enforcement.has_way_back(acme)
+    assert has_way_back(acme)
     acme.emergency_codes.all().delete()
-    assert not enforcement.has_way_back(acme)
+    assert not has_way_back(acme)
 
 
 @pytest.mark.django_db

@@ -17,6 +17,8 @@ from django.conf import settings
 from django.db import transaction
 
 from passerelle import saml
+from passerelle.administration.draft import Draft
+from passerelle.administration.settings import save_connection
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
 from passerelle.infra.clock import Clock
@@ -25,15 +27,12 @@ from passerelle.infra.shares import in_turns
 from passerelle.infra.tokens import digest
 from passerelle.saml.errors import SAMLError
 from passerelle.sso.connections.connection import (
-    ProviderHeld,
-    certificate_row,
     holder_of_provider,
     locked,
 )
 from passerelle.sso.connections.idp_metadata import read_metadata_of, settings_of
 from passerelle.sso.connections.problems import noted, noted_together
 from passerelle.sso.models import FOLLOWING, REFUSED, Binding, SamlConnection, Session
-from passerelle.sso.sessions.session import end_sessions_of_another_provider
 
 log = logging.getLogger("passerelle")
 
@@ -54,9 +53,6 @@ _TRUSTED_WITH_CARE = (
     "logout_answer_url",
 )
 
-
-_CHOICES = ("request_binding", "sign_requests", "logout_binding")
-_WRITTEN = (*FOLLOWING, *_TRUSTED_WITH_CARE, *_CHOICES, "last_success_at", "trusted_since")
 # What stands for "metadata said nothing yet".
 _UNSAID = {
     "post_target_url": "",
@@ -185,20 +181,24 @@ def _take_or_hold(
         return
     row.metadata_problem = ""
     row.metadata_read_at, row.metadata_due_at = now, now + _pause(metadata, now)
-    if found.needs_a_person:
-        held = held_difference(row, now=now)
-        if found.digest == row.metadata_dismissed:
-            row.metadata_held = ""
-        else:
-            row.metadata_held = document.decode("utf-8", "replace").replace("\0", "")
-            if held is None or held.digest != found.digest:
-                _record(EventName.METADATA_HELD, row, found, FOLLOWER, now)
-    else:
+    if not found.needs_a_person:
         row.metadata_held = row.metadata_dismissed = ""
-        _take(row, found, metadata)
-        if not found.is_empty:
-            _record(EventName.METADATA_FOLLOWED, row, found, FOLLOWER, now)
-    row.save(update_fields=_WRITTEN)
+        event = None if found.is_empty else EventName.METADATA_FOLLOWED
+        _take(row, found, metadata, event, proves_itself=False, actor=FOLLOWER, now=now)
+        return
+    held = held_difference(row, now=now)
+    row.metadata_held = ""
+    if found.digest != row.metadata_dismissed:
+        row.metadata_held = document.decode("utf-8", "replace").replace("\0", "")
+        if held is None or held.digest != found.digest:
+            _record(EventName.METADATA_HELD, row, found, FOLLOWER, now)
+    _note(row)
+
+
+def _note(row: SamlConnection) -> None:
+    """Write what is known of the metadata, which is no setting of anybody's."""
+    noted_of = {name: getattr(row, name) for name in FOLLOWING}
+    SamlConnection.objects.filter(id=row.id).update(**noted_of)
 
 
 def _holder(row: SamlConnection, found: Difference) -> str:
@@ -219,23 +219,43 @@ def _pause(metadata: saml.IdPMetadata, now: datetime) -> timedelta:
     return pause
 
 
-def _take(row: SamlConnection, found: Difference, metadata: saml.IdPMetadata) -> None:
+def _take(
+    row: SamlConnection,
+    found: Difference,
+    metadata: saml.IdPMetadata,
+    event: EventName | None,
+    *,
+    proves_itself: bool,
+    session: Session | None = None,
+    actor: Actor,
+    now: datetime,
+) -> None:
     """Take a difference over, and note what the metadata says and what it replaces."""
+    before = copy(row)
     replaced = {name: list(values) for name, values in row.metadata_replaced.items()}
-    for name, (before, value) in found.settings.items():
-        replaced[name] = _noted(replaced.get(name, []), [before], [value])
+    for name, (old, value) in found.settings.items():
+        replaced[name] = _noted(replaced.get(name, []), [old], [value])
         setattr(row, name, value)
+    if "idp_entity_id" in found.settings:
+        # A migration was begun with the provider before.
+        row.migrating_since = None
     given = [one.fingerprint for one in metadata.certificates]
     replaced["certificates"] = _noted(replaced.get("certificates", []), found.removed, given)
     row.metadata_said, row.metadata_replaced = settings_of(metadata), replaced
     row.certificates_left_out = noted_together(metadata.left_out)
-    row.certificates.filter(fingerprint__in=found.removed).delete()
-    for certificate in found.added:
-        certificate_row(row, certificate).save()
-    row.certificates.filter(fingerprint__in=given).update(from_metadata=True)
-    if row.enabled and not found.is_empty:
-        # One that is off may have a stranger's address: it holds up nobody who edits settings.
-        row.company.raise_version()
+    trusted = list(row.certificates.all())
+    draft = Draft(
+        row,
+        kept=[one for one in trusted if one.fingerprint not in found.removed],
+        added=list(found.added),
+        from_metadata=frozenset(given),
+        before=before,
+        trusted=trusted,
+        fields=(*FOLLOWING, "migrating_since", *found.settings),
+        proves_itself=proves_itself,
+    )
+    entry = _entry(event, row, found) if event else None
+    save_connection(draft, entry=entry, session=session, actor=actor, now=now)
 
 
 def _noted(noted: list[Any], gone: Iterable[Any], present: list[Any]) -> list[Any]:
@@ -247,10 +267,14 @@ def _noted(noted: list[Any], gone: Iterable[Any], present: list[Any]) -> list[An
 def _record(
     event: EventName, row: SamlConnection, found: Difference, actor: Actor, now: datetime
 ) -> None:
+    record([_entry(event, row, found)], company_id=row.company_id, actor=actor, now=now)
+
+
+def _entry(event: EventName, row: SamlConnection, found: Difference) -> Entry:
     details: dict[str, Any] = {name: list(pair) for name, pair in found.settings.items()}
     details["certificates_added"] = [one.fingerprint for one in found.added]
     details["certificates_removed"] = list(found.removed)
-    record([Entry(event, row.name, details)], company_id=row.company_id, actor=actor, now=now)
+    return Entry(event, row.name, details)
 
 
 def held_difference(connection: SamlConnection, *, now: datetime) -> Difference | None:
@@ -276,23 +300,19 @@ def decide(
     """Take over what was held, or forget it until the metadata changes again.
 
     `shown` is the digest of the difference that the person saw: False, and nothing is done, where
-    another one is held by now. Raises ProviderHeld.
+    another one is held by now. Raises ProviderHeld, NoWayBack.
     """
     row = locked(connection)
     found = held_difference(row, now=now)
     if found is None or found.digest != shown:
         return False
     if accept:
-        if holder := _holder(row, found):
-            raise ProviderHeld(holder)
-        _take(row, found, _read_held(row, now))
-        if found.settings.get("idp_entity_id", ("",))[0]:
-            end_sessions_of_another_provider(row, but=session)
-        row.last_success_at, row.trusted_since = None, now
+        metadata, row.metadata_held = _read_held(row, now), ""
+        accepted = EventName.METADATA_ACCEPTED
+        by: dict[str, Any] = {"session": session, "actor": actor, "now": now}
+        _take(row, found, metadata, accepted, proves_itself=True, **by)
     else:
-        row.metadata_dismissed = found.digest
-    row.metadata_held = ""
-    row.save(update_fields=_WRITTEN)
-    event = EventName.METADATA_ACCEPTED if accept else EventName.METADATA_DISMISSED
-    _record(event, row, found, actor, now)
+        row.metadata_held, row.metadata_dismissed = "", found.digest
+        _note(row)
+        _record(EventName.METADATA_DISMISSED, row, found, actor, now)
     return True

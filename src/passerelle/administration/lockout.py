@@ -30,9 +30,7 @@ def has_another_way_in(user: User) -> bool:
 
 
 @contextmanager
-def keeping_a_way_back(
-    company: Company, *, renamed: SamlConnection | None = None
-) -> Iterator[None]:
+def refuse_lockout(company: Company, *, renamed: SamlConnection | None = None) -> Iterator[None]:
     """Carry something out, unless it takes an administrator's last way in.
 
     Where single sign-on alone is allowed, one by password has to be left for when it fails. In a

@@ -1,5 +1,6 @@
 """Make the installation match a file: all of it or, when anything is wrong, nothing."""
 
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -7,8 +8,10 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model, ProtectedError
 
 from passerelle import saml
+from passerelle.administration.draft import SETTINGS, Draft
+from passerelle.administration.settings import save_settings
 from passerelle.audit.events import EventName
-from passerelle.audit.record import OPERATOR, Entry, record
+from passerelle.audit.record import OPERATOR, Entry
 from passerelle.configfile.catalogue import DEFAULT_PERMISSIONS
 from passerelle.configfile.desired import Desired, repeated_slugs
 from passerelle.configfile.differences import changes_between
@@ -28,15 +31,7 @@ from passerelle.directory.models import (
     Workspace,
 )
 from passerelle.infra.identifiers import uuid7
-from passerelle.sso.connections.connection import certificate_row, end_migrations
-from passerelle.sso.connections.keys import make_key_after
-from passerelle.sso.connections.setup_links import end_links
-from passerelle.sso.models import TRUST, SamlConnection
-from passerelle.sso.sessions.enforcement import end_closed_sessions, tell_of_enforcement
-from passerelle.sso.sessions.session import end_google_sessions, end_sessions_of_another_provider
-
-GOOGLE_IDENTITY = ("client_id", "hosted_domain")
-"""Whoever came by Google before one of these changed comes again."""
+from passerelle.sso.models import FOLLOWING, SamlConnection
 
 
 def apply_file(file: ConfigurationFile, *, dry_run: bool, now: datetime) -> list[str]:
@@ -138,21 +133,10 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
     desired.refuse_unless_enforcement_possible(after["saml"])
     _refuse_foreign_connections(file, index, company)
     _refuse_shared_providers(file, index, company, after["saml"])
-    changes = changes_between(before, after)
-    if changes:
-        end_closed_sessions(company)
-        _write_company(company, before, after, now)
-        if any(before["google_sso"][one] != after["google_sso"][one] for one in GOOGLE_IDENTITY):
-            end_google_sessions(company)
-        # The file may have barred somebody from the way in which they came.
-        end_closed_sessions(company)
-        enforced = [one["security"]["sso_enforcement"] for one in (before, after)]
-        if enforced[0] != enforced[1]:
-            tell_of_enforcement(company, *enforced, actor=OPERATOR, now=now)
-    lines += changes
+    lines += changes_between(before, after)
     if lines:
         entry = Entry(EventName.CONFIGURATION_APPLIED, slug, {"changes": lines})
-        record([entry], company_id=company.id, actor=OPERATOR, now=now)
+        _write_company(company, before, after, entry, now)
     return lines
 
 
@@ -239,7 +223,7 @@ def _refuse_shared_providers(
 
 
 def _write_company(
-    company: Company, before: dict[str, Any], after: dict[str, Any], now: datetime
+    company: Company, before: dict[str, Any], after: dict[str, Any], entry: Entry, now: datetime
 ) -> None:
     """First what is new or changed, then what points at it, and last what nothing needs."""
     for one in after["workspaces"]:
@@ -249,21 +233,21 @@ def _write_company(
         row.permissions.set(one["permissions"])
     for one in after["applications"]:
         _write_application(company, one)
-    # Until all is written, and what goes is gone, entity IDs may move from one to another.
-    excused = list(company.connections.exclude(migrating_since=None))
-    company.connections.update(migrating_since=now)
-    for one in after["saml"]:
-        _write_connection(company, one, now)
+    slugs = [one["slug"] for one in after["saml"]]
+    save_settings(
+        company,
+        _row(company, after),
+        [_draft(company, one, now) for one in after["saml"]],
+        deleted=list(company.connections.exclude(slug__in=slugs)),
+        entry=entry,
+        actor=OPERATOR,
+        now=now,
+    )
     for one in after["domains"]:
         _write_domain(company, one, now)
-    _write_row(company, after)
     if before["provisioning"]["rules"] != after["provisioning"]["rules"]:
         _write_rules(company, after["provisioning"]["rules"])
     _delete_gone(company, after)
-    company.connections.exclude(id__in=[one.id for one in excused]).update(migrating_since=None)
-    for one in excused:
-        company.connections.filter(id=one.id).update(migrating_since=one.migrating_since)
-    end_migrations(company.id)
 
 
 def _write_application(company: Company, wanted: dict[str, Any]) -> None:
@@ -285,16 +269,12 @@ def _write_domain(company: Company, wanted: dict[str, Any], now: datetime) -> No
     row.save()
 
 
-def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -> None:
-    row, is_new = SamlConnection.objects.get_or_create(
-        company=company,
-        slug=wanted["slug"],
-        defaults={"name": wanted["name"], "created_at": now, "migrating_since": now},
-    )
-    trusted, provider = [getattr(row, name) for name in TRUST], row.idp_entity_id
+def _draft(company: Company, wanted: dict[str, Any], now: datetime) -> Draft:
+    """A connection as the file says."""
+    slug = wanted["slug"]
+    before = company.connections.filter(slug=slug).first()
+    row = copy(before) or SamlConnection(company=company, slug=slug, created_at=now)
     row.name, row.enabled = wanted["name"], wanted["enabled"]
-    if row.enabled:
-        end_links(row)
     row.idp_entity_id, row.target_url = wanted["entity_id"] or "", wanted["target_url"] or ""
     row.sp_entity_id = wanted["sp_entity_id"] or ""
     row.idp_initiated = wanted["idp_initiated"]
@@ -305,47 +285,48 @@ def _write_connection(company: Company, wanted: dict[str, Any], now: datetime) -
     for name in CONNECTION_CHOICES:
         setattr(row, name, wanted[name])
     row.authn_contexts = " ".join(wanted["authn_contexts"])
-    known = {one.fingerprint: one for one in row.certificates.all()}
-    for certificate in (saml.load_certificate(pem) for pem in wanted["certificates"]):
-        if known.pop(certificate.fingerprint, None) is None:
-            certificate_row(row, certificate).save()
-    for gone in known.values():
-        gone.delete()
-    if known or trusted != [getattr(row, name) for name in TRUST]:
-        row.last_success_at, row.trusted_since = None, now
-    row.save()
-    if provider and provider != row.idp_entity_id:
-        end_sessions_of_another_provider(row)
-    if is_new:
-        make_key_after(row, now=now)
+    trusted = list(before.certificates.all()) if before else []
+    said = [saml.load_certificate(pem) for pem in wanted["certificates"]]
+    fingerprints = {one.fingerprint for one in said}
+    known = {one.fingerprint for one in trusted}
+    return Draft(
+        row,
+        kept=[one for one in trusted if one.fingerprint in fingerprints],
+        added=[one for one in said if one.fingerprint not in known],
+        before=before,
+        trusted=trusted,
+        fields=(*SETTINGS, *FOLLOWING, "metadata_by_link"),
+    )
 
 
-def _write_row(company: Company, after: dict[str, Any]) -> None:
-    provisioning, google, security = after["provisioning"], after["google_sso"], after["security"]
-    company.name = after["name"]
-    company.jit_provisioning_available = after["jit_provisioning_available"]
-    for key in ("automatic_user_provisioning", "newcomers", "existing_accounts"):
-        setattr(company, key, provisioning[key])
-    company.update_profile = provisioning["update_profile"]
-    company.sync_rules = provisioning["sync_rules"]
-    workspace, permission_set = (
-        provisioning["default_workspace"],
-        provisioning["default_permission_set"],
+def _row(company: Company, after: dict[str, Any]) -> dict[str, Any]:
+    """The company's own row, as the file says."""
+    provisioning, google = after["provisioning"], after["google_sso"]
+    workspace, permission_set, domains = (
+        provisioning[one] for one in ("default_workspace", "default_permission_set", "domains")
     )
-    company.default_workspace = workspace and company.workspaces.get(name=workspace)
-    company.default_permission_set = permission_set and company.permission_sets.get(
-        name=permission_set
+    listed = isinstance(domains, list)
+    same = (
+        "automatic_user_provisioning",
+        "newcomers",
+        "existing_accounts",
+        "update_profile",
+        "sync_rules",
     )
-    listed = isinstance(provisioning["domains"], list)
-    company.provisioning_domains = "listed" if listed else provisioning["domains"]
-    company.provisioning_domain_list = provisioning["domains"] if listed else []
-    company.google_sso_enabled = google["enabled"]
-    company.google_client_id = google["client_id"]
-    company.google_hosted_domain = google["hosted_domain"]
-    for key, value in security.items():
-        setattr(company, key, value)
-    company.save()
-    company.raise_version()
+    return {
+        "name": after["name"],
+        "jit_provisioning_available": after["jit_provisioning_available"],
+        **{name: provisioning[name] for name in same},
+        "default_workspace": workspace and company.workspaces.get(name=workspace),
+        "default_permission_set": permission_set
+        and company.permission_sets.get(name=permission_set),
+        "provisioning_domains": "listed" if listed else domains,
+        "provisioning_domain_list": domains if listed else [],
+        "google_sso_enabled": google["enabled"],
+        "google_client_id": google["client_id"],
+        "google_hosted_domain": google["hosted_domain"],
+        **after["security"],
+    }
 
 
 def _write_rules(company: Company, rules: list[dict[str, Any]]) -> None:
@@ -367,8 +348,7 @@ def _write_rules(company: Company, rules: list[dict[str, Any]]) -> None:
 
 
 def _delete_gone(company: Company, after: dict[str, Any]) -> None:
-    connections = {one["slug"] for one in after["saml"]}
-    rows: list[Model] = list(company.connections.exclude(slug__in=connections))
+    rows: list[Model] = []
     # Applications first: what one of them is for may go as well.
     for table in ("applications", "workspaces", "permission_sets", "domains"):
         names = [one["name"] for one in after[table]]

@@ -7,15 +7,11 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Count, Exists, OuterRef
 from django.urls import reverse
 
 from passerelle import saml
-from passerelle.audit.events import EventName
-from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company
-from passerelle.infra.inserts import insert_or_nothing
 from passerelle.infra.memory import Remembered
 from passerelle.sso.models import SamlConnection, SigningCertificate
 
@@ -202,20 +198,6 @@ def is_web_address(url: str) -> bool:
         )
     except ValueError:
         return False
-
-
-@transaction.atomic
-def trust_certificate(
-    connection: SamlConnection, certificate: saml.Certificate, *, actor: Actor, now: datetime
-) -> None:
-    """Trust one more certificate; those that are trusted already stay."""
-    Company.locked(connection.company_id)
-    new = certificate_row(connection, certificate)
-    if insert_or_nothing(new):
-        connection.company.raise_version()
-        details = {"fingerprint": certificate.fingerprint, "subject": certificate.subject[:300]}
-        entry = Entry(EventName.CERTIFICATE_ACCEPTED, connection.name, details)
-        record([entry], company_id=connection.company_id, actor=actor, now=now)
 
 
 def certificate_row(

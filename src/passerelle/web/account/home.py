@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from passerelle.administration.enforcement import undone_by_code
 from passerelle.directory.models import (
     Application,
     Company,
@@ -24,7 +25,6 @@ from passerelle.directory.models import (
 )
 from passerelle.directory.structure import applications_of
 from passerelle.sso.models import SamlConnection, SetupLink, SignIn
-from passerelle.sso.sessions.enforcement import undone_by_code
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.sign_in.login_page import company_finder
 

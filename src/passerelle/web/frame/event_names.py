@@ -6,9 +6,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from passerelle.administration.announce import EMERGENCY_CODE
 from passerelle.audit.events import EventName
 from passerelle.sso.connections.setup_links import ACTOR_KIND
-from passerelle.sso.sessions.enforcement import EMERGENCY_CODE
 from passerelle.web.frame.labels import (
     DOMAINS,
     EXISTING,

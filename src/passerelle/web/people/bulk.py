@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from passerelle.administration.lockout import keeping_a_way_back
+from passerelle.administration.lockout import refuse_lockout
 from passerelle.directory import actions
 from passerelle.directory.models import Company, Membership, PermissionSet, User, Workspace
 from passerelle.sso.sessions.enforcement import NoWayBack
@@ -114,7 +114,7 @@ def do(request: PageRequest) -> HttpResponse:
 def _carry_out(request: PageRequest, chosen: Chosen) -> tuple[int, str]:
     """Do it to each; how many it changed, or why nothing was done."""
     try:
-        with keeping_a_way_back(company_of(request)):
+        with refuse_lockout(company_of(request)):
             return sum(_do(user, chosen, by(request)) for user in chosen.users), ""
     except actions.Gone:
         return 0, str(GONE)

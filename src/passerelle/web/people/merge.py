@@ -8,7 +8,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from passerelle.administration.lockout import keeping_a_way_back
+from passerelle.administration.lockout import refuse_lockout
 from passerelle.directory.actions import Gone, LastAdministrator
 from passerelle.directory.merge import keep_apart, looks_like, merge, merge_of
 from passerelle.directory.models import Company, User
@@ -111,7 +111,7 @@ def _decide(request: PageRequest, user: User, other: User) -> HttpResponse:
     if request.POST.get("keep") != str(kept.id):
         problem = _("Choose the account to keep.")
         return render(request, "merge.html", _context(request, user, other, problem), status=422)
-    with keeping_a_way_back(kept.company):
+    with refuse_lockout(kept.company):
         merge(kept, gone, **by(request))
         end_closed_sessions(kept.company)
     return redirect(f"{reverse('user', args=[kept.id])}?done=merge")

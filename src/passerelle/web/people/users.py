@@ -11,7 +11,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from passerelle.administration.lockout import NoOtherWayIn, has_another_way_in, keeping_a_way_back
+from passerelle.administration.announce import announce_emergency_access
+from passerelle.administration.lockout import NoOtherWayIn, has_another_way_in, refuse_lockout
 from passerelle.administration.relink import remove_identity
 from passerelle.audit.models import AuditEvent
 from passerelle.directory import actions
@@ -26,12 +27,7 @@ from passerelle.sso.outbox.letters import (
     send_invitation,
 )
 from passerelle.sso.records.traces import listed
-from passerelle.sso.sessions.enforcement import (
-    NoWayBack,
-    announce_emergency_access,
-    end_closed_sessions,
-    may_use_password,
-)
+from passerelle.sso.sessions.enforcement import NoWayBack, end_closed_sessions, may_use_password
 from passerelle.sso.sessions.session import shown_sessions
 from passerelle.sso.sign_in import second_factor
 from passerelle.sso.sign_in.reauthenticate import is_recent
@@ -175,7 +171,7 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
         }
         return render(request, "user_change.html", context)
     try:
-        with keeping_a_way_back(user.company):
+        with refuse_lockout(user.company):
             _change(request, user, verb)
     except actions.LastAdministrator:
         return _with_problem(request, user_id, str(LAST_ADMINISTRATOR))
@@ -294,7 +290,7 @@ def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
         problem = _("Emergency access is for administrators: make this person one first.")
         return _with_problem(request, user.id, problem)
     before = getattr(user, name)
-    with keeping_a_way_back(user.company):
+    with refuse_lockout(user.company):
         # Before as well: what came by a way that was closed does not come back.
         end_closed_sessions(user.company)
         actions.set_flag(user, name, value, **by(request))

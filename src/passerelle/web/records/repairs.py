@@ -8,11 +8,11 @@ from django.views.decorators.http import require_POST
 
 from passerelle import saml
 from passerelle.administration.admit import admit
+from passerelle.administration.connections import trust_certificate
 from passerelle.administration.relink import relink_of, relinks, replace_identity
 from passerelle.administration.settings import add_listed_domain
 from passerelle.directory.actions import approve
 from passerelle.directory.merge import duplicates
-from passerelle.sso.connections.connection import trust_certificate
 from passerelle.sso.models import SignIn
 from passerelle.web.frame.access import administrators_only, by, company_of
 from passerelle.web.frame.confirm import confirmed_only

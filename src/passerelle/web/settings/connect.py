@@ -10,27 +10,22 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from passerelle.administration.lockout import keeping_a_way_back
-from passerelle.audit.events import EventName
-from passerelle.audit.record import Entry, record
+from passerelle.administration import connections
+from passerelle.administration.settings import Outdated
 from passerelle.directory.models import Company
-from passerelle.sso.connections.connection import (
-    end_migrations,
-    missing_for_sign_in,
-)
+from passerelle.sso.connections.connection import ProviderHeld, missing_for_sign_in
 from passerelle.sso.connections.guides import GUIDES
-from passerelle.sso.connections.keys import make_key_after
-from passerelle.sso.connections.setup_links import SwitchedOn, end_links, make_link, revoke_link
+from passerelle.sso.connections.setup_links import SwitchedOn, make_link, revoke_link
 from passerelle.sso.models import SamlConnection, SetupLink
-from passerelle.sso.sessions.enforcement import NoWayBack, end_closed_sessions
+from passerelle.sso.sessions.enforcement import NoWayBack
 from passerelle.web.frame.access import administrators_only, by, company_of, deciding
 from passerelle.web.frame.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.settings.connection_draft import too_many
+from passerelle.web.settings.connection_sentences import too_many
 from passerelle.web.settings.guide_form import GuideForm
 from passerelle.web.settings.guide_page import checked, guide_context, guide_form, shown_digest
-from passerelle.web.settings.security_save import Outdated, free_slug, save_guide
+from passerelle.web.settings.security_save import save_guide
 from passerelle.web.settings.test_page import leave_for_trial
 
 
@@ -85,26 +80,7 @@ def _draft(request: PageRequest, product: str) -> SamlConnection:
     company = company_of(request)
     found = _fresh_draft(company)
     name = _free_name(company, product, but=found)
-    if found is not None:
-        before, found.product, found.name = found.name, product, name
-        found.save(update_fields=["product", "name"])
-        if before != name:
-            entry = Entry(EventName.SETTINGS_CHANGED, name, {"saml.name": [before, name]})
-            record([entry], company_id=company.id, **by(request))
-        return found
-    connection = SamlConnection.objects.create(
-        company=company,
-        slug=free_slug(company.slug),
-        name=name,
-        enabled=False,
-        product=product,
-        created_at=timezone.now(),
-    )
-    make_key_after(connection, now=timezone.now())
-    entry = Entry(EventName.SETTINGS_CHANGED, connection.name, {"saml.name": ["", connection.name]})
-    actor = by(request)
-    record([entry], company_id=company.id, actor=actor["actor"], now=actor["now"])
-    return connection
+    return connections.begin_connection(company, product, name, instead_of=found, **by(request))
 
 
 def _connection(request: PageRequest, slug: str) -> SamlConnection:
@@ -122,12 +98,12 @@ def guide(request: PageRequest, slug: str) -> HttpResponse:
         form = guide_form(request, connection)
         if form.is_valid():
             try:
-                with deciding(request), keeping_a_way_back(connection.company):
+                with deciding(request):
                     save_guide(form, session=request.session_row, **by(request))
             except NoWayBack:
                 form.refuse_lock_out()
                 return render(request, "connect.html", _context(form, request), status=422)
-            except Outdated:
+            except (Outdated, ProviderHeld):
                 form.refuse_as_switched_on()
                 return render(request, "connect.html", _context(form, request), status=422)
             return redirect(f"{reverse('connect_guide', args=[slug])}?done=saved")
@@ -178,14 +154,7 @@ def switch_on(request: PageRequest, slug: str) -> HttpResponse:
         # Somebody with a set-up link has saved other values since this page was made.
         return redirect(f"{reverse('connect_guide', args=[slug])}?done=other#values")
     if not connection.enabled:
-        end_closed_sessions(connection.company)
-        connection.enabled, connection.metadata_by_link = True, False
-        connection.save(update_fields=["enabled", "metadata_by_link"])
-        connection.company.raise_version()
-        end_links(connection)
-        changes = {"saml.enabled": [False, True]}
-        entry = Entry(EventName.SETTINGS_CHANGED, connection.name, changes)
-        record([entry], company_id=connection.company_id, **by(request))
+        connections.switch_on(connection, **by(request))
     return redirect(f"{reverse('connect_guide', args=[slug])}?done=on")
 
 
@@ -220,9 +189,5 @@ def delete(request: PageRequest, slug: str) -> HttpResponse:
     connection = _connection(request, slug)
     if connection.enabled:
         return redirect("connect_guide", slug)
-    entry = Entry(EventName.CONNECTION_DELETED, connection.name, {"slug": slug})
-    record([entry], company_id=connection.company_id, **by(request))
-    connection.company.raise_version()
-    connection.delete()
-    end_migrations(connection.company_id)
+    connections.delete_connection(connection, **by(request))
     return redirect(f"{reverse('connect')}?done=deleted")

@@ -8,9 +8,9 @@ from django import forms
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from passerelle import saml
+from passerelle.administration.draft import Draft
 from passerelle.directory.models import Company, Domain
 from passerelle.infra.fetch import FetchError, fetch_for
 from passerelle.saml.errors import MetadataError
@@ -34,7 +34,12 @@ from passerelle.sso.connections.problems import metadata_sentence, noted_togethe
 from passerelle.sso.models import GOOGLE_ISSUER, Binding, SamlConnection
 from passerelle.web.frame.fields import line
 from passerelle.web.frame.labels import CONNECTION_LABELS
-from passerelle.web.settings.connection_draft import ANOTHER_PROVIDER, MAKES_ONE, Draft, too_many
+from passerelle.web.settings.connection_sentences import (
+    ANOTHER_PROVIDER,
+    OUR_METADATA,
+    too_many,
+    would_break,
+)
 
 # What the folded part of the form holds; a form that was sent without it leaves them alone.
 ADVANCED_TEXTS = (
@@ -61,20 +66,16 @@ FIELD_OF = {
 }
 
 
-OUR_METADATA = gettext_lazy(
-    "This is our own metadata, which the identity provider reads. What belongs here comes from the "
-    "identity provider: look in its console for its metadata."
+# What is typed for a new connection; where all of it is empty, there is to be none.
+_MAKES_ONE = (
+    "name",
+    "metadata",
+    "metadata_file",
+    "metadata_url",
+    "idp_entity_id",
+    "target_url",
+    "new_certificates",
 )
-
-
-def _would_break(missing: str) -> str:
-    """Why a connection that people use is not saved like this."""
-    if missing == MISSING_CERTIFICATE:
-        return _(
-            "This is the only certificate: nobody could sign in any more. Add another "
-            "one first, or switch SAML SSO off."
-        )
-    return _("This connection is on and would stop working. Enter this, or switch SAML SSO off.")
 
 
 class ConnectionForm(forms.Form):
@@ -138,7 +139,13 @@ class ConnectionForm(forms.Form):
         ]
         self._field("domains").queryset = company.domains.filter(verified_at__isnull=False)
         # A copy: the page goes on showing the connection as it is.
-        self.draft = Draft(copy(connection), list(self.certificates), before=connection)
+        self.draft = Draft(
+            copy(connection),
+            list(self.certificates),
+            before=connection,
+            trusted=self.certificates,
+            refuses_removed=True,
+        )
 
     def _field(self, name: str) -> Any:
         return self.fields[name]
@@ -213,16 +220,9 @@ class ConnectionForm(forms.Form):
             raise forms.ValidationError(_("Enter an address that starts with https://"))
         return typed
 
-    @property
-    def renames_people(self) -> bool:
-        """Whether the connection would know people by another attribute than it has so far."""
-        was, after = self.connection, self.draft.connection
-        both = was is not None and after is not None
-        return both and was.subject_attribute != after.subject_attribute  # type: ignore[union-attr]
-
     def clean_connection(self, values: dict[str, Any]) -> None:
         """Take the draft from the cleaned fields; an untouched empty section makes none."""
-        if self.connection is None and not any(values.get(one) for one in MAKES_ONE):
+        if self.connection is None and not any(values.get(one) for one in _MAKES_ONE):
             return
         if self.connection is None and (problem := too_many(self.company)):
             self.add_error("name", problem)
@@ -295,7 +295,7 @@ class ConnectionForm(forms.Form):
         for one in lacking:
             name = FIELD_OF[one]
             if name not in self.errors:
-                self.add_error(name if name in self.fields else None, _would_break(one))
+                self.add_error(name if name in self.fields else None, would_break(one))
 
     def _take_fields(self, connection: SamlConnection, values: dict[str, Any]) -> None:
         connection.enabled = values["saml_enabled"]

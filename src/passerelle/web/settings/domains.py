@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from passerelle.administration.lockout import keeping_a_way_back
+from passerelle.administration.lockout import refuse_lockout
 from passerelle.directory.domains import (
     Unproved,
     add_domain,
@@ -118,7 +118,7 @@ def prove(request: PageRequest, domain_id: UUID) -> HttpResponse:
 def remove(request: PageRequest, domain_id: UUID) -> HttpResponse:
     domain = get_object_or_404(company_of(request).domains, id=domain_id)
     try:
-        with keeping_a_way_back(company_of(request)):
+        with refuse_lockout(company_of(request)):
             remove_domain(domain, **by(request))
     except NoWayBack:
         return redirect(f"{reverse('domains')}?done=way-back")

@@ -7,19 +7,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from passerelle.directory.models import Company
-from passerelle.sso.connections.connection import usable_connections
-from passerelle.sso.sessions.enforcement import (
-    ADMINISTRATOR_WITH_PASSWORD,
+from passerelle.administration.enforcement import (
     GoogleIsOn,
     NotYet,
-    NoWayBack,
-    came_by_sso,
     change_enforcement,
     make_codes,
     shut_out,
     undone_by_code,
 )
+from passerelle.directory.models import Company
+from passerelle.sso.connections.connection import usable_connections
+from passerelle.sso.sessions.enforcement import ADMINISTRATOR_WITH_PASSWORD, NoWayBack, came_by_sso
 from passerelle.web.frame.access import administrators_only, by, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.middleware import PageRequest

@@ -116,7 +116,7 @@ def checked(request: Any, form: GuideForm) -> HttpResponse:
         "connection": connection,
         "lacking": _lacking_in_words(lacking),
         "ends": draft.end,
-        "gone": draft.gone(form.certificates) if draft.moves else [],
+        "gone": sorted(draft.gone) if draft.moves else [],
         "certificates": len(draft.ends),
         "left_out": noted_sentences(connection.certificates_left_out) if connection else [],
     }

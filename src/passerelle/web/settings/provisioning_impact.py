@@ -2,21 +2,30 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from passerelle.administration.provisioning_impact import PEOPLE, Change, effect_of
-from passerelle.directory.models import Company
 from passerelle.directory.policy import load_names
 from passerelle.provisioning import Plan, Refusal
 from passerelle.provisioning.describe import REFUSED
 from passerelle.provisioning.model import Grant
+from passerelle.sso.connections.connection import is_usable
 from passerelle.sso.models import SamlConnection
+from passerelle.web.settings.security_form import PROVISIONING, SecurityForm
 
 SHOWN = 20
+# What decides for whom the claims of a connection are taken.
+MAPPING = (
+    "subject_attribute",
+    "email_attribute",
+    "first_name_attribute",
+    "last_name_attribute",
+    "value_separator",
+)
 
 KINDS: dict[str, Promise] = {
     "admitted": gettext_lazy("let in, instead of refused"),
@@ -57,11 +66,20 @@ class ShownEffect:
         return sum(count - len(lines) for _kind, count, lines in self.groups)
 
 
-def effect_shown(
-    company: Company, changed: Company, *, draft: SamlConnection | None = None, now: datetime
-) -> ShownEffect:
+def effect_shown(form: SecurityForm) -> dict[str, Any]:
+    """What the form would do, or what is wrong with it, for the page that shows it."""
+    if problems := _problems_of(form):
+        return {"effect_problems": problems}
+    if _closes_connection(form):
+        return {"closed": True}
+    return {"effect": _in_words(form)}
+
+
+def _in_words(form: SecurityForm) -> ShownEffect:
     """The effect in words, the groups in the order in which they matter."""
-    found = effect_of(company, changed, draft=draft, now=now)
+    company = form.company
+    changed, mapping = form.changed_company(), _changed_mapping(form)
+    found = effect_of(company, changed, draft=mapping, now=form.now)
     names = load_names(company)
     counts = Counter(change.kind for change in found.changes)
     groups = [
@@ -97,3 +115,31 @@ def _what(decision: Plan | Refusal) -> str:
     if isinstance(decision, Refusal):
         return _("refused: %(why)s") % {"why": _(REFUSED[decision.reason][0])}
     return str(OUTCOMES[decision.outcome])
+
+
+def _problems_of(form: SecurityForm) -> list[str]:
+    """What is wrong with the settings, each sentence with the name of its field."""
+    return [
+        _("%(field)s: %(problem)s") % {"field": form[name].label, "problem": problem}
+        for name in PROVISIONING
+        for problem in form.errors.get(name, [])
+    ]
+
+
+def _closes_connection(form: SecurityForm) -> bool:
+    """Whether nobody could sign in any more through the connection of the form, as today."""
+    was, after = form.connection, form.draft.connection
+    if was is None or after is None or not is_usable(was):
+        return False
+    return not form.draft.is_usable or was.idp_entity_id != after.idp_entity_id
+
+
+def _changed_mapping(form: SecurityForm) -> SamlConnection | None:
+    """The connection as it would be, where it would take the same claims for other people.
+
+    Another identity provider would say something else: nobody knows what.
+    """
+    was, after = form.connection, form.draft.connection
+    if was is None or after is None or was.idp_entity_id != after.idp_entity_id:
+        return None
+    return after if any(getattr(was, one) != getattr(after, one) for one in MAPPING) else None

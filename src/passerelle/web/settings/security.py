@@ -1,15 +1,13 @@
 """Settings > Security settings."""
 
-from typing import Any
-
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from passerelle.administration.follow_metadata import decide, follow
-from passerelle.administration.lockout import keeping_a_way_back
+from passerelle.administration.settings import Outdated
 from passerelle.sso.connections.connection import (
     ProviderHeld,
 )
@@ -28,16 +26,8 @@ from passerelle.web.frame.confirm import confirmed_before_waiting, confirmed_onl
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import typed
-from passerelle.web.settings.impact import (
-    FIELDS,
-    changed_mapping,
-    closes_connection,
-    concerned_shown,
-    problems_of,
-)
 from passerelle.web.settings.provisioning_impact import effect_shown
 from passerelle.web.settings.security_form import (
-    PROVISIONING,
     SecurityForm,
 )
 from passerelle.web.settings.security_page import (
@@ -45,9 +35,7 @@ from passerelle.web.settings.security_page import (
     named_connection,
     settings_context,
 )
-from passerelle.web.settings.security_save import Outdated, save_security
-
-PROVISIONING_PART = "provisioning"
+from passerelle.web.settings.security_save import save_security
 
 
 @page_with_form
@@ -76,8 +64,7 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
     """What became of it, for the address that tells; empty when it could not be saved."""
     assert request.session_row is not None
     try:
-        renamed = form.connection if form.renames_people else None
-        with deciding(request), keeping_a_way_back(form.company, renamed=renamed):
+        with deciding(request):
             # As many as were open by the settings of before.
             opened = open_sessions(form.company, now=form.now)
             before = opened.count()
@@ -87,7 +74,7 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
         # Whoever could still come in has been unmade since the form was looked at.
         form.refuse_lock_out("saml_enabled")
         return ""
-    except Outdated:
+    except (Outdated, ProviderHeld):
         form.read_again()
         form.refuse_as_outdated()
         return ""
@@ -97,9 +84,9 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
 @require_POST
 @administrators_only
 def effect(request: PageRequest) -> HttpResponse:
-    """Whom the settings in the form would concern at once; nothing is saved.
+    """What the provisioning settings in the form would do, and to whom; nothing is saved.
 
-    With `part` in the address only that section's, for a script that puts it there.
+    With `part` in the address only that part of the page, for a script that puts it there.
     """
     form = SecurityForm(
         company_of(request),
@@ -111,31 +98,11 @@ def effect(request: PageRequest) -> HttpResponse:
     )
     form.client_address = client_address(request)
     form.is_valid()
-    part = request.GET.get("part")
-    if part is None:
-        whom = {one: _whom(one, form, request) for one in (PROVISIONING_PART, *FIELDS)}
-        return render(request, "security.html", {**settings_context(form, request), "whom": whom})
-    if part != PROVISIONING_PART and part not in FIELDS:
-        raise Http404
-    whom_shown = _whom(part, form, request)
-    return render(request, whom_shown["template"], whom_shown)
-
-
-def _whom(part: str, form: SecurityForm, request: PageRequest) -> dict[str, Any]:
-    """What one section has to tell, with the template that tells it."""
-    assert request.session_row is not None
-    company, mapping = form.company, changed_mapping(form)
-    if part == PROVISIONING_PART:
-        template, wrong = "security/_effect.html", problems_of(form, PROVISIONING)
-        if wrong or closes_connection(form):
-            return {"template": template, "effect_problems": wrong, "closed": not wrong}
-        seen = effect_shown(company, form.changed_company(), draft=mapping, now=form.now)
-        return {"template": template, "effect": seen}
-    shown = concerned_shown(part, form, request.session_row)
-    found: dict[str, Any] = {"template": "security/_concerned.html", "shown": shown}
-    if part == "saml" and mapping and not shown.problems:
-        found["effect"] = effect_shown(company, company, draft=mapping, now=form.now)
-    return found
+    seen = effect_shown(form)
+    if "part" in request.GET:
+        return render(request, "security/_effect.html", seen)
+    context = {**settings_context(form, request), **seen, "looked_at": True}
+    return render(request, "security.html", context)
 
 
 @require_POST
@@ -161,14 +128,13 @@ def decide_metadata(request: PageRequest) -> HttpResponse:
     """Accept or dismiss a change of the identity provider's metadata."""
     connection = named_connection(request)
     try:
-        with keeping_a_way_back(connection.company):
-            decided = decide(
-                connection,
-                accept=request.POST.get("decision") == "accept",
-                shown=request.POST.get("shown", ""),
-                session=request.session_row,
-                **by(request),
-            )
+        decided = decide(
+            connection,
+            accept=request.POST.get("decision") == "accept",
+            shown=request.POST.get("shown", ""),
+            session=request.session_row,
+            **by(request),
+        )
     except NoWayBack:
         return _back(connection, "way-back")
     except ProviderHeld:

@@ -8,6 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
+from passerelle.administration.connections import free_slug
 from passerelle.administration.follow_metadata import held_difference
 from passerelle.directory.models import Company, Domain
 from passerelle.directory.snapshot import known_domains
@@ -38,7 +39,6 @@ from passerelle.web.settings.security_form import (
     SecurityForm,
     early_access_sentence,
 )
-from passerelle.web.settings.security_save import free_slug
 
 NEW = "new"
 

@@ -12,8 +12,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
+from passerelle.administration.settings import Outdated
 from passerelle.audit.record import Actor
-from passerelle.sso.connections.connection import missing_for_sign_in
+from passerelle.sso.connections.connection import ProviderHeld, missing_for_sign_in
 from passerelle.sso.connections.setup_links import (
     ACTOR_KIND,
     LIFETIME,
@@ -29,7 +30,7 @@ from passerelle.web.frame.cookies import delete_cookie, set_cookie
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.settings.guide_form import GuideForm
 from passerelle.web.settings.guide_page import checked, guide_context, guide_form
-from passerelle.web.settings.security_save import LinkEnded, Outdated, SavedTooOften, save_guide
+from passerelle.web.settings.security_save import SavedTooOften, save_guide
 from passerelle.web.settings.test_page import leave_for_trial, trial_context
 
 MAX_FAILURES = 100
@@ -82,7 +83,7 @@ def guide(request: HttpRequest, link: SetupLink) -> HttpResponse:
         actor = Actor(ACTOR_KIND, f"made by {link.made_by}")
         try:
             save_guide(form, actor=actor, link=link, now=timezone.now())
-        except (LinkEnded, Outdated):
+        except (Outdated, ProviderHeld):
             return _ended(request, 404)
         except SavedTooOften as error:
             form.refuse_until(error.until)

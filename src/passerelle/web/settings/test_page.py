@@ -6,14 +6,14 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
+from passerelle.administration.connections import free_slug
+from passerelle.administration.draft import Draft
 from passerelle.directory.models import Company
 from passerelle.saml.consoles import CONSOLES, console_of
 from passerelle.sso.models import SamlConnection, Trial
 from passerelle.sso.sign_in.test_sign_in import is_of, request_of, start_trial
 from passerelle.web.frame.leave import leave
 from passerelle.web.records.attempt import explained_attempt
-from passerelle.web.settings.connection_draft import Draft
-from passerelle.web.settings.security_save import free_slug
 
 
 def leave_for_trial(

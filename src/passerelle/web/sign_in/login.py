@@ -29,7 +29,12 @@ from passerelle.web.frame.cookies import delete_cookie
 from passerelle.web.frame.leave import leave
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.sign_in.admit_session import barred_from_password, enter, mismatch, page_again
+from passerelle.web.sign_in.admit_session import (
+    barred_from_password,
+    mismatch,
+    page_again,
+    require_second_factor,
+)
 from passerelle.web.sign_in.login_page import company_finder, door_page, seen
 
 
@@ -65,7 +70,7 @@ def _sign_in_by_password(request: PageRequest, company: Company) -> HttpResponse
         return page_again(request, company, next_path, typed=typed, problem=problem, status=429)
     if isinstance(user, SignIn):
         return mismatch(request, company, next_path, typed, reference=user.reference)
-    return enter(request, user, next_path)
+    return require_second_factor(request, user, next_path)
 
 
 @require_POST
@@ -113,6 +118,6 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
                     language=user.language,
                 )
             # What the link proves, and the password that was just chosen.
-            return enter(request, user, "")
+            return require_second_factor(request, user, "")
     context = {"account": user, "company": user.company, "problem": problem}
     return render(request, "activate.html", context, status=422 if problem else 200)

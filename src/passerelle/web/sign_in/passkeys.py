@@ -24,6 +24,7 @@ from passerelle.sso.records.failures import (
 )
 from passerelle.sso.records.traces import keep_password_attempt
 from passerelle.sso.sign_in import passkeys
+from passerelle.sso.sign_in.admit import Way
 from passerelle.sso.sign_in.reauthenticate import may_confirm_by_password
 from passerelle.web.frame.access import signed_in_only
 from passerelle.web.frame.browsers import described
@@ -33,7 +34,7 @@ from passerelle.web.frame.cookies import delete_cookie, set_cookie
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.refusals import too_many_attempts
-from passerelle.web.sign_in.admit_session import go_in
+from passerelle.web.sign_in.admit_session import admit_session
 
 MAX_FAILURES = 100
 
@@ -138,6 +139,6 @@ def _finish(request: PageRequest, company: Company, next_path: str) -> HttpRespo
         return _ask(request, company, next_path, problem)
     forgive("passkey", network_of(address))
     has_finished(address, now=now)
-    response = go_in(request, user, next_path, way="passkey")
+    response = admit_session(request, user, next_path, way=Way.PASSKEY)
     delete_cookie(response, settings.PASSKEY_COOKIE)
     return response

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from passerelle.administration.enforcement import undo_by_code
 from passerelle.directory.links import RESET_MINUTES, reset_user
 from passerelle.directory.models import Company, User
 from passerelle.infra.network import network_of
@@ -21,7 +22,6 @@ from passerelle.sso.models import SecondStep
 from passerelle.sso.outbox.letters import can_send, may_send_reset, put_down
 from passerelle.sso.records.failures import count_failure, fails_too_often
 from passerelle.sso.records.traces import keep_password_attempt
-from passerelle.sso.sessions.enforcement import undo_by_code
 from passerelle.sso.sign_in import second_factor
 from passerelle.sso.sign_in.passkeys import are_possible
 from passerelle.sso.sign_in.password_rules import password_problem, reuse_problem, set_password
@@ -30,7 +30,7 @@ from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import delete_cookie
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
-from passerelle.web.sign_in.admit_session import barred_from_password, go_in
+from passerelle.web.sign_in.admit_session import admit_session, barred_from_password
 
 MAX_LETTERS = 5
 """Letters to one address within ten minutes that one network can cause; four times that in all."""
@@ -84,7 +84,7 @@ def _wrong(request: PageRequest, step: SecondStep) -> str:
 
 def _in(request: PageRequest, step: SecondStep) -> HttpResponse:
     """The browser is remembered where that was ticked."""
-    return go_in(request, step.user, step.next, remember="remember" in request.POST)
+    return admit_session(request, step.user, step.next, remember="remember" in request.POST)
 
 
 def _through(step: SecondStep, response: HttpResponse) -> HttpResponse:

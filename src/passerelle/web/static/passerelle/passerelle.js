@@ -77,51 +77,48 @@ if (form) {
   });
   update();
 
-  // Whom a section's settings would concern: asked again whenever one of them changes, and, once
-  // that is shown, whenever anything does: one section may depend on another. The room for the
-  // answer is made at once: nothing moves under somebody's finger when it arrives.
-  for (const button of form.querySelectorAll("[data-effect]")) {
-    const card = button.closest(".card");
-    const effect = button.closest(".field").querySelector(".effect");
-    let newest = 0;
-    const show = async () => {
-      const asked = ++newest;
-      const data = new FormData(form);
-      for (const field of form.querySelectorAll("input[type=file]")) {
-        if (!card.contains(field)) data.delete(field.name);
+  // What the provisioning settings would do: asked again whenever one of them changes, and, once
+  // that is shown, whenever anything does: they depend on the connection. The room for the answer
+  // is made at once: nothing moves under somebody's finger when it arrives.
+  const button = form.querySelector("[data-effect]");
+  const card = button.closest(".card");
+  const effect = button.closest(".field").querySelector(".effect");
+  let newest = 0;
+  const show = async () => {
+    const asked = ++newest;
+    effect.setAttribute("aria-busy", "true");
+    effect.setAttribute("data-room", "");
+    // What does not fit is scrolled to, by keyboard as well.
+    effect.tabIndex = 0;
+    const data = new FormData(form);
+    data.delete("metadata_file");
+    try {
+      const answer = await fetch(button.dataset.effect, { method: "POST", body: data });
+      const text = await answer.text();
+      // An answer that comes late is about what is typed no longer.
+      if (answer.ok && !answer.redirected && asked === newest) effect.innerHTML = text;
+    } finally {
+      if (asked === newest) {
+        effect.removeAttribute("aria-busy");
+        effect.toggleAttribute("data-room", effect.hasChildNodes());
       }
-      effect.setAttribute("aria-busy", "true");
-      effect.setAttribute("data-room", "");
-      // What does not fit is scrolled to, by keyboard as well.
-      effect.tabIndex = 0;
-      try {
-        const answer = await fetch(button.dataset.effect, { method: "POST", body: data });
-        const text = await answer.text();
-        // An answer that comes late is about what is typed no longer.
-        if (answer.ok && !answer.redirected && asked === newest) effect.innerHTML = text;
-      } finally {
-        if (asked === newest) {
-          effect.removeAttribute("aria-busy");
-          effect.toggleAttribute("data-room", effect.hasChildNodes());
-        }
-      }
-    };
-    button.addEventListener("click", async (event) => {
-      event.preventDefault();
-      await show();
-      effect.focus({ preventScroll: true });
-      effect.scrollIntoView({ block: "nearest" });
-    });
-    form.addEventListener("change", async (event) => {
-      const own = card.contains(event.target);
-      if (!own && !effect.textContent.trim()) return;
-      await show();
-      if (own) {
-        const sentences = [...effect.querySelectorAll("p")].map((one) => one.textContent.trim());
-        document.getElementById("announcements").textContent = sentences.join(" ");
-      }
-    });
-  }
+    }
+  };
+  button.addEventListener("click", async (event) => {
+    event.preventDefault();
+    await show();
+    effect.focus({ preventScroll: true });
+    effect.scrollIntoView({ block: "nearest" });
+  });
+  form.addEventListener("change", async (event) => {
+    const own = card.contains(event.target);
+    if (!own && !effect.textContent.trim()) return;
+    await show();
+    if (own) {
+      const sentences = [...effect.querySelectorAll("p")].map((one) => one.textContent.trim());
+      document.getElementById("announcements").textContent = sentences.join(" ");
+    }
+  });
 }
 
 // After a refused form, and after saving, what happened is read out first.
