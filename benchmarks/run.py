@@ -21,12 +21,12 @@ import tests.environment  # noqa: E402, F401
 django.setup()
 
 from benchmarks import peers, startup, throughput  # noqa: E402
-from benchmarks.door import door_rows  # noqa: E402
 from benchmarks.floor import floor  # noqa: E402
 from benchmarks.hashing import hashing_rows  # noqa: E402
 from benchmarks.payloads import Keys, make_payloads  # noqa: E402
 from benchmarks.rounds import Series  # noqa: E402
 from benchmarks.sign_in import sign_in_rows  # noqa: E402
+from benchmarks.sign_in_page import sign_in_page_rows  # noqa: E402
 from benchmarks.verify import Race, race  # noqa: E402
 from tests.servers.postgresql import PostgreSQL  # noqa: E402
 
@@ -120,7 +120,7 @@ def sign_in(folder: Path) -> str:
     with PostgreSQL.start(folder / "postgresql") as postgresql:
         rows = sign_in_rows(folder, postgresql)
         besides = hashing_rows(folder / "hashing", postgresql)
-        pages = door_rows(folder / "door", postgresql)
+        pages = sign_in_page_rows(folder / "sign-in-page", postgresql)
     text = table(
         "## A whole sign-in",
         "Login, callback and finish over HTTP, eight people at a time, two worker processes, the "

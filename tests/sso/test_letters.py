@@ -8,7 +8,7 @@ from django.contrib.auth.hashers import make_password
 
 from passerelle.directory.models import User
 from passerelle.sso.outbox.expiry_notices import send_notices
-from passerelle.sso.outbox.letters import put_down, send_invitation, send_letters
+from passerelle.sso.outbox.letters import queue_letter, send_invitation, send_letters
 from tests.browsing import Browser
 from tests.world import NOW, make_user
 
@@ -67,7 +67,7 @@ def test_whatever_is_sent_goes_to_the_encoded_domain(acme, mail):
     root = make_user(acme, SHARP, is_administrator=True)
     invited = make_user(acme, FINAL, status="invited")
     send_invitation(invited, who="Alice", now=datetime.now(UTC))
-    put_down("password_changed", acme, root.email, now=datetime.now(UTC))
+    queue_letter("password_changed", acme, root.email, now=datetime.now(UTC))
     ends_in(days=3)
     send_notices(NOW)
     assert sorted(set(recipients(mail))) == sorted(ENCODED.values())

@@ -10,7 +10,7 @@ from passerelle.administration import follow_metadata
 from passerelle.infra.shares import in_turns
 from passerelle.sso.models import Letter, SamlConnection
 from passerelle.sso.outbox import letters
-from passerelle.sso.outbox.letters import put_down, send_invitation, send_letters
+from passerelle.sso.outbox.letters import queue_letter, send_invitation, send_letters
 from tests.browsing import Browser
 from tests.world import make_administrator, make_company, make_connection, make_user
 
@@ -64,7 +64,9 @@ def invited(company, number: int, *, many: bool) -> None:
 
 def ask_for_another_password(company) -> None:
     bob = make_user(company, f"bob@{company.slug}.example", password=make_password("a long one"))
-    put_down("password_reset", company, bob.email, now=NOW, email_key=bob.email_key, minutes="60")
+    queue_letter(
+        "password_reset", company, bob.email, now=NOW, email_key=bob.email_key, minutes="60"
+    )
 
 
 def test_letters_that_people_wait_for_go_before_many_invitations(acme, globex, mail):
@@ -141,3 +143,14 @@ def test_a_company_has_so_many_connections(acme, monkeypatch):
         assert answer.status_code == 422
         assert "A company has at most 1 connections." in answer.content.decode()
     assert acme.connections.count() == 1
+
+
+def test_the_page_says_of_an_invitation_that_it_was_mailed_only_where_it_was(acme, mail):
+    alice = Browser().enter(make_administrator(acme))
+    for number in range(letters.MAX_INVITATIONS_TO_ONE + 1):
+        sent = {"email": "carol@acme.example"}
+        page = alice.post("/settings/users/invite/", sent, follow=True).content.decode()
+        was_mailed = "also sent by e-mail" in page
+        assert was_mailed is (number < letters.MAX_INVITATIONS_TO_ONE)
+        assert "/activate/" in page
+        acme.users.get(email="carol@acme.example").delete()

@@ -15,7 +15,7 @@ from passerelle.infra.tokens import digest
 from passerelle.sso.models import EmergencyCode, SetupLink, TrustedDevice
 from passerelle.sso.sign_in.password_rules import password_problem
 from tests.browsing import Browser
-from tests.web.test_local_sign_in import PASSWORD, is_in, with_password
+from tests.web.test_passwords import PASSWORD, is_in, with_password
 from tests.web.test_security_settings import fields_of
 from tests.world import NOW, give, make_administrator, make_company, make_user
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import html
 
-from passerelle.administration.provisioning_impact import effect_of, recent_claims
+from passerelle.administration.provisioning_impact import impact_of, recent_claims
 from passerelle.audit.models import AuditEvent
 from passerelle.directory.marks import mark_of_email
 from passerelle.directory.models import Tombstone, User
@@ -19,7 +19,7 @@ from passerelle.provisioning import parse_email
 from passerelle.provisioning.model import Profile
 from passerelle.sso.models import SignIn
 from tests.browsing import Browser
-from tests.web.test_local_sign_in import with_password
+from tests.web.test_passwords import with_password
 from tests.web.test_security_settings import PAGE, fields_of
 from tests.world import (
     NOW,
@@ -192,7 +192,7 @@ def test_five_hundred_people_take_a_bounded_number_of_queries(
         give(make_user(acme, f"p{number}@acme.example", provisioned_by="jit"))
     changed = make_copy(acme, newcomers="approve")
     with django_assert_max_num_queries(13):
-        effect = effect_of(acme, changed, now=NOW)
+        effect = impact_of(acme, changed, now=NOW)
     assert effect.people == 500
     assert len(effect.changes) == 400
 

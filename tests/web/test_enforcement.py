@@ -16,7 +16,7 @@ from passerelle.sso.models import EmergencyCode, Letter, Session
 from passerelle.sso.outbox.letters import send_letters
 from passerelle.sso.sessions.enforcement import may_use_password, people_with_password
 from tests.browsing import Browser
-from tests.web.test_local_sign_in import PASSWORD, enter, is_in, with_password
+from tests.web.test_passwords import PASSWORD, enter, is_in, with_password
 from tests.web.test_security_settings import PAGE, errors_in, fields_of
 from tests.world import make_administrator, make_company, make_user
 

@@ -11,7 +11,7 @@ from passerelle.audit.models import AuditEvent
 from passerelle.directory.models import Membership, Tombstone, User
 from passerelle.sso.models import Session
 from passerelle.web.frame.browsers import described
-from passerelle.web.people.people_file import carry_out, read_people
+from passerelle.web.people.people_file import import_people, read_people
 from tests.browsing import Browser
 from tests.web.test_people import listed
 from tests.world import give, make_company, make_user, session_of
@@ -369,9 +369,9 @@ def test_others_write_between_the_lines_of_a_long_file(acme, alice, monkeypatch)
     def counted(company, lines, who):
         written.append([line.email for line in lines])
         assert connection.in_atomic_block
-        return carry_out(company, lines, who)
+        return import_people(company, lines, who)
 
-    monkeypatch.setattr("passerelle.web.people.user_import.carry_out", counted)
+    monkeypatch.setattr("passerelle.web.people.user_import.import_people", counted)
     content = "email\n" + "\n".join(f"n{number}@acme.example" for number in range(5))
     done = alice.post(IMPORT, {"content": content, "confirmed": "1"}).content.decode()
     assert "5 people invited," in done

@@ -18,12 +18,12 @@ from passerelle.directory.models import Company, User
 from passerelle.practice_idp.people import Person
 from passerelle.sso.models import Session, TrustedDevice
 from passerelle.sso.sessions import session as sessions
-from passerelle.sso.sessions.entry_locks import close, way_of_connection
+from passerelle.sso.sessions.entry_locks import close_entry, way_of_connection
 from passerelle.sso.sign_in import admit, finish, google, second_factor
 from passerelle.sso.sign_in.password_rules import set_password
 from tests.browsing import Browser
 from tests.sso.test_trust_withdrawn import END, another_key, parked
-from tests.web.test_local_sign_in import code_after, enter, is_in, set_up, with_password
+from tests.web.test_passwords import code_after, enter, is_in, set_up, with_password
 from tests.web.test_security_settings import PAGE, fields_of
 from tests.web.test_taken_away import came_by_sso, change
 from tests.world import (
@@ -453,7 +453,7 @@ def come_while_it_is_closed(browser: Browser, address: str) -> list:
 
     def close_the_way():
         with transaction.atomic():
-            close(way_of_connection("acme"))
+            close_entry(way_of_connection("acme"))
             held.set()
             until_somebody_waits()
             return seen.is_set()

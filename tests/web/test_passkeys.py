@@ -23,7 +23,7 @@ from passerelle.sso.models import Letter, Passkey, PasskeyChallenge, Session, Si
 from passerelle.sso.outbox.letters import send_letters
 from passerelle.sso.sign_in.passkeys import WrongPasskey, register
 from tests.browsing import Browser
-from tests.web.test_local_sign_in import PASSWORD, change, enter, with_password
+from tests.web.test_passwords import PASSWORD, change, enter, with_password
 from tests.world import make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db

@@ -22,7 +22,7 @@ from passerelle.web.settings import connection_form
 from passerelle.web.settings.guide_form import GuideForm
 from passerelle.web.sign_in import password_help
 from tests.browsing import Browser
-from tests.web.test_local_sign_in import PASSWORD, enter, is_in, with_password
+from tests.web.test_passwords import PASSWORD, enter, is_in, with_password
 from tests.web.test_security_settings import PAGE, fields_of
 from tests.world import load_certificate_of, make_administrator, make_user, signing_key
 

@@ -32,7 +32,7 @@ from passerelle.sso.models import (
 from passerelle.sso.outbox import letters
 from passerelle.sso.sign_in import passwords, second_factor
 from tests.browsing import Browser, reference_in
-from tests.web.test_local_sign_in import (
+from tests.web.test_passwords import (
     OTHER,
     PASSWORD,
     change,
@@ -639,7 +639,7 @@ def test_who_changes_the_own_password_is_told(bob):
 def test_one_letter_that_cannot_be_written_holds_up_no_other(acme, bob):
     put = {"company": acme, "to": "x@acme.example", "created_at": NOW}
     Letter.objects.create(kind="no_such_letter", values={}, due_at=NOW, **put)
-    letters.put_down("password_changed", acme, "bob@acme.example", now=NOW, language="en")
+    letters.queue_letter("password_changed", acme, "bob@acme.example", now=NOW, language="en")
     letters.send_letters(NOW)
     assert Letter.objects.get(sent_at=NOW).to == "bob@acme.example"
 

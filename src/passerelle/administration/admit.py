@@ -17,7 +17,7 @@ from passerelle.provisioning import Plan, Profile, Refusal, Snapshot
 from passerelle.provisioning.model import SAME_PERSON
 from passerelle.sso.connections.claims import profile_of_claims, still_prove
 from passerelle.sso.models import SignIn
-from passerelle.sso.sign_in.decide import decide, decide_and_apply
+from passerelle.sso.sign_in.decide import apply_with_retries, decide
 
 ADMITTED = frozenset({"domain_not_allowed", "jit_disabled", "jit_unavailable", "user_removed"})
 """The reasons that stand for a policy, not for something wrong with the person."""
@@ -48,7 +48,7 @@ def _decision(row: SignIn, profile: Profile) -> Plan | Refusal:
         # The connection means somebody else by the same claims now, or they prove nothing any more.
         return Refusal("identity_conflict")
     company: Company = row.company
-    domains = frozenset(one.domain for one in profile.emails[:1])
+    domains = frozenset(email.domain for email in profile.emails[:1])
     policy = replace(load_policy(company), automatic=True, domains=domains, newcomers="create")
     decided = decide(company, profile, policy=policy, adjusted=_as_if_welcome)
     if isinstance(decided, Plan) and decided.account is not None:
@@ -75,7 +75,7 @@ def admit(row: SignIn, *, actor: Actor, now: datetime) -> User | None:
         return None
     assert row.claims is not None and row.connection is not None
     profile = profile_of_claims(row.claims, row.connection)
-    decided = decide_and_apply(
+    decided = apply_with_retries(
         lambda: _decision(row, profile),
         row.company,
         connection=row.connection,
@@ -96,5 +96,5 @@ def _forget_removal(company: Company, profile: Profile) -> None:
     provider = profile.idp_entity_id
     marks = [mark_of_identity(company.id, provider, profile.subject or "")]
     marks += [mark_of_person(company.id, provider, profile.person)] if profile.person else []
-    marks += [mark_of_email(company.id, one.key) for one in profile.emails]
+    marks += [mark_of_email(company.id, email.key) for email in profile.emails]
     Tombstone.objects.filter(company=company, mark__in=marks).delete()

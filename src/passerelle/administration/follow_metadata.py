@@ -106,8 +106,10 @@ def difference(connection: SamlConnection, metadata: saml.IdPMetadata) -> Differ
         if value != current and (moves or (value != before and not is_chosen)):
             changed[name] = (current, value)
     refused = connection.metadata_replaced.get(REFUSED, [])
-    trusted = {one.fingerprint: one for one in connection.certificates.all()}
-    given = {one.fingerprint: one for one in metadata.certificates}
+    trusted = {
+        certificate.fingerprint: certificate for certificate in connection.certificates.all()
+    }
+    given = {certificate.fingerprint: certificate for certificate in metadata.certificates}
     return Difference(
         settings=changed,
         added=tuple(one for key, one in given.items() if key not in {*trusted, *refused}),
@@ -239,7 +241,7 @@ def _take(
     if "idp_entity_id" in found.settings:
         # A migration was begun with the provider before.
         row.migrating_since = None
-    given = [one.fingerprint for one in metadata.certificates]
+    given = [certificate.fingerprint for certificate in metadata.certificates]
     replaced["certificates"] = _noted(replaced.get("certificates", []), found.removed, given)
     row.metadata_said, row.metadata_replaced = settings_of(metadata), replaced
     row.certificates_left_out = noted_together(metadata.left_out)

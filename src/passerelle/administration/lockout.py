@@ -23,7 +23,7 @@ class NoOtherWayIn(Exception):  # noqa: N818 - reads as what is the matter
 
 def has_another_way_in(user: User) -> bool:
     """Whether somebody has come by single sign-on, and by one that still lets them in."""
-    providers = [one.idp_entity_id for one in usable_connections(user.company)]
+    providers = [connection.idp_entity_id for connection in usable_connections(user.company)]
     if google.is_usable(user.company):
         providers.append(google.ISSUER)
     return user.identities.filter(idp_entity_id__in=providers).exists()

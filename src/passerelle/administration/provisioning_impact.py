@@ -73,7 +73,7 @@ def _grants(decision: Plan | Refusal, kind: type[Give] | type[Withdraw]) -> set[
 
 
 @dataclass(frozen=True, slots=True)
-class Effect:
+class Impact:
     """Of `people` who signed in lately, those for whom something would change."""
 
     people: int
@@ -82,9 +82,9 @@ class Effect:
     """Whoever will be new, by e-mail domain, in place of an address."""
 
 
-def effect_of(
+def impact_of(
     company: Company, changed: Company, *, draft: SamlConnection | None = None, now: datetime
-) -> Effect:
+) -> Impact:
     """Compare the saved settings with those in `changed`, a copy of the company's row.
 
     `draft` is one of its connections as it would be: what it takes for whom, from the same claims.
@@ -108,10 +108,10 @@ def effect_of(
 
     people = [compare(_shown(one), one, other) for one, other in zip(profiles, others, strict=True)]
     newcomers = [compare(one, new, new) for one, new in zip(domains, strangers, strict=True)]
-    return Effect(
+    return Impact(
         len(profiles),
-        [one for one in people if not _same(one.before, one.after)],
-        [one for one in newcomers if not _same(one.before, one.after)],
+        [change for change in people if not _same(change.before, change.after)],
+        [change for change in newcomers if not _same(change.before, change.after)],
     )
 
 
@@ -125,7 +125,7 @@ def _domains(company: Company, changed: Company, profiles: list[Profile]) -> lis
     """Where somebody new may come from: what is verified, listed, or was used lately."""
     listed = {*company.provisioning_domain_list, *changed.provisioning_domain_list}
     verified = company.domains.filter(verified_at__isnull=False).order_by("name")
-    used = Counter(one.email.domain for one in profiles if one.email)
+    used = Counter(profile.email.domain for profile in profiles if profile.email)
     found = [*verified.values_list("name", flat=True)[:DOMAINS], *sorted(listed)]
     found += [domain for domain, _count in used.most_common()]
     return list(dict.fromkeys(found))[:DOMAINS]

@@ -51,7 +51,7 @@ def relink_of(row: SignIn) -> Relink | None:
     ).select_related("user__company")
     if identities.filter(subject=profile.subject).exists():
         return None
-    keys = [one.key for one in profile.emails]
+    keys = [email.key for email in profile.emails]
     found = list(identities.filter(user__email_key__in=keys)[:2])
     if len(found) != 1:
         return None

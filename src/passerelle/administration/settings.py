@@ -127,7 +127,7 @@ def _keeping_a_way_back(
     """People do not lock themselves out; the operator means what the file says."""
     if actor.kind != "user":
         return nullcontext()
-    renamed = next((one.connection for one in drafts if one.renames_people), None)
+    renamed = next((draft.connection for draft in drafts if draft.renames_people), None)
     return refuse_lockout(company, renamed=renamed)
 
 

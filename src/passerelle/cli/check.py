@@ -27,9 +27,9 @@ def run(arguments: argparse.Namespace) -> int:
     from passerelle.cli.diagnosis import diagnose
 
     findings = diagnose(now=datetime.now(UTC), deploy=arguments.deploy)
-    passed = all(one.passed for one in findings)
+    passed = all(finding.passed for finding in findings)
     if arguments.json:
-        document = {"ok": passed, "checks": [one.as_json() for one in findings]}
+        document = {"ok": passed, "checks": [finding.as_json() for finding in findings]}
         sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
     else:
         for one in findings:

@@ -42,7 +42,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def as_json(user: Any) -> dict[str, Any]:
     """One account; each pair of workspace and permission set once, whatever gave it."""
-    pairs = {(one.workspace.name, one.permission_set.name) for one in user.memberships.all()}
+    pairs = {
+        (membership.workspace.name, membership.permission_set.name)
+        for membership in user.memberships.all()
+    }
     return {
         "company": user.company.slug,
         "email": user.email,
@@ -57,10 +60,10 @@ def as_json(user: Any) -> dict[str, Any]:
         ],
         "identities": [
             {
-                "connection": one.connection.slug if one.connection else None,
-                "name_id": one.subject,
+                "connection": identity.connection.slug if identity.connection else None,
+                "name_id": identity.subject,
             }
-            for one in user.identities.all()
+            for identity in user.identities.all()
         ],
         "created_at": written(user.created_at),
         "last_sign_in_at": written(user.last_sign_in_at),

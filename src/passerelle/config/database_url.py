@@ -19,7 +19,7 @@ def read_database_url(url: str) -> dict[str, Any]:
     who, at, where = parts.netloc.rpartition("@")
     # Each host is read by itself: Python takes several for one with a strange port.
     hosts = [urlsplit(f"//{one}") for one in where.split(",")]
-    if any(one.port == 0 for one in hosts) or (
+    if any(host.port == 0 for host in hosts) or (
         len(hosts) > 1 and not all(h.hostname for h in hosts)
     ):
         raise ValueError("a host without a name, or port 0")
@@ -30,6 +30,6 @@ def read_database_url(url: str) -> dict[str, Any]:
     except dj_database_url.ParseError as error:
         raise ValueError(str(error)) from error
     if len(hosts) > 1:
-        settings["HOST"] = ",".join(one.hostname or "" for one in hosts)
-        settings["PORT"] = ",".join(str(one.port or USUAL_PORT) for one in hosts)
+        settings["HOST"] = ",".join(host.hostname or "" for host in hosts)
+        settings["PORT"] = ",".join(str(host.port or USUAL_PORT) for host in hosts)
     return settings

@@ -162,7 +162,11 @@ def _keep_what_was_followed(company: Company, after: dict[str, Any]) -> None:
         if row.idp_entity_id not in ("", wanted["entity_id"]):
             # What was learnt is of the provider before: of this one the file says all there is.
             continue
-        learnt = {one.fingerprint: one.pem for one in row.certificates.all() if one.from_metadata}
+        learnt = {
+            certificate.fingerprint: certificate.pem
+            for certificate in row.certificates.all()
+            if certificate.from_metadata
+        }
         withdrawn = row.metadata_replaced.get("certificates", [])
         written = {saml.load_certificate(pem).fingerprint: pem for pem in wanted["certificates"]}
         merged = learnt | {key: pem for key, pem in written.items() if key not in withdrawn}
@@ -331,8 +335,10 @@ def _row(company: Company, after: dict[str, Any]) -> dict[str, Any]:
 
 def _write_rules(company: Company, rules: list[dict[str, Any]]) -> None:
     company.rules.all().delete()
-    workspaces = {one.name: one for one in company.workspaces.all()}
-    permission_sets = {one.name: one for one in company.permission_sets.all()}
+    workspaces = {workspace.name: workspace for workspace in company.workspaces.all()}
+    permission_sets = {
+        permission_set.name: permission_set for permission_set in company.permission_sets.all()
+    }
     ProvisioningRule.objects.bulk_create(
         ProvisioningRule(
             company=company,

@@ -46,10 +46,14 @@ class Desired:
     def settings(self) -> dict[str, Any]:
         """The company as the file wants it. Raises WrongConfiguration."""
         company = self.company
-        self._refuse_twice("workspaces", (one.name for one in company.workspaces))
-        self._refuse_twice("permission_sets", (one.name for one in company.permission_sets))
-        self._refuse_twice("domains", (one.name for one in company.domains))
-        self._refuse_twice("applications", (one.name for one in company.applications))
+        self._refuse_twice("workspaces", (workspace.name for workspace in company.workspaces))
+        self._refuse_twice(
+            "permission_sets", (permission_set.name for permission_set in company.permission_sets)
+        )
+        self._refuse_twice("domains", (domain.name for domain in company.domains))
+        self._refuse_twice(
+            "applications", (application.name for application in company.applications)
+        )
         for index, one in enumerate(company.applications):
             place: Place = (*self.place, "applications", index, "workspace")
             self._refuse_unknown(one.workspace, "workspaces", place)
@@ -60,16 +64,21 @@ class Desired:
             "slug": company.slug,
             "name": company.name,
             "jit_provisioning_available": company.jit_provisioning_available,
-            "workspaces": _by_name({"name": one.name} for one in company.workspaces),
+            "workspaces": _by_name({"name": workspace.name} for workspace in company.workspaces),
             "permission_sets": _by_name(
-                {"name": one.name, "permissions": sorted(set(one.permissions))}
-                for one in company.permission_sets
+                {
+                    "name": permission_set.name,
+                    "permissions": sorted(set(permission_set.permissions)),
+                }
+                for permission_set in company.permission_sets
             ),
             "domains": _by_name(
-                {"name": one.name, "verified": one.verified, "connection": one.connection}
-                for one in company.domains
+                {"name": domain.name, "verified": domain.verified, "connection": domain.connection}
+                for domain in company.domains
             ),
-            "applications": _by_name(one.model_dump() for one in company.applications),
+            "applications": _by_name(
+                application.model_dump() for application in company.applications
+            ),
             "saml": sorted(
                 (self._connection(i, one) for i, one in enumerate(company.saml)),
                 key=lambda one: one["slug"],
@@ -81,10 +90,10 @@ class Desired:
 
     def refuse_unless_enforcement_possible(self, connections: list[dict[str, Any]]) -> None:
         """Single sign-on alone needs a connection that people can use, or will once it is read."""
-        if any(one["enabled"] and one["metadata_url"] for one in connections):
+        if any(connection["enabled"] and connection["metadata_url"] for connection in connections):
             return
         lacking = company_lacks_for_provisioning(
-            [_judged(one) for one in connections], now=self.now
+            [_judged(connection) for connection in connections], now=self.now
         )
         lacking = [one for one in lacking if one != EXPIRED_CERTIFICATE]
         if self.company.security.sso_enforcement != "off" and lacking:
@@ -116,7 +125,7 @@ class Desired:
             if getattr(wanted, key) is None:
                 raise self.file.wrong(place, f"expected {key} as well, which is required with true")
         lacking = company_lacks_for_provisioning(
-            [_judged(one) for one in connections], now=self.now
+            [_judged(connection) for connection in connections], now=self.now
         )
         if was_on:
             lacking = [one for one in lacking if one != EXPIRED_CERTIFICATE]

@@ -34,30 +34,37 @@ def company_settings(company: Company) -> dict[str, Any]:
         "slug": company.slug,
         "name": company.name,
         "jit_provisioning_available": company.jit_provisioning_available,
-        "workspaces": [{"name": one.name} for one in company.workspaces.order_by("name")],
+        "workspaces": [
+            {"name": workspace.name} for workspace in company.workspaces.order_by("name")
+        ],
         "permission_sets": [
-            {"name": one.name, "permissions": sorted(p.key for p in one.permissions.all())}
-            for one in company.permission_sets.order_by("name").prefetch_related("permissions")
+            {
+                "name": permission_set.name,
+                "permissions": sorted(p.key for p in permission_set.permissions.all()),
+            }
+            for permission_set in company.permission_sets.order_by("name").prefetch_related(
+                "permissions"
+            )
         ],
         "domains": [
             {
-                "name": one.name,
-                "verified": one.verified_at is not None and not one.is_proved,
-                "connection": one.connection.slug if one.connection else None,
+                "name": domain.name,
+                "verified": domain.verified_at is not None and not domain.is_proved,
+                "connection": domain.connection.slug if domain.connection else None,
             }
-            for one in company.domains.order_by("name").select_related("connection")
+            for domain in company.domains.order_by("name").select_related("connection")
         ],
         "applications": [
             {
-                "name": one.name,
-                "url": one.url,
-                "workspace": one.workspace.name if one.workspace else None,
+                "name": application.name,
+                "url": application.url,
+                "workspace": application.workspace.name if application.workspace else None,
             }
-            for one in company.applications.order_by("name").select_related("workspace")
+            for application in company.applications.order_by("name").select_related("workspace")
         ],
         "saml": [
-            connection_settings(one)
-            for one in company.connections.order_by("slug").prefetch_related("certificates")
+            connection_settings(connection)
+            for connection in company.connections.order_by("slug").prefetch_related("certificates")
         ],
         "provisioning": _provisioning(company),
         "google_sso": {
@@ -87,7 +94,7 @@ def connection_settings(connection: SamlConnection) -> dict[str, Any]:
         "enabled": connection.enabled,
         "entity_id": connection.idp_entity_id or None,
         "target_url": connection.target_url or None,
-        "certificates": [one.pem for one in certificates],
+        "certificates": [certificate.pem for certificate in certificates],
         "sp_entity_id": connection.sp_entity_id or None,
         "idp_initiated": connection.idp_initiated,
         **{name: getattr(connection, name) or None for name in CONNECTION_TEXTS},

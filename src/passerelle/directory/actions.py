@@ -132,10 +132,10 @@ def remove(user: User, *, tombstone: bool, actor: Actor, now: datetime) -> None:
         email_mark = mark_of_email(user.company_id, user.email_key)
         marks = [email_mark] + [
             mark
-            for one in user.identities.all()
+            for identity in user.identities.all()
             for mark in (
-                mark_of_identity(user.company_id, one.idp_entity_id, one.subject),
-                one.person_mark,
+                mark_of_identity(user.company_id, identity.idp_entity_id, identity.subject),
+                identity.person_mark,
             )
             if mark not in ("", NOT_COMPARED)
         ]

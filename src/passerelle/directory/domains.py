@@ -15,7 +15,7 @@ from passerelle.directory.models import Company, Domain
 from passerelle.directory.public_domains import PUBLIC_DOMAINS
 from passerelle.infra.inserts import insert_or_nothing
 from passerelle.infra.turns import Busy, turn_of
-from passerelle.infra.waiting import let_go_of_the_database
+from passerelle.infra.waiting import release_connection
 
 LABEL = "_passerelle"
 SECONDS = 5.0
@@ -100,7 +100,7 @@ def _mark_proved(domain: Domain, actor: Actor, now: datetime) -> None:
 
 
 def _texts(name: str, resolver: dns.resolver.Resolver) -> list[str]:
-    let_go_of_the_database()
+    release_connection()
     try:
         answer = resolver.resolve(name, "TXT", lifetime=SECONDS)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):

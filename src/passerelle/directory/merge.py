@@ -44,7 +44,7 @@ class Merge:
 def merge_of(kept: User, other: User) -> Merge:
     """At one provider an account has one subject: the one that was linked last stays."""
     prefetch_related_objects([kept, other], *READ)
-    own = {one.idp_entity_id: one for one in kept.identities.all()}
+    own = {identity.idp_entity_id: identity for identity in kept.identities.all()}
     identities: list[ExternalIdentity] = []
     replaced: list[ExternalIdentity] = []
     left: list[ExternalIdentity] = []
@@ -55,8 +55,10 @@ def merge_of(kept: User, other: User) -> Merge:
             continue
         identities.append(one)
         replaced += [known] if known else []
-    has = {_right(one) for one in kept.memberships.all()}
-    memberships = [one for one in other.memberships.all() if _right(one) not in has]
+    has = {_right(membership) for membership in kept.memberships.all()}
+    memberships = [
+        membership for membership in other.memberships.all() if _right(membership) not in has
+    ]
     return Merge(kept, other, identities, replaced, left, memberships)
 
 
@@ -83,9 +85,13 @@ def merge(kept: User, other: User, *, actor: Actor, now: datetime) -> None:
     end_what_was_given(other, actor=actor, now=now)
     found = merge_of(kept, other)
     ExternalIdentity.objects.filter(id__in=[one.id for one in found.replaced]).delete()
-    ExternalIdentity.objects.filter(id__in=[one.id for one in found.identities]).update(user=kept)
+    ExternalIdentity.objects.filter(id__in=[identity.id for identity in found.identities]).update(
+        user=kept
+    )
     kept.identities.filter(duplicate_of__in=[kept, other]).update(duplicate_of=None)
-    Membership.objects.filter(id__in=[one.id for one in found.memberships]).update(user=kept)
+    Membership.objects.filter(id__in=[membership.id for membership in found.memberships]).update(
+        user=kept
+    )
     other.sign_ins.update(user=kept)
     if _last_seen(other) > _last_seen(kept):
         kept.last_sign_in_at = other.last_sign_in_at
@@ -93,8 +99,11 @@ def merge(kept: User, other: User, *, actor: Actor, now: datetime) -> None:
     end_everything(kept)
     details = {
         "merged": other.email,
-        "identities": [one.subject for one in found.identities],
-        "memberships": [f"{one.workspace} / {one.permission_set}" for one in found.memberships],
+        "identities": [identity.subject for identity in found.identities],
+        "memberships": [
+            f"{membership.workspace} / {membership.permission_set}"
+            for membership in found.memberships
+        ],
     }
     entry = Entry(EventName.USERS_MERGED, kept.email, details)
     record([entry], company_id=kept.company_id, actor=actor, now=now)

@@ -35,7 +35,7 @@ def load_snapshot(
         jit_available=company.jit_provisioning_available,
         address_allowed=address_allowed,
         by_identity=accounts[by_identity] if by_identity else None,
-        by_emails=tuple(accounts[one] for one in sorted(by_emails)),
+        by_emails=tuple(accounts[by_email] for by_email in sorted(by_emails)),
         identity_removed=found["identity_removed"],
         removed_emails=frozenset(
             one.key for at, one in enumerate(profile.emails) if found[f"email_removed_{at}"]
@@ -93,7 +93,10 @@ def _accounts(users: set[UUID], profile: Profile) -> dict[UUID, Account]:
 
 def _account(user: User, profile: Profile) -> Account:
     identities: Iterable[ExternalIdentity] = user.identities.all()
-    here = next((one for one in identities if one.idp_entity_id == profile.idp_entity_id), None)
+    here = next(
+        (identity for identity in identities if identity.idp_entity_id == profile.idp_entity_id),
+        None,
+    )
     return Account(
         id=str(user.id),
         status=cast("Any", user.status),
@@ -104,10 +107,10 @@ def _account(user: User, profile: Profile) -> Account:
         subject_here=here.subject if here else "",
         grants=frozenset(
             (
-                Grant(str(one.workspace_id), str(one.permission_set_id)),
-                cast("Source", one.source),
+                Grant(str(membership.workspace_id), str(membership.permission_set_id)),
+                cast("Source", membership.source),
             )
-            for one in user.memberships.all()
+            for membership in user.memberships.all()
         ),
         sent=_sent(here),
         known_as=_known_as(here),
@@ -129,7 +132,7 @@ def _sent(identity: ExternalIdentity | None) -> frozenset[str] | None:
 
 
 def _domains(profile: Profile) -> list[str]:
-    return list(dict.fromkeys(one.domain for one in profile.emails))
+    return list(dict.fromkeys(email.domain for email in profile.emails))
 
 
 def _facts(company_id: UUID, profile: Profile) -> dict[str, BaseExpression]:
@@ -188,7 +191,7 @@ def load_snapshots(company: Company, profiles: list[Profile]) -> list[Snapshot]:
     found |= {user for rows in same.values() for _, user in rows}
     users = _users(company.id, list(found))
     facts = _Facts.load(company.id, profiles)
-    return [_snapshot(company, one, *holders, same, users, facts) for one in profiles]
+    return [_snapshot(company, profile, *holders, same, users, facts) for profile in profiles]
 
 
 def _snapshot(
@@ -205,7 +208,7 @@ def _snapshot(
     is_shared = len(others_of_person) > 1
     other = others_of_person[0] if others_of_person and not is_shared else None
     holder = by_identity.get((profile.idp_entity_id, profile.subject or ""))
-    others = {by_email[one.key] for one in profile.emails if one.key in by_email}
+    others = {by_email[email.key] for email in profile.emails if email.key in by_email}
     return Snapshot(
         jit_available=company.jit_provisioning_available,
         address_allowed=True,
@@ -218,7 +221,7 @@ def _snapshot(
 
 
 def _by_identity(company_id: UUID, profiles: list[Profile]) -> dict[tuple[str, str], UUID]:
-    subjects = {one.subject for one in profiles if one.subject}
+    subjects = {profile.subject for profile in profiles if profile.subject}
     rows = ExternalIdentity.objects.filter(company_id=company_id, subject__in=subjects)
     return {
         (entity, subject): user
@@ -227,14 +230,14 @@ def _by_identity(company_id: UUID, profiles: list[Profile]) -> dict[tuple[str, s
 
 
 def _by_email(company_id: UUID, profiles: list[Profile]) -> dict[str, UUID]:
-    keys = {email.key for one in profiles for email in one.emails}
+    keys = {email.key for profile in profiles for email in profile.emails}
     rows = User.objects.filter(company_id=company_id, email_key__in=keys)
     return dict(rows.values_list("email_key", "id"))
 
 
 def _by_person(company_id: UUID, profiles: list[Profile]) -> dict[str, list[tuple[str, UUID]]]:
     """The subjects and users of each person, by their mark."""
-    marks = {mark for one in profiles if (mark := _person_mark(company_id, one))}
+    marks = {mark for profile in profiles if (mark := _person_mark(company_id, profile))}
     found: dict[str, list[tuple[str, UUID]]] = {}
     rows = _of_persons(company_id, marks).values_list("person_mark", "subject", "user_id")
     for mark, subject, user in rows if marks else ():
@@ -257,8 +260,10 @@ class _Facts:
 
     @classmethod
     def load(cls, company_id: UUID, profiles: list[Profile]) -> "_Facts":
-        domains = {domain for one in profiles for domain in _domains(one)}
-        marks = {mark for one in profiles for found in _marks(company_id, one) for mark in found}
+        domains = {domain for profile in profiles for domain in _domains(profile)}
+        marks = {
+            mark for profile in profiles for found in _marks(company_id, profile) for mark in found
+        }
         tombstones = Tombstone.objects.filter(company_id=company_id, mark__in=marks)
         verified = Domain.objects.filter(company_id=company_id, verified_at__isnull=False)
         known = _holders(company_id).filter(email_domain__in=domains - PUBLIC_DOMAINS)
@@ -296,5 +301,5 @@ def _marks(company_id: UUID, profile: Profile) -> _Marks:
     if profile.subject is not None:
         identity = [mark_of_identity(company_id, profile.idp_entity_id, profile.subject)]
     person = [mark] if (mark := _person_mark(company_id, profile)) else []
-    emails = [mark_of_email(company_id, one.key) for one in profile.emails]
+    emails = [mark_of_email(company_id, email.key) for email in profile.emails]
     return _Marks(identity, person, emails)

@@ -83,7 +83,7 @@ def tenant_walls() -> Iterator[TenantWall]:
 
 
 def _references(model: type[models.Model]) -> list[Any]:
-    return [one for one in model._meta.concrete_fields if isinstance(one, models.ForeignKey)]
+    return [field for field in model._meta.concrete_fields if isinstance(field, models.ForeignKey)]
 
 
 def missing_walls(connection: BaseDatabaseWrapper) -> list[str]:

@@ -80,8 +80,8 @@ def fault_of(error: BaseException) -> Fault | None:
     """What is wrong with the database; None for an error that is none of its state."""
     if not isinstance(error, DatabaseError | InterfaceError):
         return None
-    for one in _with_causes(error):
-        if fault := _known(one):
+    for cause in _with_causes(error):
+        if fault := _known(cause):
             # SQLite does not say why it cannot open or write a file.
             return (fault_of_file() or fault) if fault is Fault.AWAY else fault
     return Fault.AWAY if isinstance(error, OperationalError | InterfaceError) else None

@@ -22,7 +22,7 @@ from uuid import UUID
 
 from passerelle.infra.domain_names import normalise_domain
 from passerelle.infra.turns import Busy, turn_of
-from passerelle.infra.waiting import let_go_of_the_database
+from passerelle.infra.waiting import release_connection
 
 log = logging.getLogger("passerelle")
 
@@ -75,7 +75,7 @@ def fetch_for(company_id: UUID, url: str, what: str = "fetch", **keywords: Any) 
     """The same while somebody waits for it: a few at once for a company. Raises FetchError."""
     try:
         with turn_of(company_id, what):
-            let_go_of_the_database()
+            release_connection()
             return fetch(url, company_id=company_id, **keywords)
     except Busy:
         raise FetchError("fetch_busy") from None

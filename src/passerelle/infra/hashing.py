@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from django.contrib.auth.hashers import check_password, make_password
 
-from passerelle.infra.waiting import let_go_of_the_database
+from passerelle.infra.waiting import release_connection
 
 AT_ONCE = 2
 """In one process: each takes 19 MiB and a core."""
@@ -73,7 +73,7 @@ def _result_of(work: Callable[[], T]) -> T:
     except RuntimeError:
         # The process is being stopped.
         raise TooBusy from None
-    let_go_of_the_database()
+    release_connection()
     try:
         return waiting.result(timeout=PATIENCE)
     except TimeoutError:

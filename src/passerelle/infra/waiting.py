@@ -3,7 +3,7 @@
 from django.db import connection
 
 
-def let_go_of_the_database() -> None:
+def release_connection() -> None:
     """Give the connection back before a long wait: others need it. The next query takes another.
 
     A process has a few connections to PostgreSQL for many threads. In a transaction it is kept.

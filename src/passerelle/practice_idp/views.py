@@ -81,7 +81,9 @@ def directory(request: HttpRequest) -> HttpResponse:
 
 
 def _fault_choices() -> list[dict[str, str]]:
-    return [{"slug": one.slug, "label": _(one.label), "reason": one.reason} for one in FAULTS]
+    return [
+        {"slug": fault.slug, "label": _(fault.label), "reason": fault.reason} for fault in FAULTS
+    ]
 
 
 def _read_request(field: str | None, relay_state: str) -> Request:

@@ -80,13 +80,13 @@ def _was_removed(snapshot: Snapshot) -> bool:
     """A removed person stays out, whatever address they bring now, until they are invited again."""
     if not snapshot.by_emails:
         return snapshot.identity_removed or bool(snapshot.removed_emails)
-    invited = any(one.status == "invited" for one in snapshot.by_emails)
+    invited = any(account.status == "invited" for account in snapshot.by_emails)
     return snapshot.identity_removed and not invited
 
 
 def _ambiguous(snapshot: Snapshot) -> Refusal:
     """Several addresses were sent, and they lead to different accounts."""
-    theirs = ", ".join(sorted(one.email.shown for one in snapshot.by_emails))
+    theirs = ", ".join(sorted(account.email.shown for account in snapshot.by_emails))
     return Refusal("identity_ambiguous", expected="one account", received=theirs[:500])
 
 
@@ -263,8 +263,8 @@ def _obstacle(
     email: EmailAddress, account: Account, snapshot: Snapshot, policy: Policy
 ) -> str | None:
     """The note on why an account cannot have another address."""
-    others = (one for one in snapshot.by_emails if one.id != account.id)
-    if any(one.email.key == email.key for one in others):
+    others = (found for found in snapshot.by_emails if found.id != account.id)
+    if any(other.email.key == email.key for other in others):
         return "email_taken"
     if email.key in snapshot.removed_emails:
         return "email_removed"
@@ -277,7 +277,7 @@ def _changed(sent: str, kept: str) -> str | None:
 
 def _followed_email(profile: Profile, account: Account) -> EmailAddress | None:
     """The account's own address as it is spelt now, if it is among those sent; else the first."""
-    own = (one for one in profile.emails if one.key == account.email.key)
+    own = (email for email in profile.emails if email.key == account.email.key)
     return next(own, profile.email)
 
 

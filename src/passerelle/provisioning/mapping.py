@@ -204,7 +204,7 @@ def values_for_rule(attributes: Attributes, name: str) -> tuple[str, ...] | None
         return None
     wanted = folded(name)
     names = (wanted, *GROUP_NAMES) if wanted in GROUP_NAMES else (wanted,)
-    sent = [attributes[one] for one in dict.fromkeys(names) if one in attributes]
+    sent = [attributes[name] for name in dict.fromkeys(names) if name in attributes]
     return tuple(value for values in sent for value in values) if sent else None
 
 
@@ -257,8 +257,8 @@ def _values(attributes: Attributes, names: tuple[str, ...]) -> list[str]:
 def _addresses(candidates: list[str]) -> tuple[EmailAddress, ...]:
     """The usable ones among them, each once."""
     found: dict[str, EmailAddress] = {}
-    for one in candidates:
-        if len(found) < MAX_ADDRESSES and (address := parse_email(one)):
+    for candidate in candidates:
+        if len(found) < MAX_ADDRESSES and (address := parse_email(candidate)):
             found.setdefault(address.key, address)
     return tuple(found.values())
 

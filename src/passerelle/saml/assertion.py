@@ -120,10 +120,16 @@ def read_assertion(verified: VerifiedElement, keys: Sequence[PrivateKey] = ()) -
         session_index=index,
         session_not_on_or_after=ends,
         authenticated_at=max(
-            (moment for one in statements if (moment := xml.instant(one, "AuthnInstant"))),
+            (
+                moment
+                for statement in statements
+                if (moment := xml.instant(statement, "AuthnInstant"))
+            ),
             default=None,
         ),
-        authn_contexts=tuple(found for one in statements if (found := _authn_context(one))),
+        authn_contexts=tuple(
+            found for statement in statements if (found := _authn_context(statement))
+        ),
         attributes=attributes,
         friendly_names=friendly_names,
     )
@@ -223,8 +229,10 @@ def _authn_context(statement: etree._Element) -> str | None:
 
 def _session(statements: list[etree._Element]) -> tuple[str | None, datetime | None]:
     """The first SessionIndex, and the earliest end that any AuthnStatement sets."""
-    indexes = [index for one in statements if (index := one.get("SessionIndex"))]
-    ends = [end for one in statements if (end := xml.instant(one, "SessionNotOnOrAfter"))]
+    indexes = [index for statement in statements if (index := statement.get("SessionIndex"))]
+    ends = [
+        end for statement in statements if (end := xml.instant(statement, "SessionNotOnOrAfter"))
+    ]
     index = _short("SessionIndex", indexes[0]) if indexes else None
     return index, (min(ends) if ends else None)
 

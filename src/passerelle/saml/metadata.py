@@ -187,7 +187,7 @@ def _earliest_end(entity: etree._Element) -> datetime | None:
     """Until when this may be used: neither the entity nor what holds it may have ended."""
     holders = [entity, *entity.iterancestors()]
     try:
-        ends = [end for one in holders if (end := xml.instant(one, "validUntil"))]
+        ends = [end for holder in holders if (end := xml.instant(holder, "validUntil"))]
     except MessageError as error:
         raise MetadataError(
             "metadata_time", expected=error.expected, received=error.received
@@ -198,7 +198,7 @@ def _earliest_end(entity: etree._Element) -> datetime | None:
 def _cache_duration(entity: etree._Element) -> timedelta | None:
     """For how long it need not be fetched again, where that is said in days and time."""
     holders = [entity, *entity.iterancestors()]
-    for written in (one.get("cacheDuration") for one in holders):
+    for written in (holder.get("cacheDuration") for holder in holders):
         if written and (match := _DURATION.fullmatch(written.strip(xml.WHITE_SPACE))):
             days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
             return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)

@@ -153,7 +153,7 @@ def _refuse_strange_places(
             received=f"one in {xml.local_name(parent.tag)}",
         )
     found = sum(1 for _ in root.iter(xml.SIGNATURE))
-    stray = found - sum(one is not None for one in signatures)
+    stray = found - sum(signature is not None for signature in signatures)
     if stray:
         raise MessageError(
             "signature_profile_forbidden",

@@ -318,7 +318,7 @@ def words(text: str | None) -> list[str]:
 def decode_base64(text: str | bytes) -> bytes:
     """Base64 with whatever white space in it (XML Schema Part 2 §3.2.16). Raises ValueError."""
     raw = text.encode() if isinstance(text, str) else text
-    if any(one in raw for one in _WHITE_BYTES):
+    if any(white_byte in raw for white_byte in _WHITE_BYTES):
         raw = raw.translate(None, _WHITE_BYTES)
     return binascii.a2b_base64(raw, strict_mode=True)
 

@@ -84,7 +84,9 @@ def decrypt(holder: etree._Element, tag: str, ours: OurKeys, *, allow_cbc: bool)
     if algorithm not in allowed:
         raise _forbidden(allowed, algorithm)
     ciphertext = _cipher_value(encrypted_data)
-    schemes = [(_oaep(one), _cipher_value(one)) for one in encrypted_keys]
+    schemes = [
+        (_oaep(encrypted_key), _cipher_value(encrypted_key)) for encrypted_key in encrypted_keys
+    ]
     if not ours.keys:
         raise _failed("a decryption key of this connection", "none")
     for plain in _plaintexts(schemes, ours, algorithm, allowed[algorithm], ciphertext):

@@ -73,7 +73,7 @@ def signing_key(connection: SamlConnection, *, now: datetime) -> OwnKey | None:
     if not keys:
         make_key(connection, now=now)
         keys = own_keys(connection, now=now)
-    signing = [one for one in keys if one.signs_from <= now]
+    signing = [key for key in keys if key.signs_from <= now]
     return next(iter(signing or keys[-1:]), None)
 
 

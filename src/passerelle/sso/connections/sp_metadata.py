@@ -25,7 +25,7 @@ def own_metadata(connection: SamlConnection, *, now: datetime, is_kept: bool = F
         if connection.name_id_format
         else (NAME_ID_PERSISTENT, NAME_ID_EMAIL),
         signs_requests=connection.sign_requests,
-        certificates=tuple(one.certificate.der for one in keys),
+        certificates=tuple(key.certificate.der for key in keys),
         signer=signer.signer if signer else None,
         document_id=f"_{connection.id.hex}",
         valid_until=None if is_kept else now + OVERLAP,

@@ -1,6 +1,6 @@
 """What signing in keeps: connections and their traces, and what local sign-in needs."""
 
-from passerelle.sso.models.local import (
+from passerelle.sso.models.credentials import (
     EarlierPassword,
     EmergencyCode,
     EventDelivery,

@@ -87,7 +87,7 @@ def _announce(connection: SamlConnection, certificate: SigningCertificate, now: 
         company=company, is_administrator=True, status=User.Status.ACTIVE
     )
     if settings.PASSERELLE.email_url and administrators:
-        to = [one.address.mailbox for one in administrators]
+        to = [administrator.address.mailbox for administrator in administrators]
         _mail(connection, certificate, to, expired=end <= now)
 
 

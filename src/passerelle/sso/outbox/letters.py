@@ -46,7 +46,7 @@ def can_send() -> bool:
     return bool(settings.PASSERELLE.email_url) or settings.PASSERELLE.demo
 
 
-def put_down(
+def queue_letter(
     kind: str, company: Company, to: str, *, now: datetime, **values: str | bool | None
 ) -> None:
     """Have a letter sent; nothing where no mail server is set up."""
@@ -64,7 +64,7 @@ def send_invitation(user: User, *, who: str, many: bool = False, now: datetime) 
     if not can_send() or not _may_invite(user, now):
         return
     language = user.language or translation.get_language()
-    put_down(
+    queue_letter(
         "invitation",
         user.company,
         user.email,
@@ -74,6 +74,12 @@ def send_invitation(user: User, *, who: str, many: bool = False, now: datetime) 
         language=language,
         many=many,
     )
+
+
+def was_invited_by_mail(user: User) -> bool:
+    """Whether an invitation is on its way to them, or was sent lately."""
+    letters = Letter.objects.filter(company=user.company, kind="invitation", to=user.email)
+    return letters.filter(created_at__gte=user.created_at).exists()
 
 
 def has_room_for_invitations(company: Company, count: int, *, now: datetime) -> bool:
@@ -103,8 +109,10 @@ def tell_administrators(
     administrators = User.objects.filter(
         company=company, is_administrator=True, status=User.Status.ACTIVE
     ).exclude(email=but)
-    for one in administrators:
-        put_down(kind, company, one.email, now=now, language=one.language, **values)
+    for administrator in administrators:
+        queue_letter(
+            kind, company, administrator.email, now=now, language=administrator.language, **values
+        )
 
 
 def send_letters(now: datetime) -> int:

@@ -147,7 +147,7 @@ def keep_google_attempt(
     now: datetime,
 ) -> SignIn:
     """Write the trace of a way through Google; `email` only if Google vouches for it."""
-    reason = next((one.reason or "" for one in checks if not one.passed), "")
+    reason = next((check.reason or "" for check in checks if not check.passed), "")
     row = SignIn(
         id=uuid7(),
         company=company,
@@ -157,7 +157,7 @@ def keep_google_attempt(
         outcome=outcome,
         reason=reason,
         email=email,
-        checks=[stored(one) for one in checks],
+        checks=[stored(check) for check in checks],
         steps=steps,
         address=address,
     )

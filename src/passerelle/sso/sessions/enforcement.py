@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from passerelle.directory.models import Company, User
 from passerelle.sso.connections.connection import usable_connections
 from passerelle.sso.models import SecondStep, Session
-from passerelle.sso.sessions.entry_locks import close, way_of_connection, way_of_google
+from passerelle.sso.sessions.entry_locks import close_entry, way_of_connection, way_of_google
 
 _WITH_PASSWORD = Q(("password__startswith", "argon2"), status=User.Status.ACTIVE)
 ADMINISTRATOR_WITH_PASSWORD = _WITH_PASSWORD & Q(is_administrator=True)
@@ -70,10 +70,10 @@ def end_closed_sessions(company: Company) -> None:
     sessions = Session.objects.filter(company=company)
     closed = company.connections.filter(enabled=False).order_by("slug")
     for slug in closed.values_list("slug", flat=True):
-        close(way_of_connection(slug))
+        close_entry(way_of_connection(slug))
     sessions.filter(connection__enabled=False).delete()
     if not company.google_sso_enabled:
-        close(way_of_google(company.id))
+        close_entry(way_of_google(company.id))
         sessions.filter(by_google=True).delete()
     if company.sso_enforcement == Company.Enforcement.OFF:
         return

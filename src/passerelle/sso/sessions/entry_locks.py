@@ -21,12 +21,12 @@ def way_of_google(company_id: object) -> str:
     return f"google {company_id}"
 
 
-def come_by(way: str) -> None:
+def share(way: str) -> None:
     """Keep a way from being closed until this transaction ends; others may come as well."""
     _lock(f"SELECT pg_advisory_xact_lock_shared({_KEY})", way)
 
 
-def finish_by(
+def share_for_code(
     slug: str, *, code_digest: str, cookie_digest: str, binding_digest: str, now: datetime
 ) -> None:
     """The same for who brings a code that waits there, in its browser: strangers hold nobody up."""
@@ -44,7 +44,7 @@ def finish_by(
     )
 
 
-def close(way: str) -> None:
+def close_entry(way: str) -> None:
     """Wait until nobody is coming by a way, and let nobody come until this transaction ends."""
     _lock(f"SELECT pg_advisory_xact_lock({_KEY})", way)
 

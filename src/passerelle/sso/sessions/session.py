@@ -15,7 +15,7 @@ from passerelle.provisioning import parse_email
 from passerelle.saml.names import NAME_ID_EMAIL
 from passerelle.sso.models import PendingSignIn, SamlConnection, Session
 from passerelle.sso.sessions.enforcement import may_use_password
-from passerelle.sso.sessions.entry_locks import close, way_of_connection, way_of_google
+from passerelle.sso.sessions.entry_locks import close_entry, way_of_connection, way_of_google
 
 _REFRESH = timedelta(minutes=5)
 """How old "last seen" may be before it is written again: not at every request."""
@@ -203,13 +203,13 @@ def end_sessions_of_another_provider(
 
 
 def _nobody_is_coming(connection: SamlConnection) -> None:
-    close(way_of_connection(connection.slug))
+    close_entry(way_of_connection(connection.slug))
     PendingSignIn.objects.filter(connection=connection).delete()
 
 
 def end_google_sessions(company: Company, *, but: Session | None = None) -> None:
     """Whoever came by Google comes again: its domain, or the client, is another."""
-    close(way_of_google(company.id))
+    close_entry(way_of_google(company.id))
     rows = Session.objects.filter(company=company, by_google=True)
     rows.exclude(key_digest=but.key_digest if but else "").delete()
 

@@ -42,7 +42,7 @@ def decider(
     return lambda profile, policy: plan(profile, found[id(profile)], policy)
 
 
-def decide_and_apply(
+def apply_with_retries(
     decided: Callable[[], Plan | Refusal],
     company: Company,
     *,

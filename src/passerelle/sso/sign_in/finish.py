@@ -25,9 +25,9 @@ from passerelle.sso.connections.connection import find_connection
 from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn, SigningCertificate
 from passerelle.sso.records.explain import account_check, stored
 from passerelle.sso.records.traces import Trace, keep
-from passerelle.sso.sessions.entry_locks import finish_by
+from passerelle.sso.sessions.entry_locks import share_for_code
 from passerelle.sso.sessions.session import Browser, IdPSession, find_session, open_session
-from passerelle.sso.sign_in.decide import decide, decide_and_apply
+from passerelle.sso.sign_in.decide import apply_with_retries, decide
 from passerelle.sso.sign_in.saml import Refused
 
 # Each round, a conflict means that another transaction has come further than we have.
@@ -101,7 +101,7 @@ def _finish(visit: Visit) -> SignedIn | SignIn:
     Connection and company are read inside: what an administrator has switched off by now, is off,
     and who ends the sessions of a connection waits for those that are being opened.
     """
-    finish_by(
+    share_for_code(
         visit.slug,
         code_digest=digest(visit.code),
         cookie_digest=digest(visit.cookie or ""),
@@ -205,7 +205,7 @@ def _decide_and_apply(pending: PendingSignIn, trace: Trace) -> tuple[User, Plan]
     company = trace.connection.company
     profile = profile_of_pending(pending, trace.connection)
     allowed = not company.ip_allowlist or is_within(trace.address, company.ip_allowlist)
-    decided = decide_and_apply(
+    decided = apply_with_retries(
         lambda: decide(company, profile, connection=trace.connection, address_allowed=allowed),
         company,
         connection=trace.connection,

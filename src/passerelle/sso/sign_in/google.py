@@ -37,9 +37,9 @@ from passerelle.sso.models import GOOGLE_ISSUER, GoogleRequest, SignIn
 from passerelle.sso.records.begun import note_begun
 from passerelle.sso.records.explain import account_check
 from passerelle.sso.records.traces import keep_google_attempt
-from passerelle.sso.sessions.entry_locks import come_by, way_of_google
+from passerelle.sso.sessions.entry_locks import share, way_of_google
 from passerelle.sso.sessions.session import Browser, open_session
-from passerelle.sso.sign_in.decide import decide, decide_and_apply
+from passerelle.sso.sign_in.decide import apply_with_retries, decide
 
 ISSUER = GOOGLE_ISSUER
 """Also what identities are kept under. A test has its own."""
@@ -306,7 +306,7 @@ def _decide(
 ) -> SignedIn | SignIn:
     profile = _profile(claims)
     # As it is at this moment: it may have changed while Google was asked.
-    come_by(way_of_google(request.company_id))
+    share(way_of_google(request.company_id))
     company = Company.objects.get(id=request.company_id)
     if not is_usable(company):
         failed = _Failed("request_unknown", expected="a request that waits").check
@@ -328,7 +328,7 @@ def _decide(
             return Refusal("email_missing")
         return decide(company, profile, address_allowed=allowed, adjusted=vouched)
 
-    decided = decide_and_apply(
+    decided = apply_with_retries(
         decided_by,
         company,
         connection=None,

@@ -59,7 +59,7 @@ def accept_logout(
         destination=arrived_at,
         now=now,
         clock_skew=CLOCK_SKEW,
-        keys=tuple(one.private for one in own_keys(connection, now=now)),
+        keys=tuple(own_key.private for own_key in own_keys(connection, now=now)),
     )
     ended = _end_sessions(connection, request, now)
     status = {} if ended else _nothing_ended(connection, request)

@@ -30,7 +30,7 @@ from passerelle.audit.record import Actor, Entry, record
 from passerelle.directory.models import Company, User
 from passerelle.infra.tokens import digest, new_token
 from passerelle.sso.models import Passkey, PasskeyChallenge
-from passerelle.sso.outbox.letters import put_down
+from passerelle.sso.outbox.letters import queue_letter
 from passerelle.sso.records.begun import note_begun
 
 LIFETIME = timedelta(minutes=5)
@@ -139,7 +139,9 @@ def register(user: User, token: str, response: str, name: str, *, now: datetime)
         created_at=now,
     )
     _note(EventName.PASSKEY_ADDED, user, name, now)
-    put_down("passkey_added", user.company, user.email, now=now, language=user.language, name=name)
+    queue_letter(
+        "passkey_added", user.company, user.email, now=now, language=user.language, name=name
+    )
 
 
 def user_of(company: Company, token: str, response: str, *, now: datetime) -> User:

@@ -41,13 +41,13 @@ def preview_response(connection: SamlConnection, sent: bytes, *, now: datetime) 
     return {
         "connection": connection.slug,
         "outcome": decision.outcome if isinstance(decision, Plan) else "refused",
-        "reason": None if is_plan else next(one.reason for one in checks if not one.passed),
+        "reason": None if is_plan else next(check.reason for check in checks if not check.passed),
         "email": email,
         "account": decision.account if isinstance(decision, Plan) else None,
         "steps": _steps(decision, connection),
         "grants": _grants(decision, connection),
         "notes": _notes(decision),
-        "checks": [_explained(one, connection) for one in checks],
+        "checks": [_explained(check, connection) for check in checks],
     }
 
 

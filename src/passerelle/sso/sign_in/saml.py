@@ -248,7 +248,7 @@ def _may_be_read_again(connection: SamlConnection, *, now: datetime) -> bool:
 
 def _may_be_renewed(judgement: saml.Judgement) -> bool:
     """Whether none of the keys that are trusted made the signature, of the provider we know."""
-    failed = next((one for one in judgement.checks if not one.passed), None)
+    failed = next((check for check in judgement.checks if not check.passed), None)
     if failed is None or failed.reason not in ("certificate_unknown", "signature_invalid"):
         return False
     # A trusted key made it, or another provider did.
@@ -348,6 +348,6 @@ def expected_of(
         clock_skew=CLOCK_SKEW,
         authenticated_since=since,
         authn_contexts=tuple(connection.authn_contexts.split()),
-        decryption_keys=tuple(one.private for one in own_keys(connection, now=now)),
+        decryption_keys=tuple(own_key.private for own_key in own_keys(connection, now=now)),
         allow_cbc=connection.allow_cbc,
     )

@@ -90,7 +90,11 @@ def _expired(request: AuthnRequest) -> Check:
 
 def _last_moment(assertion: saml.Assertion, now: datetime) -> datetime:
     """When the assertion can be forgotten: by then its own end refuses it."""
-    ends = [one.not_on_or_after for one in assertion.confirmations if one.not_on_or_after]
+    ends = [
+        confirmation.not_on_or_after
+        for confirmation in assertion.confirmations
+        if confirmation.not_on_or_after
+    ]
     # An end at the end of time is never forgotten.
     return min(max(ends, default=now), _LATEST) + 2 * CLOCK_SKEW
 

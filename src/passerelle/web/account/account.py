@@ -16,7 +16,7 @@ from passerelle.directory.models import Membership, User
 from passerelle.infra.qr_code import picture_of
 from passerelle.infra.tokens import digest
 from passerelle.provisioning.person_name import is_one_line
-from passerelle.sso.outbox.letters import put_down
+from passerelle.sso.outbox.letters import queue_letter
 from passerelle.sso.records.traces import listed
 from passerelle.sso.sessions.enforcement import may_use_password
 from passerelle.sso.sessions.session import shown_sessions
@@ -24,7 +24,7 @@ from passerelle.sso.sign_in import second_factor
 from passerelle.sso.sign_in.passkeys import are_possible
 from passerelle.sso.sign_in.password_rules import password_problem, reuse_problem, set_password
 from passerelle.sso.sign_in.passwords import TooManyAttempts, confirm
-from passerelle.web.frame.access import by, signed_in_only
+from passerelle.web.frame.access import acting, signed_in_only
 from passerelle.web.frame.browsers import described
 from passerelle.web.frame.client import client_address
 from passerelle.web.frame.confirm import confirmed_only
@@ -48,8 +48,8 @@ def _context(request: PageRequest, done: str = "", problem: str = "") -> dict[st
         "user": user,
         "name_is_ours": _name_is_ours(user),
         "rights": [
-            (one, _why(one))
-            for one in memberships.order_by("workspace__name", "permission_set__name")
+            (membership, _why(membership))
+            for membership in memberships.order_by("workspace__name", "permission_set__name")
         ],
         "sessions": [
             (one, described(one.agent), one.key_digest == _this_browser(request)) for one in opened
@@ -107,7 +107,7 @@ def name(request: PageRequest) -> HttpResponse:
         problem = _("A name has at most %(count)s characters.") % {"count": MAX_NAME}
         return render(request, "account.html", _context(request, problem=problem), status=422)
     with suppress(actions.Gone):
-        actions.rename(user, first, last, **by(request))
+        actions.rename(user, first, last, **acting(request))
     return redirect(f"{reverse('account')}?done=name")
 
 
@@ -118,9 +118,9 @@ def sessions(request: PageRequest) -> HttpResponse:
     user = _person(request)
     if "others" in request.POST:
         with suppress(actions.Gone):
-            actions.end_other_sessions(user, _this_browser(request), **by(request))
+            actions.end_other_sessions(user, _this_browser(request), **acting(request))
     else:
-        actions.end_one_session(user, typed(request.POST.get("session", "")), **by(request))
+        actions.end_one_session(user, typed(request.POST.get("session", "")), **acting(request))
     return redirect(f"{reverse('account')}?done=session")
 
 
@@ -150,7 +150,7 @@ def password(request: PageRequest) -> HttpResponse:
         problem = _("Too many failed attempts. Wait ten minutes, then try again.")
     if problem:
         return _password_problem(request, problem)
-    put_down(
+    queue_letter(
         "password_changed",
         user.company,
         user.email,

@@ -23,7 +23,7 @@ from passerelle.directory.models import (
     User,
     Workspace,
 )
-from passerelle.directory.structure import applications_of
+from passerelle.directory.workspaces_and_sets import applications_of
 from passerelle.sso.models import SamlConnection, SetupLink, SignIn
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.sign_in.login_page import company_finder
@@ -109,7 +109,8 @@ def _administers(user: User, now: datetime) -> dict[str, Any] | None:
         "has_application": row.has_application,
         "undone": undone_by_code(company),
         "handed_back": row.handed_back,
-        "door": settings.PASSERELLE.base_url + reverse("company_login", args=[company.slug]),
+        "sign_in_address": settings.PASSERELLE.base_url
+        + reverse("company_login", args=[company.slug]),
         "waiting": company.users.filter(status=User.Status.PENDING).count(),
         "refused": refused.count(),
     }

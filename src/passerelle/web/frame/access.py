@@ -23,7 +23,7 @@ from passerelle.web.frame.middleware import PageRequest, may_come_from_here
 View = Callable[..., HttpResponseBase]
 
 
-class By(TypedDict):
+class Acting(TypedDict):
     """By whom and when something is done: what every verb wants to know."""
 
     actor: Actor
@@ -36,13 +36,13 @@ def company_of(request: PageRequest) -> Company:
     return request.person.company
 
 
-def by(request: PageRequest) -> By:
+def acting(request: PageRequest) -> Acting:
     assert request.person is not None
-    return By(actor=Actor("user", request.person.email), now=timezone.now())
+    return Acting(actor=Actor("user", request.person.email), now=timezone.now())
 
 
 @contextmanager
-def deciding(request: PageRequest) -> Iterator[None]:
+def locked_for_decision(request: PageRequest) -> Iterator[None]:
     """A transaction behind the company's row, for who is still what they were when they came.
 
     Until then they may have waited: for another server, for a password to be hashed, for this very

@@ -19,7 +19,7 @@ from passerelle.sso.sign_in.reauthenticate import (
     is_recent,
     may_confirm_by_password,
 )
-from passerelle.web.frame.access import View, deciding, entries
+from passerelle.web.frame.access import View, entries, locked_for_decision
 from passerelle.web.frame.client import client_address
 from passerelle.web.frame.middleware import PageRequest
 
@@ -39,7 +39,7 @@ def confirmed_only(view: View) -> View:
     def deciding_view(request: PageRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.method != "POST":
             return view(request, *args, **kwargs)
-        with deciding(request):
+        with locked_for_decision(request):
             return view(request, *args, **kwargs)
 
     return confirmed_before_waiting(deciding_view)

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from passerelle.directory.models import Application, Company, User, Workspace
-from passerelle.directory.structure import (
+from passerelle.directory.workspaces_and_sets import (
     NameTaken,
     TooMany,
     add_application,
@@ -18,7 +18,7 @@ from passerelle.directory.structure import (
     remove_application,
 )
 from passerelle.sso.connections.connection import is_web_address
-from passerelle.web.frame.access import By, administrators_only, by, company_of
+from passerelle.web.frame.access import Acting, acting, administrators_only, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.fields import OwnChoice, line
 from passerelle.web.frame.methods import page_with_form
@@ -59,7 +59,7 @@ def application_list(request: PageRequest) -> HttpResponse:
     """The applications with for whom each is, and a form for another one."""
     company = company_of(request)
     form = ApplicationForm(company, request.POST or None)
-    if request.method == "POST" and form.is_valid() and _added(company, form, by(request)):
+    if request.method == "POST" and form.is_valid() and _added(company, form, acting(request)):
         return redirect(f"{reverse('applications')}?done=added")
     rows = list(company.applications.select_related("workspace"))
     context = {
@@ -82,14 +82,14 @@ def application_page(request: PageRequest, row_id: UUID) -> HttpResponse:
     if row is None:
         raise Http404
     if request.method == "POST" and "remove" in request.POST:
-        remove_application(row, **by(request))
+        remove_application(row, **acting(request))
         return redirect(f"{reverse('applications')}?done=removed")
     form = ApplicationForm(
         company,
         request.POST or None,
         initial={"name": row.name, "url": row.url, "workspace": row.workspace_id},
     )
-    if request.method == "POST" and form.is_valid() and _changed(row, form, by(request)):
+    if request.method == "POST" and form.is_valid() and _changed(row, form, acting(request)):
         return redirect(f"{reverse('application', args=[row.id])}?done=changed")
     context = {
         "row": row,
@@ -100,7 +100,7 @@ def application_page(request: PageRequest, row_id: UUID) -> HttpResponse:
     return render(request, "application.html", context, status=422 if form.errors else 200)
 
 
-def _added(company: Company, form: ApplicationForm, done: By) -> bool:
+def _added(company: Company, form: ApplicationForm, done: Acting) -> bool:
     try:
         add_application(company, **form.cleaned_data, **done)
     except NameTaken:
@@ -111,7 +111,7 @@ def _added(company: Company, form: ApplicationForm, done: By) -> bool:
     return not form.errors
 
 
-def _changed(row: Application, form: ApplicationForm, done: By) -> bool:
+def _changed(row: Application, form: ApplicationForm, done: Acting) -> bool:
     try:
         change_application(row, **form.cleaned_data, **done)
     except NameTaken:

@@ -14,7 +14,7 @@ from passerelle.administration.lockout import refuse_lockout
 from passerelle.directory import actions
 from passerelle.directory.models import Company, Membership, PermissionSet, User, Workspace
 from passerelle.sso.sessions.enforcement import NoWayBack
-from passerelle.web.frame.access import By, administrators_only, by, company_of
+from passerelle.web.frame.access import Acting, acting, administrators_only, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import SIZE, identifier
@@ -115,7 +115,7 @@ def _carry_out(request: PageRequest, chosen: Chosen) -> tuple[int, str]:
     """Do it to each; how many it changed, or why nothing was done."""
     try:
         with refuse_lockout(company_of(request)):
-            return sum(_do(user, chosen, by(request)) for user in chosen.users), ""
+            return sum(_do(user, chosen, acting(request)) for user in chosen.users), ""
     except actions.Gone:
         return 0, str(GONE)
     except NoWayBack:
@@ -127,7 +127,7 @@ def _carry_out(request: PageRequest, chosen: Chosen) -> tuple[int, str]:
         )
 
 
-def _do(user: User, chosen: Chosen, who: By) -> bool:
+def _do(user: User, chosen: Chosen, who: Acting) -> bool:
     if chosen.verb == GIVE:
         assert chosen.workspace is not None and chosen.permission_set is not None
         return actions.give_by_hand(user, chosen.workspace, chosen.permission_set, **who)

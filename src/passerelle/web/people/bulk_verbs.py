@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy
 
 from passerelle.directory import actions
 from passerelle.directory.models import User
-from passerelle.web.frame.access import By
+from passerelle.web.frame.access import Acting
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class Verb:
     label: Promise
     what: Promise
     idle: Callable[[User], bool]
-    do: Callable[[User, By], object]
+    do: Callable[[User, Acting], object]
     destroys: bool = False
 
 
-def _remove(user: User, who: By) -> None:
+def _remove(user: User, who: Acting) -> None:
     actions.remove(user, tombstone=True, **who)
 
 

@@ -14,7 +14,7 @@ from passerelle.directory.merge import keep_apart, looks_like, merge, merge_of
 from passerelle.directory.models import Company, User
 from passerelle.provisioning import parse_email
 from passerelle.sso.sessions.enforcement import NoWayBack, end_closed_sessions
-from passerelle.web.frame.access import administrators_only, by, company_of
+from passerelle.web.frame.access import acting, administrators_only, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.labels import SOURCES, STATUSES
 from passerelle.web.frame.methods import page_with_form
@@ -97,7 +97,9 @@ def _side(kept: User, gone: User) -> dict[str, Any]:
         "id": str(kept.id),
         "status": STATUSES[kept.status],
         "identities": kept.identities.all(),
-        "rights": [(one, SOURCES[one.source]) for one in kept.memberships.all()],
+        "rights": [
+            (membership, SOURCES[membership.source]) for membership in kept.memberships.all()
+        ],
         "gets": gets,
         "loses_administration": gone.is_administrator and not kept.is_administrator,
     }
@@ -105,13 +107,13 @@ def _side(kept: User, gone: User) -> dict[str, Any]:
 
 def _decide(request: PageRequest, user: User, other: User) -> HttpResponse:
     if request.POST.get("do") == "apart":
-        keep_apart(user, other, **by(request))
+        keep_apart(user, other, **acting(request))
         return redirect(f"{reverse('user', args=[user.id])}?done=apart")
     kept, gone = (user, other) if request.POST.get("keep") == str(user.id) else (other, user)
     if request.POST.get("keep") != str(kept.id):
         problem = _("Choose the account to keep.")
         return render(request, "merge.html", _context(request, user, other, problem), status=422)
     with refuse_lockout(kept.company):
-        merge(kept, gone, **by(request))
+        merge(kept, gone, **acting(request))
         end_closed_sessions(kept.company)
     return redirect(f"{reverse('user', args=[kept.id])}?done=merge")

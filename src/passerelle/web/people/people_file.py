@@ -14,7 +14,7 @@ from passerelle.infra.csv_lines import as_it_was
 from passerelle.provisioning import EmailAddress, parse_email
 from passerelle.provisioning.person_name import is_one_line
 from passerelle.sso.outbox.letters import MAX_INVITATIONS, send_invitation
-from passerelle.web.frame.access import By
+from passerelle.web.frame.access import Acting
 
 COLUMNS = ("email", "first_name", "last_name", "workspace", "permission_set")
 MAX_LINES = 1000
@@ -89,7 +89,7 @@ def _read(text: str) -> Iterator[tuple[Line, dict[str, str]]]:
                 % {"columns": ", ".join(COLUMNS)}
             )
         for number, cells in enumerate(reader, 2):
-            row = dict(zip(headings, (_cell(one) for one in cells), strict=False))
+            row = dict(zip(headings, (_cell(cell) for cell in cells), strict=False))
             if not any(row.values()):
                 continue
             if number > MAX_LINES + 1:
@@ -145,7 +145,7 @@ def _check(company: Company, lines: list[tuple[Line, dict[str, str]]]) -> None:
             if number != line.number and line.workspace is None:
                 line.problem = _("The same person as in line %(number)s.") % {"number": number}
     keys = [line.address.key for line, _row in lines if line.address]
-    known = {one.email_key: one for one in company.users.filter(email_key__in=keys)}
+    known = {user.email_key: user for user in company.users.filter(email_key__in=keys)}
     for line, _row in lines:
         line.user = known.get(line.address.key) if line.address else None
 
@@ -154,7 +154,7 @@ def _problem(line: Line, workspace: str, permission_set: str) -> str:
     names = (line.first_name, line.last_name)
     if line.address is None:
         return _("This is no e-mail address.")
-    if any(len(one) > MAX_NAME or not is_one_line(one) for one in names):
+    if any(len(name) > MAX_NAME or not is_one_line(name) for name in names):
         return _("A name has at most %(count)s characters.") % {"count": MAX_NAME}
     if workspace and line.workspace is None:
         return _("There is no workspace “%(name)s”.") % {"name": workspace[:100]}
@@ -166,7 +166,7 @@ def _problem(line: Line, workspace: str, permission_set: str) -> str:
 
 
 @transaction.atomic
-def carry_out(company: Company, lines: list[Line], who: By) -> tuple[int, int]:
+def import_people(company: Company, lines: list[Line], who: Acting) -> tuple[int, int]:
     """Invite and give what the good lines say; return how many of each that were."""
     Company.locked(company.id)
     people: dict[str, User] = {}

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from passerelle.directory.models import Permission, PermissionSet, User
-from passerelle.directory.structure import (
+from passerelle.directory.workspaces_and_sets import (
     InUse,
     NameTaken,
     change_permission_set,
@@ -17,7 +17,7 @@ from passerelle.directory.structure import (
     delete_permission_set,
     usage_of,
 )
-from passerelle.web.frame.access import By, administrators_only, by, company_of
+from passerelle.web.frame.access import Acting, acting, administrators_only, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
@@ -39,7 +39,7 @@ def permission_set_list(request: PageRequest) -> HttpResponse:
         problem = name_problem(name)
         if not problem:
             try:
-                row = create_permission_set(company, name, chosen, **by(request))
+                row = create_permission_set(company, name, chosen, **acting(request))
                 return redirect(f"{reverse('permission_set', args=[row.id])}?done=created")
             except NameTaken:
                 problem = _("There is a permission set of this name already.")
@@ -67,11 +67,11 @@ def permission_set_page(request: PageRequest, row_id: UUID) -> HttpResponse:
     row = sets.filter(id=row_id).first()
     if row is None:
         raise Http404
-    problem, name, before = "", row.name, {one.key for one in row.permissions.all()}
+    problem, name, before = "", row.name, {permission.key for permission in row.permissions.all()}
     chosen, asked = before, None
     if request.method == "POST" and "delete" in request.POST:
         try:
-            delete_permission_set(row, **by(request))
+            delete_permission_set(row, **acting(request))
             return redirect(f"{reverse('permission_sets')}?done=deleted")
         except InUse:
             problem = _("It is still in use: see below by what, and change that first.")
@@ -83,7 +83,7 @@ def permission_set_page(request: PageRequest, row_id: UUID) -> HttpResponse:
         if not problem and chosen != before and "confirmed" not in request.POST:
             asked = _difference(before, chosen)
         elif not problem:
-            problem = _changed(row, name, picked, by(request))
+            problem = _changed(row, name, picked, acting(request))
             if not problem:
                 return redirect(f"{reverse('permission_set', args=[row.id])}?done=changed")
     usage = usage_of(row)
@@ -111,7 +111,7 @@ def _difference(before: set[str], after: set[str]) -> dict[str, list[Permission]
     }
 
 
-def _changed(row: PermissionSet, name: str, picked: list[Permission], done: By) -> str:
+def _changed(row: PermissionSet, name: str, picked: list[Permission], done: Acting) -> str:
     before = row.name
     try:
         change_permission_set(row, name, picked, **done)

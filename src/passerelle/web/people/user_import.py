@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from passerelle.sso.outbox.letters import has_room_for_invitations
-from passerelle.web.frame.access import administrators_only, by, company_of, deciding
+from passerelle.web.frame.access import acting, administrators_only, company_of, locked_for_decision
 from passerelle.web.frame.confirm import confirmed_before_waiting
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
@@ -17,7 +17,7 @@ from passerelle.web.people.people_file import (
     COLUMNS,
     Line,
     Unreadable,
-    carry_out,
+    import_people,
     read_people,
     too_many_invitations,
 )
@@ -63,8 +63,10 @@ def _carry_out(request: PageRequest, lines: list[Line], context: dict[str, Any])
         return render(request, "user_import.html", context, status=422)
     invited = given = 0
     for start in range(0, len(lines), AT_ONCE):
-        with deciding(request):
-            done = carry_out(company_of(request), lines[start : start + AT_ONCE], by(request))
+        with locked_for_decision(request):
+            done = import_people(
+                company_of(request), lines[start : start + AT_ONCE], acting(request)
+            )
         invited, given = invited + done[0], given + done[1]
     context |= {"done": True, "invited": invited, "given": given}
     return render(request, "user_import.html", context)

@@ -98,7 +98,8 @@ def _lines(found: "QuerySet[User]") -> Iterator[str]:
 
 def _row(user: User) -> tuple[str, ...]:
     rights = sorted(
-        f"{one.workspace.name}: {one.permission_set.name}" for one in user.memberships.all()
+        f"{membership.workspace.name}: {membership.permission_set.name}"
+        for membership in user.memberships.all()
     )
     seen = user.last_sign_in_at
     return (

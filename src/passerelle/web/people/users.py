@@ -23,15 +23,16 @@ from passerelle.provisioning import parse_email
 from passerelle.sso.outbox.letters import (
     can_send,
     has_room_for_invitations,
-    put_down,
+    queue_letter,
     send_invitation,
+    was_invited_by_mail,
 )
 from passerelle.sso.records.traces import listed
 from passerelle.sso.sessions.enforcement import NoWayBack, end_closed_sessions, may_use_password
 from passerelle.sso.sessions.session import shown_sessions
 from passerelle.sso.sign_in import second_factor
 from passerelle.sso.sign_in.reauthenticate import is_recent
-from passerelle.web.frame.access import administrators_only, by, company_of
+from passerelle.web.frame.access import acting, administrators_only, company_of
 from passerelle.web.frame.browsers import described
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.event_names import actor_label, event_label
@@ -78,12 +79,12 @@ def invite(request: PageRequest) -> HttpResponse:
             company,
             address,
             is_administrator=context["is_administrator"],
-            **by(request),
+            **acting(request),
         )
         if user is not None:
             if chosen:
-                actions.give_by_hand(user, *chosen, **by(request))
-            send_invitation(user, who=by(request)["actor"].name, now=timezone.now())
+                actions.give_by_hand(user, *chosen, **acting(request))
+            send_invitation(user, who=acting(request)["actor"].name, now=timezone.now())
             return redirect(f"{reverse('user', args=[user.id])}?done=invited")
         context["problem"] = _("This address has an account here already.")
         context["known"] = company.users.filter(email_key=address.key).first()
@@ -110,18 +111,18 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "status": STATUSES[user.status],
         "origin": ORIGINS[user.provisioned_by],
         "memberships": [
-            (one, SOURCES[one.source])
-            for one in memberships.order_by("workspace__name", "permission_set__name")
+            (membership, SOURCES[membership.source])
+            for membership in memberships.order_by("workspace__name", "permission_set__name")
         ],
         "identities": user.identities.select_related("connection", "duplicate_of").defer(
             "connection__metadata_held"
         ),
-        "sessions": [(one, described(one.agent)) for one in sessions],
+        "sessions": [(session, described(session.agent)) for session in sessions],
         "session_count": session_count,
         "sign_ins": listed(user.sign_ins.all()).order_by("-time", "-id")[:RECENT],
         "events": [
-            (one, event_label(one.event), actor_label(one.actor_kind, one.actor))
-            for one in events.order_by("-id")[:RECENT]
+            (event, event_label(event.event), actor_label(event.actor_kind, event.actor))
+            for event in events.order_by("-id")[:RECENT]
         ],
         "workspaces": company.workspaces.all(),
         "permission_sets": company.permission_sets.all(),
@@ -133,7 +134,7 @@ def _user_context(request: PageRequest, user: User, done: str, problem: str = ""
         "remembered": user.trusted_devices.count(),
         "password_counts": may_use_password(user),
         "opens_domain": opened_domain(user),
-        "mailed": can_send(),
+        "mailed": bool(link) and was_invited_by_mail(user),
         "waits": waits,
         # Whoever has the link becomes the user: it is shown to who has shown who they are.
         "link": settings.PASSERELLE.base_url + link if link else "",
@@ -191,7 +192,7 @@ def change(request: PageRequest, user_id: UUID, verb: str) -> HttpResponse:
 
 
 def _change(request: PageRequest, user: User, verb: str) -> None:
-    who = by(request)
+    who = acting(request)
     if verb == "suspend":
         actions.suspend(user, **who)
     elif verb == "promote":
@@ -207,7 +208,7 @@ def _change(request: PageRequest, user: User, verb: str) -> None:
         if not _may_replace(request, user):
             raise Http404
         actions.remove_password(user, **who)
-        put_down(
+        queue_letter(
             "password_changed", user.company, user.email, now=who["now"], language=user.language
         )
     elif verb == "remove-password":
@@ -264,7 +265,7 @@ def _act(request: PageRequest, user: User, verb: str) -> HttpResponse:
 
 def _done(request: PageRequest, user: User, verb: str) -> bool:
     """Carry a verb out; false where there is none of this name."""
-    who = by(request)
+    who = acting(request)
     if verb == "reinstate":
         actions.reinstate(user, **who)
     elif verb == "approve":
@@ -293,10 +294,10 @@ def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
     with refuse_lockout(user.company):
         # Before as well: what came by a way that was closed does not come back.
         end_closed_sessions(user.company)
-        actions.set_flag(user, name, value, **by(request))
+        actions.set_flag(user, name, value, **acting(request))
         end_closed_sessions(user.company)
         if verb == "break-glass" and value != before:
-            announce_emergency_access(user, **by(request))
+            announce_emergency_access(user, **acting(request))
     return redirect(f"{reverse('user', args=[user.id])}?done={verb}")
 
 
@@ -305,7 +306,7 @@ def _give(request: PageRequest, user: User) -> HttpResponse:
     if len(chosen) != 2:
         problem = _("Select a workspace and a permission set.")
         return render(request, "user.html", _user_context(request, user, "", problem), status=422)
-    actions.give_by_hand(user, *chosen, **by(request))
+    actions.give_by_hand(user, *chosen, **acting(request))
     return redirect(f"{reverse('user', args=[user.id])}?done=give")
 
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from passerelle.directory.models import Workspace
-from passerelle.directory.structure import (
+from passerelle.directory.workspaces_and_sets import (
     InUse,
     NameTaken,
     create_workspace,
@@ -17,7 +17,7 @@ from passerelle.directory.structure import (
     usage_of,
     usages_of_workspaces,
 )
-from passerelle.web.frame.access import By, administrators_only, by, company_of
+from passerelle.web.frame.access import Acting, acting, administrators_only, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
@@ -37,7 +37,7 @@ def workspace_list(request: PageRequest) -> HttpResponse:
         problem = name_problem(name)
         if not problem:
             try:
-                row = create_workspace(company, name, **by(request))
+                row = create_workspace(company, name, **acting(request))
                 return redirect(f"{reverse('workspace', args=[row.id])}?done=created")
             except NameTaken:
                 problem = _("There is a workspace of this name already.")
@@ -62,13 +62,13 @@ def workspace_page(request: PageRequest, row_id: UUID) -> HttpResponse:
     problem, name = "", row.name
     if request.method == "POST" and "delete" in request.POST:
         try:
-            delete_workspace(row, **by(request))
+            delete_workspace(row, **acting(request))
             return redirect(f"{reverse('workspaces')}?done=deleted")
         except InUse:
             problem = _("It is still in use: see below by what, and change that first.")
     elif request.method == "POST":
         name = typed(request.POST.get("name", ""))
-        problem = name_problem(name) or _renamed(row, name, by(request))
+        problem = name_problem(name) or _renamed(row, name, acting(request))
         if not problem:
             return redirect(f"{reverse('workspace', args=[row.id])}?done=renamed")
     context = {
@@ -81,7 +81,7 @@ def workspace_page(request: PageRequest, row_id: UUID) -> HttpResponse:
     return render(request, "workspace.html", context, status=422 if problem else 200)
 
 
-def _renamed(row: Workspace, name: str, done: By) -> str:
+def _renamed(row: Workspace, name: str, done: Acting) -> str:
     before = row.name
     try:
         rename_workspace(row, name, **done)

@@ -50,12 +50,12 @@ def audit_log(request: PageRequest) -> HttpResponse:
         "page": page,
         "shown": [
             (
-                one,
-                event_label(one.event),
-                actor_label(one.actor_kind, one.actor),
-                list(_details(one)),
+                row,
+                event_label(row.event),
+                actor_label(row.actor_kind, row.actor),
+                list(_details(row)),
             )
-            for one in page.rows
+            for row in page.rows
         ],
         **filters,
         "is_filtered": any(filters.values()),

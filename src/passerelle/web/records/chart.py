@@ -47,7 +47,7 @@ class Chart:
 
     @property
     def total(self) -> int:
-        return sum(one.total for one in self.days)
+        return sum(day.total for day in self.days)
 
 
 def chart_of(company: Company, *, now: datetime) -> Chart:
@@ -66,7 +66,9 @@ def chart_of(company: Company, *, now: datetime) -> Chart:
     reasons = refused.annotate(number=Sum("count")).order_by("-number", "reason")
     found = list(days.values())
     top = max((one.total for one in found), default=0)
-    return Chart(found, _bars(found, top), top, [(one["reason"], one["number"]) for one in reasons])
+    return Chart(
+        found, _bars(found, top), top, [(reason["reason"], reason["number"]) for reason in reasons]
+    )
 
 
 def _bars(days: list[Day], top: int) -> list[Bar]:

@@ -23,7 +23,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     """Read from the database at each request, so that every replica says the same."""
     if not is_within(client_address(request), settings.PASSERELLE.metrics_networks):
         raise Http404
-    lines = [line for one in _metrics() for line in _written(*one)]
+    lines = [line for metric in _metrics() for line in _written(*metric)]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; version=0.0.4")
 
 
@@ -34,14 +34,17 @@ def _metrics() -> Iterator[tuple[str, str, str, Iterable[Sample]]]:
         "passerelle_sign_ins_total",
         "counter",
         "Sign-ins by outcome and reason.",
-        [({"outcome": one["outcome"], "reason": one["reason"]}, one["n"]) for one in sign_ins],
+        [
+            ({"outcome": sign_in["outcome"], "reason": sign_in["reason"]}, sign_in["n"])
+            for sign_in in sign_ins
+        ],
     )
     users = User.objects.order_by().values("status").annotate(n=Count("id"))
     yield (
         "passerelle_users",
         "gauge",
         "Accounts by status.",
-        [({"status": one["status"]}, one["n"]) for one in users],
+        [({"status": user["status"]}, user["n"]) for user in users],
     )
     now = timezone.now()
     open_sessions = Session.objects.filter(expires_at__gt=now).count()
@@ -49,7 +52,10 @@ def _metrics() -> Iterator[tuple[str, str, str, Iterable[Sample]]]:
     unsealed = AuditEvent.objects.filter(sequence__isnull=True).count()
     yield ("passerelle_audit_unsealed", "gauge", "Audit events not sealed yet.", [({}, unsealed)])
     connections = list(SamlConnection.objects.filter(enabled=True).prefetch_related("certificates"))
-    signing = [(one.slug, signing_certificate(one.certificates.all())) for one in connections]
+    signing = [
+        (connection.slug, signing_certificate(connection.certificates.all()))
+        for connection in connections
+    ]
     yield (
         "passerelle_certificate_days_left",
         "gauge",
@@ -65,9 +71,12 @@ def _metrics() -> Iterator[tuple[str, str, str, Iterable[Sample]]]:
         "gauge",
         "1 while metadata cannot be read, or a change of it waits for an administrator.",
         [
-            ({"connection": one.slug}, float(bool(one.metadata_problem or one.metadata_held)))
-            for one in connections
-            if one.metadata_url
+            (
+                {"connection": connection.slug},
+                float(bool(connection.metadata_problem or connection.metadata_held)),
+            )
+            for connection in connections
+            if connection.metadata_url
         ],
     )
 

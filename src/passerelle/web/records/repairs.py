@@ -14,7 +14,7 @@ from passerelle.administration.settings import add_listed_domain
 from passerelle.directory.actions import approve
 from passerelle.directory.merge import duplicates
 from passerelle.sso.models import SignIn
-from passerelle.web.frame.access import administrators_only, by, company_of
+from passerelle.web.frame.access import acting, administrators_only, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
@@ -35,7 +35,7 @@ def approve_newcomer(request: PageRequest, reference: str) -> HttpResponse:
     row = find_sign_in(company_of(request), reference)
     user = waiting_newcomer(row)
     if user is not None:
-        approve(user, **by(request))
+        approve(user, **acting(request))
     return _back(row, "approved")
 
 
@@ -54,7 +54,7 @@ def accept_certificate(request: PageRequest, reference: str) -> HttpResponse:
         return _back(row, "unlike")
     if not pasted and request.POST.get("fingerprint") != certificate.fingerprint:
         return _back(row, "unconfirmed")
-    trust_certificate(row.connection, certificate, **by(request))
+    trust_certificate(row.connection, certificate, **acting(request))
     return _back(row, "trusted")
 
 
@@ -73,7 +73,7 @@ def _is_the_same(pasted: str, certificate: saml.Certificate) -> bool:
 def admit_person(request: PageRequest, reference: str) -> HttpResponse:
     """Make the account that the settings refused to this one person."""
     row = find_sign_in(company_of(request), reference)
-    return _back(row, "admitted" if admit(row, **by(request)) else "")
+    return _back(row, "admitted" if admit(row, **acting(request)) else "")
 
 
 @require_POST
@@ -86,7 +86,7 @@ def replace(request: PageRequest, reference: str) -> HttpResponse:
     # What was looked at and no other: the identifiers of then.
     if relink is None or request.POST.get("known") != relink.known.subject:
         return _back(row)
-    return _back(row, "replaced" if replace_identity(row, **by(request)) else "")
+    return _back(row, "replaced" if replace_identity(row, **acting(request)) else "")
 
 
 @page_with_form
@@ -99,7 +99,7 @@ def identities(request: PageRequest) -> HttpResponse:
     if request.method == "POST":
         chosen = set(request.POST.getlist("chosen"))
         count = sum(
-            replace_identity(one.row, **by(request))
+            replace_identity(one.row, **acting(request))
             for one in found
             if f"{one.row.reference} {one.known.subject}" in chosen
         )
@@ -116,6 +116,6 @@ def add_domain(request: PageRequest, reference: str) -> HttpResponse:
     """Let everybody of this person's domain get an account."""
     row = find_sign_in(company_of(request), reference)
     if domain := listed_domain(row):
-        add_listed_domain(row.company, domain, **by(request))
+        add_listed_domain(row.company, domain, **acting(request))
         return _back(row, "domain")
     return _back(row)

@@ -47,7 +47,7 @@ def _as_sent(value: Any) -> list[str]:
 
 def _sent(values: list[str]) -> list[str]:
     """Several boxes in any order; an empty line is as good as none."""
-    plain = (one.replace("\r\n", "\n").strip() for one in values)
+    plain = (value.replace("\r\n", "\n").strip() for value in values)
     return sorted(one for one in plain if one)
 
 

@@ -18,7 +18,7 @@ from passerelle.sso.connections.guides import GUIDES
 from passerelle.sso.connections.setup_links import SwitchedOn, make_link, revoke_link
 from passerelle.sso.models import SamlConnection, SetupLink
 from passerelle.sso.sessions.enforcement import NoWayBack
-from passerelle.web.frame.access import administrators_only, by, company_of, deciding
+from passerelle.web.frame.access import acting, administrators_only, company_of, locked_for_decision
 from passerelle.web.frame.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
@@ -80,7 +80,7 @@ def _draft(request: PageRequest, product: str) -> SamlConnection:
     company = company_of(request)
     found = _fresh_draft(company)
     name = _free_name(company, product, but=found)
-    return connections.begin_connection(company, product, name, instead_of=found, **by(request))
+    return connections.begin_connection(company, product, name, instead_of=found, **acting(request))
 
 
 def _connection(request: PageRequest, slug: str) -> SamlConnection:
@@ -98,8 +98,8 @@ def guide(request: PageRequest, slug: str) -> HttpResponse:
         form = guide_form(request, connection)
         if form.is_valid():
             try:
-                with deciding(request):
-                    save_guide(form, session=request.session_row, **by(request))
+                with locked_for_decision(request):
+                    save_guide(form, session=request.session_row, **acting(request))
             except NoWayBack:
                 form.refuse_lock_out()
                 return render(request, "connect.html", _context(form, request), status=422)
@@ -154,7 +154,7 @@ def switch_on(request: PageRequest, slug: str) -> HttpResponse:
         # Somebody with a set-up link has saved other values since this page was made.
         return redirect(f"{reverse('connect_guide', args=[slug])}?done=other#values")
     if not connection.enabled:
-        connections.switch_on(connection, **by(request))
+        connections.switch_on(connection, **acting(request))
     return redirect(f"{reverse('connect_guide', args=[slug])}?done=on")
 
 
@@ -171,10 +171,10 @@ def link(request: PageRequest, slug: str) -> HttpResponse:
         initial=GuideForm.current_connection(connection),
     )
     if "revoke" in request.POST:
-        revoke_link(connection, **by(request))
+        revoke_link(connection, **acting(request))
         return redirect(f"{reverse('connect_guide', args=[slug])}?done=revoked#link")
     try:
-        token = make_link(connection, **by(request))
+        token = make_link(connection, **acting(request))
     except SwitchedOn:
         return redirect("connect_guide", slug)
     address = settings.PASSERELLE.base_url + reverse("setup_open", args=[token])
@@ -189,5 +189,5 @@ def delete(request: PageRequest, slug: str) -> HttpResponse:
     connection = _connection(request, slug)
     if connection.enabled:
         return redirect("connect_guide", slug)
-    connections.delete_connection(connection, **by(request))
+    connections.delete_connection(connection, **acting(request))
     return redirect(f"{reverse('connect')}?done=deleted")

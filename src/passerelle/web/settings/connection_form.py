@@ -164,7 +164,9 @@ class ConnectionForm(forms.Form):
             "target_url": shown.target_url,
             "idp_initiated": shown.idp_initiated,
             "authn_contexts": "\n".join(shown.authn_contexts.split()),
-            "domains": sorted(one.id for one in connection.domains.all()) if connection else [],
+            "domains": sorted(domain.id for domain in connection.domains.all())
+            if connection
+            else [],
             **{name: getattr(shown, name) for name in plain},
         }
 
@@ -208,7 +210,9 @@ class ConnectionForm(forms.Form):
 
     def clean_authn_contexts(self) -> str:
         contexts = str(self.cleaned_data["authn_contexts"]).split()
-        if len(contexts) > 10 or not all(one.isprintable() and len(one) <= 90 for one in contexts):
+        if len(contexts) > 10 or not all(
+            context.isprintable() and len(context) <= 90 for context in contexts
+        ):
             raise forms.ValidationError(
                 _("Enter at most 10 URIs, one a line, each of at most 90 characters.")
             )
@@ -359,7 +363,7 @@ class ConnectionForm(forms.Form):
         if connection.metadata_url:
             connection.metadata_said = said
         connection.certificates_left_out = noted_together(read.left_out)
-        given = {one.fingerprint: one for one in read.certificates}
+        given = {certificate.fingerprint: certificate for certificate in read.certificates}
         self.draft.from_metadata = frozenset(given)
         self.draft.kept = [row for row in self.draft.kept if row.fingerprint in given]
         known = {row.fingerprint for row in self.draft.kept}

@@ -21,7 +21,7 @@ from passerelle.sso.connections.connection import is_web_address
 from passerelle.sso.connections.problems import metadata_sentence
 from passerelle.sso.models import EventDelivery
 from passerelle.sso.outbox.event_delivery import midnight, next_due, sealed_secret, send_test
-from passerelle.web.frame.access import administrators_only, by, company_of
+from passerelle.web.frame.access import acting, administrators_only, company_of
 from passerelle.web.frame.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.web.frame.fields import LineField, line
 from passerelle.web.frame.middleware import PageRequest
@@ -153,7 +153,7 @@ def save(request: PageRequest, kind: str) -> HttpResponse:
     }
     details["secret_changed"] = bool(secret)
     entry = Entry(EventName.DELIVERY_CHANGED, kind, details)
-    record([entry], company_id=row.company_id, **by(request))
+    record([entry], company_id=row.company_id, **acting(request))
     return redirect(f"{reverse('delivery')}?done=saved")
 
 
@@ -170,7 +170,7 @@ def _remove(request: PageRequest, row: EventDelivery) -> HttpResponse:
     if not row._state.adding:
         gone = {"url": [_told(row)["url"], ""]}
         entry = Entry(EventName.DELIVERY_CHANGED, row.kind, gone)
-        record([entry], company_id=row.company_id, **by(request))
+        record([entry], company_id=row.company_id, **acting(request))
         row.delete()
     return redirect(f"{reverse('delivery')}?done=removed")
 

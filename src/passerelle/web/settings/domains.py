@@ -27,7 +27,7 @@ from passerelle.directory.domains import (
 from passerelle.directory.models import Domain, User
 from passerelle.infra.domain_names import normalise_domain
 from passerelle.sso.sessions.enforcement import NoWayBack
-from passerelle.web.frame.access import administrators_only, by, company_of, deciding
+from passerelle.web.frame.access import acting, administrators_only, company_of, locked_for_decision
 from passerelle.web.frame.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
@@ -67,7 +67,7 @@ def page(request: PageRequest) -> HttpResponse:
     if is_public(name):
         problem = _("Anybody can have an address at %(name)s: it cannot belong to a company.")
         return _page(request, typed=typed, problem=problem % {"name": name})
-    if not add_domain(company_of(request), name, **by(request)):
+    if not add_domain(company_of(request), name, **acting(request)):
         return _page(request, typed=typed, problem=_("This domain is in the list already."))
     return redirect(f"{reverse('domains')}?done=added")
 
@@ -86,8 +86,8 @@ def _page(
     domains = domains.annotate(people=Coalesce(Subquery(number), 0))
     context: dict[str, Any] = {
         "domains": [
-            (one, record_name(one), record_value(one), why if one == unproved else "")
-            for one in domains
+            (domain, record_name(domain), record_value(domain), why if domain == unproved else "")
+            for domain in domains
         ],
         "typed": typed,
         "problem": problem,
@@ -104,8 +104,8 @@ def prove(request: PageRequest, domain_id: UUID) -> HttpResponse:
     domain = get_object_or_404(company_of(request).domains, id=domain_id)
     try:
         look_record_up(domain)
-        with deciding(request):
-            mark_proved(domain, **by(request))
+        with locked_for_decision(request):
+            mark_proved(domain, **acting(request))
     except Unproved as error:
         why = str(UNPROVED[error.reason]) % {"found": error.found}
         return _page(request, unproved=domain, why=why)
@@ -119,7 +119,7 @@ def remove(request: PageRequest, domain_id: UUID) -> HttpResponse:
     domain = get_object_or_404(company_of(request).domains, id=domain_id)
     try:
         with refuse_lockout(company_of(request)):
-            remove_domain(domain, **by(request))
+            remove_domain(domain, **acting(request))
     except NoWayBack:
         return redirect(f"{reverse('domains')}?done=way-back")
     return redirect(f"{reverse('domains')}?done=removed")

@@ -18,7 +18,7 @@ from passerelle.administration.enforcement import (
 from passerelle.directory.models import Company
 from passerelle.sso.connections.connection import usable_connections
 from passerelle.sso.sessions.enforcement import ADMINISTRATOR_WITH_PASSWORD, NoWayBack, came_by_sso
-from passerelle.web.frame.access import administrators_only, by, company_of
+from passerelle.web.frame.access import acting, administrators_only, company_of
 from passerelle.web.frame.confirm import confirmed_only
 from passerelle.web.frame.middleware import PageRequest
 
@@ -74,7 +74,7 @@ def change(request: PageRequest) -> HttpResponse:
             company_of(request),
             wanted,
             session=request.session_row,
-            **by(request),
+            **acting(request),
         )
     except NotYet:
         return _page(
@@ -106,4 +106,4 @@ def change(request: PageRequest) -> HttpResponse:
 @confirmed_only
 def codes(request: PageRequest) -> HttpResponse:
     """Ten new emergency codes; the old ones are worthless from now on."""
-    return _page(request, codes=make_codes(company_of(request), **by(request)))
+    return _page(request, codes=make_codes(company_of(request), **acting(request)))

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from passerelle.administration.provisioning_impact import PEOPLE, Change, effect_of
+from passerelle.administration.provisioning_impact import PEOPLE, Change, impact_of
 from passerelle.directory.policy import load_names
 from passerelle.provisioning import Plan, Refusal
 from passerelle.provisioning.describe import REFUSED
@@ -54,7 +54,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class ShownEffect:
+class ShownImpact:
     people: int
     is_all: bool
     """Whether everybody of the period was looked at, and not only the newest."""
@@ -66,7 +66,7 @@ class ShownEffect:
         return sum(count - len(lines) for _kind, count, lines in self.groups)
 
 
-def effect_shown(form: SecurityForm) -> dict[str, Any]:
+def shown_impact(form: SecurityForm) -> dict[str, Any]:
     """What the form would do, or what is wrong with it, for the page that shows it."""
     if problems := _problems_of(form):
         return {"effect_problems": problems}
@@ -75,11 +75,11 @@ def effect_shown(form: SecurityForm) -> dict[str, Any]:
     return {"effect": _in_words(form)}
 
 
-def _in_words(form: SecurityForm) -> ShownEffect:
+def _in_words(form: SecurityForm) -> ShownImpact:
     """The effect in words, the groups in the order in which they matter."""
     company = form.company
     changed, mapping = form.changed_company(), _changed_mapping(form)
-    found = effect_of(company, changed, draft=mapping, now=form.now)
+    found = impact_of(company, changed, draft=mapping, now=form.now)
     names = load_names(company)
     counts = Counter(change.kind for change in found.changes)
     groups = [
@@ -91,8 +91,8 @@ def _in_words(form: SecurityForm) -> ShownEffect:
         for kind, label in KINDS.items()
         if counts[kind]  # type: ignore[index]
     ]
-    newcomers = [_line(one, names) for one in found.newcomers]
-    return ShownEffect(found.people, found.people < PEOPLE, groups, newcomers)
+    newcomers = [_line(newcomer, names) for newcomer in found.newcomers]
+    return ShownImpact(found.people, found.people < PEOPLE, groups, newcomers)
 
 
 def _line(change: Change, names: dict[str, str]) -> Line:

@@ -20,13 +20,13 @@ from passerelle.sso.connections.keys import (
 from passerelle.sso.models import SamlConnection
 from passerelle.sso.sessions.enforcement import NoWayBack
 from passerelle.sso.sessions.session import end_sessions_through, open_sessions
-from passerelle.web.frame.access import administrators_only, by, company_of, deciding
+from passerelle.web.frame.access import acting, administrators_only, company_of, locked_for_decision
 from passerelle.web.frame.client import client_address
 from passerelle.web.frame.confirm import confirmed_before_waiting, confirmed_only
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import typed
-from passerelle.web.settings.provisioning_impact import effect_shown
+from passerelle.web.settings.provisioning_impact import shown_impact
 from passerelle.web.settings.security_form import (
     SecurityForm,
 )
@@ -64,7 +64,7 @@ def _saved(form: SecurityForm, request: PageRequest) -> str:
     """What became of it, for the address that tells; empty when it could not be saved."""
     assert request.session_row is not None
     try:
-        with deciding(request):
+        with locked_for_decision(request):
             # As many as were open by the settings of before.
             opened = open_sessions(form.company, now=form.now)
             before = opened.count()
@@ -98,7 +98,7 @@ def effect(request: PageRequest) -> HttpResponse:
     )
     form.client_address = client_address(request)
     form.is_valid()
-    seen = effect_shown(form)
+    seen = shown_impact(form)
     if "part" in request.GET:
         return render(request, "security/_effect.html", seen)
     context = {**settings_context(form, request), **seen, "looked_at": True}
@@ -110,11 +110,11 @@ def effect(request: PageRequest) -> HttpResponse:
 @confirmed_before_waiting
 def rotate(request: PageRequest) -> HttpResponse:
     """Make a new key of ours for a connection."""
-    connection, actor = named_connection(request), by(request)
+    connection, actor = named_connection(request), acting(request)
     try:
         stop_if_too_soon(connection, now=actor["now"])
         private = new_private_key()
-        with deciding(request):
+        with locked_for_decision(request):
             rotate_key(connection, private, **actor)
     except TooSoon:
         return _back(connection, "key-later")
@@ -133,7 +133,7 @@ def decide_metadata(request: PageRequest) -> HttpResponse:
             accept=request.POST.get("decision") == "accept",
             shown=request.POST.get("shown", ""),
             session=request.session_row,
-            **by(request),
+            **acting(request),
         )
     except NoWayBack:
         return _back(connection, "way-back")
@@ -160,7 +160,7 @@ def end_sessions(request: PageRequest) -> HttpResponse:
     """Sign everybody out who came through a connection: for when what it trusted was not safe."""
     connection = named_connection(request)
     assert request.session_row is not None
-    end_sessions_through(connection, but=request.session_row, **by(request))
+    end_sessions_through(connection, but=request.session_row, **acting(request))
     return _back(connection, "sessions")
 
 

@@ -65,7 +65,7 @@ def version_of(
     if connection is None:
         return ""
     shown = ConnectionForm.current_connection(connection)
-    trusted = sorted(one.fingerprint for one in certificates)
+    trusted = sorted(certificate.fingerprint for certificate in certificates)
     return digest(repr([sorted(shown.items()), connection.post_target_url, trusted]))
 
 
@@ -253,9 +253,9 @@ class SecurityForm(RulesForm, ConnectionForm):
         """What stands in the way of provisioning, judged as it would be after saving."""
         others = self.company.connections.prefetch_related("certificates")
         found = [
-            (one, [row.not_after for row in one.certificates.all()])
-            for one in others
-            if self.connection is None or one.id != self.connection.id
+            (other, [row.not_after for row in other.certificates.all()])
+            for other in others
+            if self.connection is None or other.id != self.connection.id
         ]
         if self.draft.connection is not None:
             found.insert(0, (self.draft.connection, self.draft.ends))
@@ -263,8 +263,8 @@ class SecurityForm(RulesForm, ConnectionForm):
 
     def _others_usable(self) -> bool:
         return any(
-            self.connection is None or one.id != self.connection.id
-            for one in parts.usable_connections(self.company)
+            self.connection is None or connection.id != self.connection.id
+            for connection in parts.usable_connections(self.company)
         )
 
     def _refuse_without_connection(self) -> None:

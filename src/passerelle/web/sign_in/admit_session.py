@@ -40,7 +40,7 @@ def page_again(
         "can_reset": can_send(),
         "password_open": True,
     }
-    return render(request, "door.html", context, status=status)
+    return render(request, "login.html", context, status=status)
 
 
 def require_second_factor(request: PageRequest, user: User, next_path: str) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The sign-in pages: find the company, then its own door; password sign-in for administrators."""
+"""The sign-in pages: find the company, then its own page; sign-in by password."""
 
 from django.conf import settings
 from django.core import signing
@@ -14,7 +14,7 @@ from passerelle.directory.models import Company
 from passerelle.infra.network import is_within
 from passerelle.infra.safe_next import safe_next
 from passerelle.sso.models import SignIn
-from passerelle.sso.outbox.letters import put_down
+from passerelle.sso.outbox.letters import queue_letter
 from passerelle.sso.records.traces import keep_password_attempt
 from passerelle.sso.sessions.session import find_session
 from passerelle.sso.sign_in.logout import start_logout
@@ -35,7 +35,7 @@ from passerelle.web.sign_in.admit_session import (
     page_again,
     require_second_factor,
 )
-from passerelle.web.sign_in.login_page import company_finder, door_page, seen
+from passerelle.web.sign_in.login_page import company_finder, seen, sign_in_page
 
 
 @page_with_form
@@ -44,12 +44,12 @@ def find_company(request: PageRequest) -> HttpResponse:
 
 
 @page_with_form
-def company_door(request: PageRequest, company_slug: str) -> HttpResponse:
+def company_login(request: PageRequest, company_slug: str) -> HttpResponse:
     found = Company.objects.filter(slug=company_slug)
     if request.method == "POST":
         return _sign_in_by_password(request, get_object_or_404(found))
     for company in seen(found):
-        return door_page(request, company, safe_next(request.GET.get("next")))
+        return sign_in_page(request, company, safe_next(request.GET.get("next")))
     raise Http404
 
 
@@ -110,7 +110,7 @@ def activate(request: PageRequest, user_id: str, token: str) -> HttpResponse:
                 return render(request, "activation_ended.html", status=410)
             if user.identities.exists():
                 # They came another way until now: should it not have been them, they learn of it.
-                put_down(
+                queue_letter(
                     "password_changed",
                     user.company,
                     user.email,

@@ -47,7 +47,7 @@ def seen(companies: "QuerySet[Company]") -> list[Seen]:
     return list(companies.values_list("id", "version", Exists(passkeys)))
 
 
-def door_page(request: PageRequest, company: Seen, next_path: str) -> HttpResponse:
+def sign_in_page(request: PageRequest, company: Seen, next_path: str) -> HttpResponse:
     """The page for somebody who has sent nothing yet."""
     company_id, version, has_passkeys = company
     shown = {
@@ -71,7 +71,7 @@ def _written(company_id: UUID, shown: dict[str, bool]) -> list[str]:
     """The page with its holes, cut at them. Nothing of a request is in it."""
     company = get_object_or_404(Company, id=company_id)
     context = {**offers_of(company), **shown, **_HOLES, "static_version": static_version()}
-    return _HOLE.split(render_to_string("door.html", context))
+    return _HOLE.split(render_to_string("login.html", context))
 
 
 def offers_of(company: Company) -> dict[str, Any]:
@@ -89,12 +89,12 @@ def query_for(next_path: str) -> str:
 
 
 def company_finder(request: PageRequest) -> HttpResponse:
-    """By work e-mail; an installation with one company shows its door at once."""
+    """By work e-mail; an installation with one company shows its own at once."""
     next_path = safe_next(request.GET.get("next"))
     if request.method == "GET":
         companies = seen(Company.objects.all()[:2])
         if len(companies) == 1:
-            return door_page(request, companies[0], next_path)
+            return sign_in_page(request, companies[0], next_path)
     context: dict[str, object] = {"next": next_path}
     if request.method == "POST":
         typed = request.POST.get("email", "")

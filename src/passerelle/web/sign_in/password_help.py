@@ -19,7 +19,7 @@ from passerelle.infra.network import network_of
 from passerelle.infra.qr_code import picture_of
 from passerelle.provisioning import parse_email
 from passerelle.sso.models import SecondStep
-from passerelle.sso.outbox.letters import can_send, may_send_reset, put_down
+from passerelle.sso.outbox.letters import can_send, may_send_reset, queue_letter
 from passerelle.sso.records.failures import count_failure, fails_too_often
 from passerelle.sso.records.traces import keep_password_attempt
 from passerelle.sso.sign_in import second_factor
@@ -150,7 +150,7 @@ def forgot(request: PageRequest, company_slug: str) -> HttpResponse:
             <= MAX_LETTERS
             and may_send_reset(company, address.key, now=now)
         ):
-            put_down(
+            queue_letter(
                 "password_reset",
                 company,
                 address.shown,
@@ -182,7 +182,7 @@ def reset(request: PageRequest, user_id: UUID, token: str) -> HttpResponse:
         if not problem and not set_password(user, password, end_passkeys=by_mail, now=now):
             return render(request, "reset_ended.html", status=410)
         if not problem:
-            put_down(
+            queue_letter(
                 "password_changed",
                 user.company,
                 user.email,

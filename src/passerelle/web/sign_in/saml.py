@@ -105,7 +105,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
             arrived_at = addresses_of(connection).acs_url
             return _sign_out(request, connection, request.GET, arrived_at=arrived_at)
         # Somebody who came back here, or switched the language of a refusal: nothing was sent.
-        return redirect(_door(connection))
+        return redirect(_login_address(connection))
     now, address = timezone.now(), client_address(request)
     try:
         sent = _posted(request)
@@ -127,7 +127,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     except TooManyRefused:
         return too_many_attempts(request)
     except AnswersLogout:
-        return redirect(_door(find_connection(slug)))
+        return redirect(_login_address(find_connection(slug)))
     except MessageError as error:
         refused = refuse_message(find_connection(slug), error, address=address, now=now)
         return _after_failure(request, refused, address)
@@ -152,7 +152,7 @@ def _is_about_logout(field: str) -> bool:
 def _after_redirect(request: HttpRequest, slug: str) -> HttpResponse:
     """A response in an address is never read (Profiles §4.1.2), but somebody should know of it."""
     if _is_about_logout(request.GET["SAMLResponse"]):
-        return redirect(_door(find_connection(slug)))
+        return redirect(_login_address(find_connection(slug)))
     error = MessageError(
         "malformed_message",
         expected="a response in a form (HTTP-POST)",
@@ -255,7 +255,7 @@ def logout(request: HttpRequest, slug: str) -> HttpResponse:
     connection = find_connection(slug)
     if "SAMLRequest" not in sent:
         # An answer changes nothing here: our own session ended before we asked.
-        return redirect(_door(connection))
+        return redirect(_login_address(connection))
     return _sign_out(request, connection, sent, arrived_at=addresses_of(connection).logout_url)
 
 
@@ -289,10 +289,10 @@ def _sign_out(
         )
     except MessageError as error:
         return _refused_logout(request, connection, error)
-    return redirect(_door(connection)) if answer is None else leave(request, answer)
+    return redirect(_login_address(connection)) if answer is None else leave(request, answer)
 
 
-def _door(connection: SamlConnection) -> str:
+def _login_address(connection: SamlConnection) -> str:
     return reverse("company_login", args=[connection.company.slug])
 
 
@@ -336,14 +336,14 @@ SHOWN_FOR = timedelta(minutes=10)
 @known_connections_only
 def again(request: HttpRequest, slug: str) -> HttpResponse:
     """To the dashboard, for somebody who is in; otherwise why the answer was refused."""
-    door = _door(find_connection(slug))
+    login_address = _login_address(find_connection(slug))
     key = request.COOKIES.get(settings.SESSION_COOKIE, "")
     if find_session(key, now=timezone.now()):
         return redirect("/")
     try:
         about = signing.loads(request.GET.get("about", ""), salt=CAME_AGAIN, max_age=SHOWN_FOR)
     except signing.BadSignature:
-        return redirect(door)
+        return redirect(login_address)
     found = SignIn.objects.select_related("connection__company", "company")
     sign_in = found.filter(id=about, connection__slug=slug).first()
-    return redirect(door) if sign_in is None else refused_page(request, sign_in)
+    return redirect(login_address) if sign_in is None else refused_page(request, sign_in)

@@ -14,7 +14,7 @@ from passerelle.sso.outbox import letters
 from passerelle.sso.sign_in import passwords
 from passerelle.sso.sign_in.password_rules import password_problem
 from tests.browsing import Browser
-from tests.web.test_local_sign_in import OTHER, PASSWORD, enter, is_in, with_password
+from tests.web.test_passwords import OTHER, PASSWORD, enter, is_in, with_password
 from tests.world import make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db

@@ -196,7 +196,10 @@ def change_permission_set(
     now: datetime,
 ) -> None:
     """Raises NameTaken."""
-    before, given = sorted(one.key for one in row.permissions.all()), list(permissions)
+    before, given = (
+        sorted(permission.key for permission in row.permissions.all()),
+        list(permissions),
+    )
     after = sorted(one.key for one in given)
     details: dict[str, Any] = {"permissions": [before, after]} if before != after else {}
     old, row.name = row.name, name

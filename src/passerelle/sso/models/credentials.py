@@ -138,7 +138,7 @@ class EventDelivery(models.Model):
 
 
 class EmergencyCode(models.Model):
-    """One of a company's ten codes that open the door when single sign-on alone is allowed."""
+    """One of a company's ten codes: with it, people may use passwords again."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     company = models.ForeignKey(Company, on_delete=models.CASCADE, related_name="emergency_codes")

@@ -14,9 +14,9 @@ from tests.servers.postgresql import PostgreSQL
 ROUNDS, SIGN_INS, PAGES = 7, 40, 200
 
 
-def door_rows(state: Path, postgresql: PostgreSQL) -> list[dict[str, str]]:
+def sign_in_page_rows(state: Path, postgresql: PostgreSQL) -> list[dict[str, str]]:
     rows = []
-    urls = {"SQLite": None, "PostgreSQL": postgresql.create_database("door")}
+    urls = {"SQLite": None, "PostgreSQL": postgresql.create_database("sign_in_page")}
     for name, url in urls.items():
         installation = Passerelle.set_up(state / name, database_url=url)
         with installation:
