@@ -27,8 +27,8 @@ test: .venv/.dev ## everything, with the real servers and the real browser
 	tests/servers/install
 	tests/run-parts \
 	  "SQLite, servers and browsers" \
-	  "$(RUN) pytest -n 2 --dist loadgroup --ignore tests/integrations tests" \
-	  "PostgreSQL" "PASSERELLE_TEST_DATABASE=postgresql $(RUN) pytest -n 2 $(DATABASE)" \
+	  "$(RUN) pytest -n 4 --dist loadgroup --ignore tests/integrations tests" \
+	  "PostgreSQL" "PASSERELLE_TEST_DATABASE=postgresql $(RUN) pytest -n 4 $(DATABASE)" \
 	  "Keycloak and LemonLDAP::NG" "make test-integrations"
 
 test-integrations: .venv/.dev ## Keycloak and LemonLDAP::NG, set up by the guide; fetches Keycloak once

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from passerelle.infra import hashing
+from passerelle.oidc.keys import forget_keys
 from passerelle.sso.records.failures import begun
 from tests.one_writer import one_writer
 from tests.servers.chromium import Chromium
@@ -12,11 +14,15 @@ from tests.servers.https import LOOPBACK, HttpsServer, https_server
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.simplesamlphp import SimpleSAMLphp
 
+# A hash takes what others leave; on a busy machine that may be nothing.
+hashing.LOWEST, hashing.PATIENCE = 1, 600.0
+
 
 @pytest.fixture(autouse=True)
 def _nothing_begun():
     """What a process counts of one test is nothing to the next."""
     begun.clear()
+    forget_keys()
 
 
 @pytest.fixture(autouse=True)

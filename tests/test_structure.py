@@ -40,7 +40,10 @@ SETTINGS_PAGES = [
     f"/settings/users/{NOBODY}/change/remove/",
     f"/settings/users/{NOBODY}/merge/",
     "/settings/applications/",
+    "/settings/applications/new/",
+    "/settings/applications/new/grafana/",
     f"/settings/applications/{NOBODY}/",
+    f"/settings/applications/{NOBODY}/preview/",
     "/settings/workspaces/",
     f"/settings/workspaces/{NOBODY}/",
     "/settings/permissions/",
@@ -50,6 +53,7 @@ SETTINGS_PAGES = [
     "/settings/audit/audit.jsonl",
 ]
 SETTINGS_ACTIONS = [
+    f"/settings/applications/{NOBODY}/secret/",
     "/settings/sign-ins/AAA-AAA/approve/",
     "/settings/sign-ins/AAA-AAA/certificate/",
     "/settings/sign-ins/AAA-AAA/admit/",
@@ -164,8 +168,11 @@ def test_every_address_has_a_name_and_none_is_typed():
         for match in typed.finditer(path.read_text())
         if "practice_idp" not in path.parts
     }
-    # What begins so, whatever comes behind it.
+    # What begins so, whatever comes behind it; and an address of Google's.
     assert found == {
+        ("sso/sign_in/google.py", "/.well-known/"),
+        ("web/sign_in/admit_session.py", "/forward-auth/"),
+        ("web/sign_in/admit_session.py", "/oidc/"),
         ("web/frame/middleware.py", "/auth/"),
         ("web/frame/middleware.py", "/settings/"),
         ("web/settings/connection_form.py", "/auth/"),
@@ -190,7 +197,7 @@ def test_every_way_of_signing_in_ends_in_one_function():
         for path in SOURCE.rglob("*.py")
         if opening.search(path.read_text()) and "migrations" not in path.parts
     ]
-    assert sorted(places) == ["sso/models/saml.py", "sso/sessions/session.py"]
+    assert sorted(places) == ["sso/models/sessions.py", "sso/sessions/session.py"]
 
 
 @pytest.mark.django_db

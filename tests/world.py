@@ -105,12 +105,18 @@ def make_administrator(company: Company, email: str = "") -> User:
     return make_user(company, email or f"admin@{company.slug}.example", is_administrator=True)
 
 
-def give(user: User, *, source: str = "hand", workspace: str = "Production") -> Membership:
+def give(
+    user: User,
+    *,
+    source: str = "hand",
+    workspace: str = "Production",
+    permission_set: str = "Analyst",
+) -> Membership:
     return Membership.objects.create(
         company=user.company,
         user=user,
         workspace=user.company.workspaces.get(name=workspace),
-        permission_set=user.company.permission_sets.get(name="Analyst"),
+        permission_set=user.company.permission_sets.get(name=permission_set),
         source=source,
         granted_at=NOW,
     )

@@ -195,11 +195,12 @@ REPORTS = """
 def test_applications_come_change_and_go_with_the_file(operator):
     operator.apply(EXAMPLE)
     assert operator.apply(EXAMPLE + REPORTS) == ["+ acme: application Reports", "1 changes"]
-    row = Application.objects.select_related("workspace").get()
-    assert (row.url, row.workspace.name) == ("https://reports.acme.example/", "Production")
+    row = Application.objects.get()
+    assert row.url == "https://reports.acme.example/"
+    assert [one.name for one in row.workspaces.all()] == ["Production"]
     text = EXAMPLE + REPORTS.replace('  workspace = "Production"\n', "")
     assert operator.apply(text) == [
-        "~ acme: application Reports: workspace: Production → none",
+        "~ acme: application Reports: workspaces: [Production] → []",
         "1 changes",
     ]
     assert Application.objects.get().id == row.id

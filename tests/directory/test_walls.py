@@ -37,6 +37,8 @@ REFERENCES = [
     if isinstance(field, models.ForeignKey)
     and field.related_model is not Company
     and field.related_model in TENANT_MODELS
+    # Of a session that has ended, what it led to is kept until it is told.
+    and field.db_constraint
 ]
 
 

@@ -119,7 +119,8 @@ def test_a_reload_puts_new_workers_in_the_place_of_the_old_and_serves_on(service
     before = workers_of(service)
     service.server.process.send_signal(signal.SIGHUP)
     wait_for(service, lambda: are_new(service, before))
-    assert is_ready(service)
+    # The old ones end while this is asked.
+    wait_for(service, lambda: is_ready(service))
     assert service.server.process.poll() is None
 
 

@@ -8,7 +8,13 @@ from django.test.utils import CaptureQueriesContext
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import OPERATOR, Entry, record
-from passerelle.directory.models import Application, ExternalIdentity, Membership, User
+from passerelle.directory.models import (
+    Application,
+    ApplicationWorkspace,
+    ExternalIdentity,
+    Membership,
+    User,
+)
 from passerelle.infra.identifiers import uuid7
 from passerelle.sso.models import Session, SignIn
 from tests.browsing import Browser
@@ -63,9 +69,12 @@ def acme():
             company=company,
             name=f"Application number {number}",
             url=f"https://application-{number}.acme.example/".ljust(Application.LONGEST, "x"),
-            workspace=company.default_workspace if number % 2 else None,
         )
         for number in range(Application.MOST)
+    )
+    ApplicationWorkspace.objects.bulk_create(
+        ApplicationWorkspace(company=company, application=row, workspace=company.default_workspace)
+        for row in company.applications.order_by("name")[::2]
     )
     return company
 

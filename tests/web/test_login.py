@@ -223,7 +223,7 @@ def test_a_wrong_password_is_found_by_its_reference_and_by_whose_account_it_was(
     assert "Somebody could not sign in" in page
 
 
-def test_whoever_tries_many_addresses_fills_no_list(ada):
+def test_whoever_tries_many_addresses_fills_no_list(ada, within_the_hour):
     for number in range(60):
         # Each from a network of its own, so that no limit stops them before.
         answer = Browser().post(
@@ -246,7 +246,7 @@ def test_pages_can_be_asked_for_their_head(ada):
     assert Browser().enter(ada).head("/account/").status_code == 200
 
 
-def test_mistyped_passwords_use_up_no_room_of_certificates_to_be_accepted(ada):
+def test_mistyped_passwords_use_up_no_room_of_certificates_to_be_accepted(ada, within_the_hour):
     connection = ada.company.connections.select_related("company").get()
     for number in range(51):
         Browser().post(

@@ -77,6 +77,7 @@ def world(db):
         "company_slug": ["acme"],
         "verb": VERBS,
         "kind": ["webhook", "bucket"],
+        "product": ["grafana", "caddy", "link"],
     }
 
 
@@ -102,7 +103,7 @@ class Writes(list[str]):
         return execute(sql, params, many, context)
 
 
-TABLES = rf'"sso_({"|".join(BEGUN)})"'
+TABLES = rf'"(sso_({"|".join(BEGUN)})|oidc_signingkey)"'
 
 
 @pytest.mark.parametrize("method", METHODS)

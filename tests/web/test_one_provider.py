@@ -14,6 +14,7 @@ from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import Actor
 from passerelle.directory.models import ExternalIdentity, User
 from passerelle.directory.walls import raise_walls, take_down_walls
+from passerelle.oidc.losses import raise_triggers, take_down_triggers
 from passerelle.practice_idp.issue import write_idp_metadata
 from passerelle.sso.connections.connection import holder_of_provider
 from passerelle.sso.connections.setup_links import make_link
@@ -321,6 +322,7 @@ def test_the_database_lets_no_connection_claim_google(acme):
 @pytest.mark.django_db(transaction=True)
 def test_a_connection_that_claimed_google_is_off_and_knows_nobody():
     take_down_walls(connection)
+    take_down_triggers(connection)
     executor = MigrationExecutor(connection)
     before = [
         ("sso", "0012_addresses_that_came_by_link"),
@@ -347,6 +349,7 @@ def test_a_connection_that_claimed_google_is_off_and_knows_nobody():
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
     raise_walls(connection)
+    raise_triggers(connection)
     row = SamlConnection.objects.get()
     assert (row.idp_entity_id, row.enabled) == ("", False)
     assert [one.subject for one in ExternalIdentity.objects.all()] == ["alice@a.example"]
@@ -356,6 +359,7 @@ def test_a_connection_that_claimed_google_is_off_and_knows_nobody():
 def test_connections_that_shared_one_before_go_on_as_a_migration():
     # As `migrate` does: SQLite makes some tables anew.
     take_down_walls(connection)
+    take_down_triggers(connection)
     executor = MigrationExecutor(connection)
     executor.migrate([("sso", "0006_trials_links_and_local_sign_in")])
     apps = executor.loader.project_state([("sso", "0006_trials_links_and_local_sign_in")]).apps
@@ -373,5 +377,6 @@ def test_connections_that_shared_one_before_go_on_as_a_migration():
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
     raise_walls(connection)
+    raise_triggers(connection)
     first, later = SamlConnection.objects.order_by("created_at")
     assert (first.migrating_since, later.migrating_since) == (None, later.created_at)

@@ -111,8 +111,10 @@ def test_the_thiefs_own_session_does_not_become_the_victims(acme, bob):
 
 # Forms from other sites.
 
-MACHINES = ("/auth/",)
-"""What other servers and browsers coming from there call: it carries a signature, or a state."""
+MACHINES = ("/auth/", "/.well-known/", "/oidc/")
+"""What other servers and browsers coming from there call: it carries a signature, a secret or a
+state, or leads to a question."""
+PAGES_AMONG_THEM = ("/oidc/logout/confirmed",)
 
 
 def _addresses() -> list[str]:
@@ -127,7 +129,7 @@ def _addresses() -> list[str]:
             while f"<{kind}" in route:
                 start, rest = route.split(f"<{kind}", 1)
                 route = start + value + rest.split(">", 1)[1]
-        if not route.startswith(MACHINES):
+        if route in PAGES_AMONG_THEM or not route.startswith(MACHINES):
             found.append(route)
     return sorted(set(found))
 

@@ -5,13 +5,13 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import (
     add_data_option,
     company_of,
     require_base_url,
     start_django,
 )
+from passerelle.cli.terminal import UsageError
 
 
 def add_parser(commands: Any) -> None:

@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, start_django
-from passerelle.cli.terminal import say
+from passerelle.cli.terminal import UsageError, say
 
 
 def add_parser(commands: Any) -> None:

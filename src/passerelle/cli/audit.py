@@ -5,9 +5,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, company_of, start_django, written
-from passerelle.cli.terminal import say
+from passerelle.cli.terminal import UsageError, say
 
 if TYPE_CHECKING:
     from passerelle.audit.heads import Head

@@ -9,10 +9,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
-from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, start_django
 from passerelle.cli.migrate import migrate
 from passerelle.cli.serve import DEFAULT_BIND, read_bind, serve
+from passerelle.cli.terminal import UsageError
 
 ADMINISTRATOR = "admin@acme.example"
 CONFIGURATION = """\

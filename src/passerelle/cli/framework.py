@@ -5,7 +5,7 @@ import os
 from datetime import datetime
 from typing import Any
 
-from passerelle.cli.errors import UsageError
+from passerelle.cli.terminal import UsageError
 
 
 def add_data_option(parser: argparse.ArgumentParser) -> None:

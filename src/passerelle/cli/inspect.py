@@ -10,8 +10,7 @@ from functools import cache
 from typing import Any, TypeVar
 
 from passerelle import saml
-from passerelle.cli.errors import UsageError
-from passerelle.cli.terminal import printable
+from passerelle.cli.terminal import UsageError, printable
 from passerelle.saml.certificate import PrivateKey, load_private_key
 from passerelle.saml.consoles import Console, console_of
 from passerelle.saml.errors import MessageError

@@ -6,9 +6,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, require_base_url, start_django, written
-from passerelle.cli.terminal import say
+from passerelle.cli.terminal import UsageError, say
 
 
 def add_parser(commands: Any) -> None:

@@ -10,8 +10,7 @@ from importlib import import_module
 from typing import Any, TextIO
 
 from passerelle import __version__
-from passerelle.cli.errors import UsageError
-from passerelle.cli.terminal import printable
+from passerelle.cli.terminal import UsageError, printable
 
 COMMANDS = (
     "demo",
@@ -25,6 +24,7 @@ COMMANDS = (
     "inspect",
     "preview",
     "keys",
+    "applications",
     "check",
     "audit",
 )

@@ -4,8 +4,8 @@ import argparse
 import sys
 from typing import Any
 
-from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, start_django
+from passerelle.cli.terminal import UsageError
 
 
 def add_parser(commands: Any) -> None:

@@ -6,9 +6,9 @@ import os
 import socket
 from typing import Any
 
-from passerelle.cli.errors import UsageError
 from passerelle.cli.framework import add_data_option, require_base_url, start_django
 from passerelle.cli.supervisor import MOST_WORKERS, Beat, Supervisor
+from passerelle.cli.terminal import UsageError
 from passerelle.cli.worker import work
 
 DEFAULT_BIND = "127.0.0.1:8000"

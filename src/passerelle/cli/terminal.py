@@ -10,3 +10,7 @@ def printable(text: str) -> str:
 
 def say(*lines: str) -> None:
     sys.stdout.write("".join(f"{printable(line)}\n" for line in lines))
+
+
+class UsageError(Exception):
+    """Wrong arguments, a file that cannot be read, or a configuration that cannot be used."""

@@ -23,12 +23,14 @@ INSTALLED_APPS = [
     "passerelle.audit",
     "passerelle.directory",
     "passerelle.sso",
+    "passerelle.oidc",
     "passerelle.practice_idp",
     "passerelle.web",
 ]
 
 MIDDLEWARE = [
     "passerelle.config.middleware.HealthMiddleware",
+    "passerelle.web.oidc.forward_auth.ForwardAuthMiddleware",
     "passerelle.config.middleware.BodyMiddleware",
     "passerelle.config.middleware.CanonicalAddressMiddleware",
     "passerelle.config.middleware.SecurityHeadersMiddleware",
@@ -111,6 +113,8 @@ _COOKIE_PREFIX = "__Host-" if PASSERELLE.has_tls else ""
 SESSION_COOKIE = _COOKIE_PREFIX + "passerelle_session"
 BINDING_COOKIE = _COOKIE_PREFIX + "passerelle_browser"
 SETUP_COOKIE = _COOKIE_PREFIX + "passerelle_setup"
+SECRET_COOKIE = _COOKIE_PREFIX + "passerelle_secret"
+AFTER_LOGOUT_COOKIE = _COOKIE_PREFIX + "passerelle_after_logout"
 SECOND_STEP_COOKIE = _COOKIE_PREFIX + "passerelle_second_step"
 PASSKEY_COOKIE = _COOKIE_PREFIX + "passerelle_passkey"
 DEVICE_COOKIE = _COOKIE_PREFIX + "passerelle_device"

@@ -12,6 +12,8 @@ from passerelle.administration.draft import SETTINGS, Draft
 from passerelle.administration.settings import save_settings
 from passerelle.audit.events import EventName
 from passerelle.audit.record import OPERATOR, Entry
+from passerelle.configfile.applications import is_another_secret, read_secret, write_secret
+from passerelle.configfile.applications import write as write_application_of
 from passerelle.configfile.catalogue import DEFAULT_PERMISSIONS
 from passerelle.configfile.desired import Desired, repeated_slugs
 from passerelle.configfile.differences import changes_between
@@ -134,10 +136,30 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
     _refuse_foreign_connections(file, index, company)
     _refuse_shared_providers(file, index, company, after["saml"])
     lines += changes_between(before, after)
+    secrets = _secrets(file, index)
+    lines += [
+        f"~ {slug}: application {name}: client_secret"
+        for name, secret in secrets.items()
+        if is_another_secret(company, name, secret)
+    ]
     if lines:
         entry = Entry(EventName.CONFIGURATION_APPLIED, slug, {"changes": lines})
+        # What goes first: its client ID and its hosts may be another's from now on.
+        kept = [one["name"] for one in after["applications"]]
+        company.applications.exclude(name__in=kept).delete()
         _write_company(company, before, after, entry, now)
+        for one in after["applications"]:
+            write_application_of(company, one, file, index)
+        _delete_gone(company, after)
+        for name, secret in secrets.items():
+            write_secret(company, name, secret, now=now)
     return lines
+
+
+def _secrets(file: ConfigurationFile, index: int) -> dict[str, str | None]:
+    """The client secrets that the file names, by application."""
+    tables = file.configuration.companies[index].applications
+    return {table.name: read_secret(file, index, position) for position, table in enumerate(tables)}
 
 
 def _keep_what_was_followed(company: Company, after: dict[str, Any]) -> None:
@@ -235,8 +257,6 @@ def _write_company(
     for one in after["permission_sets"]:
         row, _ = PermissionSet.objects.get_or_create(company=company, name=one["name"])
         row.permissions.set(one["permissions"])
-    for one in after["applications"]:
-        _write_application(company, one)
     slugs = [one["slug"] for one in after["saml"]]
     save_settings(
         company,
@@ -251,15 +271,6 @@ def _write_company(
         _write_domain(company, one, now)
     if before["provisioning"]["rules"] != after["provisioning"]["rules"]:
         _write_rules(company, after["provisioning"]["rules"])
-    _delete_gone(company, after)
-
-
-def _write_application(company: Company, wanted: dict[str, Any]) -> None:
-    name = wanted["workspace"]
-    workspace = company.workspaces.get(name=name) if name else None
-    company.applications.update_or_create(
-        name=wanted["name"], defaults={"url": wanted["url"], "workspace": workspace}
-    )
 
 
 def _write_domain(company: Company, wanted: dict[str, Any], now: datetime) -> None:
@@ -355,8 +366,7 @@ def _write_rules(company: Company, rules: list[dict[str, Any]]) -> None:
 
 def _delete_gone(company: Company, after: dict[str, Any]) -> None:
     rows: list[Model] = []
-    # Applications first: what one of them is for may go as well.
-    for table in ("applications", "workspaces", "permission_sets", "domains"):
+    for table in ("workspaces", "permission_sets", "domains"):
         names = [one["name"] for one in after[table]]
         rows += list(getattr(company, table).exclude(name__in=names))
     for row in rows:

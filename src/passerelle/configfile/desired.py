@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from passerelle import saml
+from passerelle.configfile.applications import check_application, wanted_application
 from passerelle.configfile.document import Company, ConfigurationFile, Saml
 from passerelle.configfile.positions import Place
 from passerelle.configfile.settings import CONNECTION_CHOICES, CONNECTION_TEXTS
@@ -39,7 +40,7 @@ class Desired:
     def __init__(
         self, file: ConfigurationFile, index: int, permissions: set[str], *, now: datetime
     ) -> None:
-        self.file, self.now, self.permissions = file, now, permissions
+        self.file, self.index, self.now, self.permissions = file, index, now, permissions
         self.place: Place = ("companies", index)
         self.company: Company = file.configuration.companies[index]
 
@@ -54,9 +55,10 @@ class Desired:
         self._refuse_twice(
             "applications", (application.name for application in company.applications)
         )
-        for index, one in enumerate(company.applications):
-            place: Place = (*self.place, "applications", index, "workspace")
+        for position, one in enumerate(company.applications):
+            place: Place = (*self.place, "applications", position, "workspace")
             self._refuse_unknown(one.workspace, "workspaces", place)
+            check_application(self.file, self.index, position, self.permissions)
         self._check_permissions()
         self._check_domains()
         self._check_enforcement()
@@ -77,7 +79,8 @@ class Desired:
                 for domain in company.domains
             ),
             "applications": _by_name(
-                application.model_dump() for application in company.applications
+                wanted_application(application, company.slug)
+                for application in company.applications
             ),
             "saml": sorted(
                 (self._connection(i, one) for i, one in enumerate(company.saml)),

@@ -52,12 +52,17 @@ def _collection(
             yield f"+ {noun} {name}"
             continue
         for field, value in entry.items():
-            if old[name][field] != value:
+            if _listed(old[name][field]) != _listed(value):
                 shown = (_count(old[name][field]), _count(value))
                 yield f"~ {noun} {name}: {field}: {shown[0]} → {shown[1]}"
     for name in old:
         if name not in new:
             yield f"- {noun} {name}"
+
+
+def _listed(value: Any) -> Any:
+    """Of a table, also the order counts."""
+    return list(value.items()) if isinstance(value, dict) else value
 
 
 def _rules(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Iterator[str]:
@@ -89,6 +94,8 @@ def _shown(value: Any) -> str:
         return "none"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {one}" for key, one in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(str(one) for one in value) + "]"
     return str(value)

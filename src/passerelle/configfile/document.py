@@ -22,9 +22,11 @@ from pydantic_core import ErrorDetails
 
 from passerelle.configfile.positions import Place, lines_of_values
 from passerelle.configfile.values import (
+    application_host,
     followed_address,
     network,
     permission_key,
+    redirect_uri,
     rule_pattern,
     short_entity_id,
     uri,
@@ -147,10 +149,31 @@ class Saml(Table):
         return self
 
 
+MostAddresses = Field(max_length=directory.Application.MOST_ADDRESSES)
+Role = Annotated[
+    str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True), OneLine
+]
+ClientId = Annotated[str, StringConstraints(pattern=r"^[!-~]+$", max_length=200)]
+RedirectUri = Annotated[str, AfterValidator(redirect_uri)]
+
+
 class Application(Table):
     name: Name
     url: Annotated[Url, StringConstraints(max_length=directory.Application.LONGEST)]
+    kind: Literal["link", "oidc", "proxy"] = "link"
+    product: Annotated[str, StringConstraints(max_length=30), OneLine] = ""
+    workspaces: list[Name] = []
     workspace: Name | None = None
+    permission: str | None = None
+    client_id: ClientId | None = None
+    client_secret_file: str | None = None
+    public: bool = False
+    redirect_uris: Annotated[list[RedirectUri], MostAddresses] = []
+    post_logout_redirect_uris: Annotated[list[RedirectUri], MostAddresses] = []
+    backchannel_logout_uri: Annotated[Url, StringConstraints(max_length=500)] | Literal[""] = ""
+    hosts: Annotated[list[Annotated[str, AfterValidator(application_host)]], MostAddresses] = []
+    default_role: Annotated[str, StringConstraints(max_length=200), OneLine] = ""
+    roles: dict[Name, Role] = {}
 
 
 class Rule(Table):

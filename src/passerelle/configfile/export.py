@@ -37,6 +37,9 @@ def _company(company: Company) -> list[str]:
     for name in ("workspaces", "permission_sets", "domains", "applications", "saml"):
         for entry in document[name]:
             lines += [f"  [[companies.{name}]]", *_scalars(entry, "  "), ""]
+            if entry.get("roles"):
+                roles = {_toml(key): role for key, role in entry["roles"].items()}
+                lines += ["    [companies.applications.roles]", *_scalars(roles, "    "), ""]
     for name in ("provisioning", "google_sso", "security"):
         lines += [f"  [companies.{name}]", *_scalars(document[name], "  "), ""]
         for rule in document[name].get("rules", []):

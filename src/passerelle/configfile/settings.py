@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from passerelle.configfile.applications import application_settings
 from passerelle.directory.models import Company
 from passerelle.sso.models import SamlConnection
 
@@ -55,12 +56,8 @@ def company_settings(company: Company) -> dict[str, Any]:
             for domain in company.domains.order_by("name").select_related("connection")
         ],
         "applications": [
-            {
-                "name": application.name,
-                "url": application.url,
-                "workspace": application.workspace.name if application.workspace else None,
-            }
-            for application in company.applications.order_by("name").select_related("workspace")
+            application_settings(application)
+            for application in company.applications.order_by("name").select_related("permission")
         ],
         "saml": [
             connection_settings(connection)

@@ -3,6 +3,7 @@
 import re
 from ipaddress import ip_network
 
+from passerelle.oidc.addresses import is_our_host, is_redirect_uri, normal_host
 from passerelle.provisioning.patterns import MOST_STEPS, compile_pattern, is_costly
 from passerelle.sso.connections.connection import is_web_address
 from passerelle.sso.connections.idp_metadata import MAX_ENTITY_ID
@@ -58,3 +59,18 @@ def followed_address(value: str) -> str:
     if not is_web_address(value) or not value.startswith("https://") or len(value) > 2048:
         raise ValueError("expected an address starting with https://, where metadata is published")
     return value
+
+
+def redirect_uri(value: str) -> str:
+    if not is_redirect_uri(value):
+        raise ValueError("expected an address such as https://reports.example/callback")
+    return value
+
+
+def application_host(value: str) -> str:
+    host = normal_host(value)
+    if host is None:
+        raise ValueError("expected a host such as reports.example")
+    if is_our_host(host):
+        raise ValueError("expected another host than Passerelle's own")
+    return host

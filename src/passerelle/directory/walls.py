@@ -83,7 +83,11 @@ def tenant_walls() -> Iterator[TenantWall]:
 
 
 def _references(model: type[models.Model]) -> list[Any]:
-    return [field for field in model._meta.concrete_fields if isinstance(field, models.ForeignKey)]
+    return [
+        field
+        for field in model._meta.concrete_fields
+        if isinstance(field, models.ForeignKey) and getattr(field, "db_constraint", True)
+    ]
 
 
 def missing_walls(connection: BaseDatabaseWrapper) -> list[str]:

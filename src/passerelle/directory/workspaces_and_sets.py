@@ -1,4 +1,4 @@
-"""The verbs that change a company's workspaces, permission sets and applications.
+"""The verbs that change a company's workspaces and permission sets.
 
 Each is recorded, each is whole.
 """
@@ -9,28 +9,21 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, ProtectedError, Q, QuerySet
+from django.db.models import Count, ProtectedError
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.applications import NameTaken
 from passerelle.directory.models import (
-    Application,
+    ApplicationRole,
+    ApplicationWorkspace,
     Company,
     Membership,
     Permission,
     PermissionSet,
     ProvisioningRule,
-    User,
     Workspace,
 )
-
-
-class NameTaken(Exception):  # noqa: N818 - reads as what is the matter
-    """The company has one of this name already."""
-
-
-class TooMany(Exception):  # noqa: N818 - reads as what is the matter
-    """The company has as many applications as one page can show."""
 
 
 class InUse(Exception):  # noqa: N818 - reads as what is the matter
@@ -60,8 +53,15 @@ def usage_of(row: Workspace | PermissionSet) -> Usage:
         people=Membership.objects.filter(**of_row).values("user_id").distinct().count(),
         rules=ProvisioningRule.objects.filter(**of_row).count(),
         is_default=getattr(row.company, default) == row.id,
-        applications=row.applications.count() if isinstance(row, Workspace) else 0,
+        applications=_applications_with(row),
     )
+
+
+def _applications_with(row: Workspace | PermissionSet) -> int:
+    """How many applications are for its people, or name a role for it."""
+    if isinstance(row, Workspace):
+        return ApplicationWorkspace.objects.filter(workspace=row).count()
+    return ApplicationRole.objects.filter(permission_set=row).count()
 
 
 def usages_of_workspaces(company: Company) -> list[tuple[Workspace, Usage]]:
@@ -107,65 +107,6 @@ def delete_workspace(row: Workspace, *, actor: Actor, now: datetime) -> None:
     """Raises InUse."""
     _delete(row)
     _recorded(row.company, EventName.WORKSPACE_DELETED, row.name, {}, actor, now)
-
-
-@transaction.atomic
-def add_application(
-    company: Company,
-    name: str,
-    url: str,
-    workspace: Workspace | None,
-    *,
-    actor: Actor,
-    now: datetime,
-) -> Application:
-    """Raises NameTaken, TooMany."""
-    Company.locked(company.id)
-    if company.applications.count() >= Application.MOST:
-        raise TooMany
-    row = Application(company=company, name=name, url=url, workspace=workspace)
-    _save_named(row)
-    details = {"url": url, "workspace": _name_of(workspace)}
-    _recorded(company, EventName.APPLICATION_ADDED, name, details, actor, now)
-    return row
-
-
-@transaction.atomic
-def change_application(
-    row: Application,
-    name: str,
-    url: str,
-    workspace: Workspace | None,
-    *,
-    actor: Actor,
-    now: datetime,
-) -> None:
-    """Raises NameTaken."""
-    before = {"name": row.name, "url": row.url, "workspace": _name_of(row.workspace)}
-    after = {"name": name, "url": url, "workspace": _name_of(workspace)}
-    details = {key: [before[key], after[key]] for key in before if before[key] != after[key]}
-    if not details:
-        return
-    row.name, row.url, row.workspace = name, url, workspace
-    _save_named(row)
-    _recorded(row.company, EventName.APPLICATION_CHANGED, name, details, actor, now)
-
-
-@transaction.atomic
-def remove_application(row: Application, *, actor: Actor, now: datetime) -> None:
-    _delete(row)
-    _recorded(row.company, EventName.APPLICATION_REMOVED, row.name, {"url": row.url}, actor, now)
-
-
-def _name_of(workspace: Workspace | None) -> str | None:
-    return workspace.name if workspace else None
-
-
-def applications_of(user: User) -> "QuerySet[Application]":
-    """What stands on somebody's dashboard: for everybody, or for a workspace of theirs."""
-    own = user.memberships.values("workspace")
-    found = Application.objects.filter(company_id=user.company_id)
-    return found.filter(Q(workspace=None) | Q(workspace__in=own)).select_related("workspace")
 
 
 @transaction.atomic
@@ -218,7 +159,7 @@ def delete_permission_set(row: PermissionSet, *, actor: Actor, now: datetime) ->
     _recorded(row.company, EventName.PERMISSION_SET_DELETED, row.name, {}, actor, now)
 
 
-def _save_named(row: Workspace | PermissionSet | Application) -> None:
+def _save_named(row: Workspace | PermissionSet) -> None:
     """The database says whether a name is free, whoever else is saving at this moment.
 
     Nor may a new name differ by upper and lower case alone: people would take one for the other.
@@ -234,7 +175,7 @@ def _save_named(row: Workspace | PermissionSet | Application) -> None:
         raise NameTaken from error
 
 
-def _delete(row: Workspace | PermissionSet | Application) -> None:
+def _delete(row: Workspace | PermissionSet) -> None:
     # The names that traces and the audit log tell stay; the identifier is kept for the record.
     identifier = row.id
     try:

@@ -89,40 +89,39 @@ def fetch(
     context: ssl.SSLContext | None = None,
     form: Mapping[str, str] | None = None,
     sent: Sent | None = None,
+    plain_inside: bool = False,
     company_id: UUID | None = None,
 ) -> bytes:
     """The document at an https address, or the answer to what is sent there. Raises FetchError.
 
-    `company_id` is of the company in whose name it is asked.
+    `company_id` is of the company in whose name it is asked. With `plain_inside`, what stands in
+    one of the `private_networks` may be asked without TLS.
     """
     deadline = time.monotonic() + seconds
     try:
         parts = urlsplit(url)
-        host, port = _encoded(parts.hostname or ""), parts.port or 443
+        is_plain = plain_inside and parts.scheme == "http"
+        host, port = _encoded(parts.hostname or ""), parts.port or (80 if is_plain else 443)
     except ValueError as error:
         raise FetchError("fetch_not_https", url) from error
-    if parts.scheme != "https" or not host or "@" in parts.netloc:
+    if not (is_plain or parts.scheme == "https") or not host or "@" in parts.netloc:
         raise FetchError("fetch_not_https", url)
     try:
         found = _looked_up(host, port, deadline, company_id)
     except TimeoutError as error:
         raise FetchError("fetch_slow", f"{seconds:.0f}") from error
     address = _checked_address(host, found, private_networks)
+    if is_plain and not _is_within(address, private_networks):
+        raise FetchError("fetch_not_https", url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    connection = _PinnedConnection(
-        host, port, address=address, deadline=deadline, context=context or _trust()
-    )
+    trust = None if is_plain else context or _trust()
+    connection = _PinnedConnection(host, port, address=address, deadline=deadline, context=trust)
     # Each single wait has an end, but a server that drips keeps each of them short.
     end = threading.Timer(max(deadline - time.monotonic(), 0), connection.give_up)
     end.daemon = True
     end.start()
     try:
-        if sent is not None:
-            connection.request(sent.method, target, sent.body, headers=dict(sent.headers))
-        elif form is not None:
-            connection.request("POST", target, urlencode(form), headers=FORM_HEADERS)
-        else:
-            connection.request("GET", target, headers={"Accept": ACCEPT})
+        _ask(connection, target, form, sent)
         content = _read(connection, any_success=sent is not None)
         if connection.is_given_up:
             raise TimeoutError
@@ -136,6 +135,20 @@ def fetch(
     finally:
         end.cancel()
         connection.close()
+
+
+def _ask(
+    connection: http.client.HTTPSConnection,
+    target: str,
+    form: Mapping[str, str] | None,
+    sent: Sent | None,
+) -> None:
+    if sent is not None:
+        connection.request(sent.method, target, sent.body, headers=dict(sent.headers))
+    elif form is not None:
+        connection.request("POST", target, urlencode(form), headers=FORM_HEADERS)
+    else:
+        connection.request("GET", target, headers={"Accept": ACCEPT})
 
 
 def _encoded(host: str) -> str:
@@ -203,10 +216,16 @@ def _checked_address(host: str, addresses: list[str], private_networks: Sequence
     return addresses[0]
 
 
+def _is_within(address: str, networks: Sequence[str]) -> bool:
+    parsed = ip_address(address.partition("%")[0])
+    parsed = getattr(parsed, "ipv4_mapped", None) or parsed
+    return any(parsed in ip_network(network, strict=False) for network in networks)
+
+
 def _is_outside(address: str, private_networks: Sequence[str]) -> bool:
     parsed = ip_address(address.partition("%")[0])
     parsed = getattr(parsed, "ipv4_mapped", None) or parsed
-    if any(parsed in ip_network(network, strict=False) for network in private_networks):
+    if _is_within(address, private_networks):
         return True
     if any(parsed in network for network in _SPECIAL) or _is_isatap(parsed):
         return False
@@ -231,12 +250,15 @@ def _read(connection: http.client.HTTPSConnection, *, any_success: bool) -> byte
 
 
 class _PinnedConnection(http.client.HTTPSConnection):
-    """Connects to the address that was checked; the certificate must be the host's all the same."""
+    """Connects to the address that was checked; the certificate must be the host's all the same.
+
+    Without a `context` there is no TLS.
+    """
 
     def __init__(
-        self, host: str, port: int, *, address: str, deadline: float, context: ssl.SSLContext
+        self, host: str, port: int, *, address: str, deadline: float, context: ssl.SSLContext | None
     ) -> None:
-        super().__init__(host, port, context=context)
+        super().__init__(host, port, context=context or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
         self._address, self._deadline, self._ssl = address, deadline, context
         self.is_given_up = False
         # `sock` is let go of while the answer is still being read.
@@ -253,6 +275,9 @@ class _PinnedConnection(http.client.HTTPSConnection):
         # Each single wait is bounded by what is left of the whole.
         left = max(self._deadline - time.monotonic(), 0.1)
         plain = socket.create_connection((self._address, self.port), timeout=left)
+        if self._ssl is None:
+            self.sock = self._open = plain
+            return
         try:
             self.sock = self._ssl.wrap_socket(
                 plain, server_hostname=self.host, do_handshake_on_connect=False

@@ -16,6 +16,9 @@ from django.utils import timezone
 from passerelle.administration.follow_metadata import follow_all
 from passerelle.audit.chain import seal
 from passerelle.infra.database_faults import fault_of
+from passerelle.oidc.back_channel import work as tell_applications
+from passerelle.oidc.keys import make_keys
+from passerelle.oidc.models import ClientSecret, Grant, SigningKey, Token, UsedAssertion
 from passerelle.sso.models import (
     BY_STRANGERS,
     AuthnRequest,
@@ -44,6 +47,7 @@ log = logging.getLogger("passerelle.jobs.housekeeping")
 
 SEAL_EVERY = 2.0
 SEND_EVERY = 2.0
+TELL_EVERY = 1.0
 MINUTE = 60.0
 BATCH = 500
 BATCHES = 100
@@ -69,6 +73,11 @@ _EXPIRING: tuple[tuple[type[Model], str, timedelta], ...] = (
     (FailedAttempts, "window_ends", _NONE),
     # They sign and decrypt nothing any more.
     (ConnectionKey, "retires_at", timedelta(days=1)),
+    (Token, "expires_at", _NONE),
+    (Grant, "expires_at", _NONE),
+    (ClientSecret, "expires_at", _NONE),
+    (SigningKey, "retires_at", timedelta(days=1)),
+    (UsedAssertion, "expires_at", _NONE),
 )
 
 
@@ -115,6 +124,8 @@ def start() -> None:
         ("notices", MINUTE, send_notices),
         ("letters", SEND_EVERY, send_letters),
         ("events", MINUTE, deliver_all),
+        ("applications", TELL_EVERY, tell_applications),
+        ("signing keys", MINUTE, make_keys),
     ):
         keeper = threading.Thread(target=_keep, args=(name, every, job), name=name, daemon=True)
         keeper.start()

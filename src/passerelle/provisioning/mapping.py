@@ -208,6 +208,20 @@ def values_for_rule(attributes: Attributes, name: str) -> tuple[str, ...] | None
     return tuple(value for values in sent for value in values) if sent else None
 
 
+MAX_GROUPS, MAX_GROUP = 200, 300
+
+
+def groups_of(attributes: Attributes) -> tuple[str, ...]:
+    """The groups that were sent for a person, each once, as dashboards are told of them.
+
+    Of an endless list the first; of a link in place of it nothing.
+    """
+    found = values_for_rule(attributes, GROUP_NAMES[0]) or ()
+    return tuple(dict.fromkeys(name for name in found if name and len(name) <= MAX_GROUP))[
+        :MAX_GROUPS
+    ]
+
+
 def is_overflow(attributes: Attributes, name: str) -> bool:
     """Whether a link was sent in place of the groups, which are too many."""
     return folded(name) in GROUP_NAMES and bool(_values(attributes, OVERFLOW_NAMES))

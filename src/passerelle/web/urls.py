@@ -3,9 +3,10 @@
 from django.urls import path
 
 from passerelle.web.account import account, home
+from passerelle.web.applications import pages as applications
 from passerelle.web.frame import language
+from passerelle.web.oidc import authorize, end_session, forward_auth, protocol
 from passerelle.web.people import (
-    applications,
     bulk,
     merge,
     permission_sets,
@@ -85,6 +86,17 @@ urlpatterns = [
     path("settings/security/trial/<uuid:trial_id>/", test_sign_in.result, name="test_result"),
     path("auth/google/callback", google.callback, name="google_callback"),
     path("auth/google/<slug:company_slug>/login", google.login, name="google_login"),
+    path(".well-known/openid-configuration", protocol.discovery, name="oidc_discovery"),
+    path(".well-known/oauth-authorization-server", protocol.discovery, name="oauth_discovery"),
+    path("oidc/authorize", authorize.authorize, name="oidc_authorize"),
+    path("oidc/token", protocol.token, name="oidc_token"),
+    path("oidc/userinfo", protocol.userinfo, name="oidc_userinfo"),
+    path("oidc/jwks", protocol.jwks, name="oidc_jwks"),
+    path("oidc/revoke", protocol.revoke, name="oidc_revoke"),
+    path("oidc/introspect", protocol.introspect, name="oidc_introspect"),
+    path("oidc/logout", end_session.end_session, name="oidc_logout"),
+    path("oidc/logout/confirmed", end_session.confirmed, name="oidc_logout_confirmed"),
+    path("forward-auth/enter", forward_auth.enter, name="forward_auth_enter"),
     path("settings/connect/", connect.choose, name="connect"),
     path("settings/connect/<slug:slug>/", connect.guide, name="connect_guide"),
     path("settings/connect/<slug:slug>/check/", connect.check, name="connect_check"),
@@ -109,7 +121,11 @@ urlpatterns = [
     path("settings/users/<uuid:user_id>/merge/", merge.merge_page, name="user_merge"),
     path("settings/users/<uuid:user_id>/<slug:verb>/", users.act, name="user_act"),
     path("settings/applications/", applications.application_list, name="applications"),
+    path("settings/applications/new/", applications.choose, name="application_new"),
+    path("settings/applications/new/<slug:product>/", applications.add, name="application_add"),
     path("settings/applications/<uuid:row_id>/", applications.application_page, name="application"),
+    path("settings/applications/<uuid:row_id>/secret/", applications.secret, name="client_secret"),
+    path("settings/applications/<uuid:row_id>/preview/", applications.preview, name="told"),
     path("settings/workspaces/", workspaces.workspace_list, name="workspaces"),
     path("settings/workspaces/<uuid:row_id>/", workspaces.workspace_page, name="workspace"),
     path("settings/permissions/", permission_sets.permission_set_list, name="permission_sets"),

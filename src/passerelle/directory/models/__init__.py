@@ -7,12 +7,20 @@ from passerelle.directory.models.access import (
     ProvisioningRule,
     Workspace,
 )
-from passerelle.directory.models.application import Application
+from passerelle.directory.models.application import (
+    Application,
+    ApplicationHost,
+    ApplicationRole,
+    ApplicationWorkspace,
+)
 from passerelle.directory.models.company import Company, Domain
 from passerelle.directory.models.user import ExternalIdentity, Tombstone, User
 
 __all__ = [
     "Application",
+    "ApplicationHost",
+    "ApplicationRole",
+    "ApplicationWorkspace",
     "Company",
     "Domain",
     "ExternalIdentity",

@@ -25,15 +25,14 @@ from passerelle.sso.models.saml import (
     ConnectionKey,
     ConsumedAssertion,
     ExpiryNotice,
-    FailedAttempts,
     PendingSignIn,
     SamlConnection,
-    Session,
     SetupLink,
     SignIn,
     SigningCertificate,
     Trial,
 )
+from passerelle.sso.models.sessions import FailedAttempts, Session
 
 __all__ = [
     "BY_STRANGERS",

@@ -52,6 +52,13 @@ FLOW: dict[str, tuple[str, str]] = {
         _("Single sign-on is switched off for this connection, or not set up completely."),
         _("Complete the connection in the security settings and switch it on."),
     ),
+    "application_not_allowed": (
+        _("This person may not open the application."),
+        _(
+            "Give them the right on their page, or change who may open the application on its "
+            "own page."
+        ),
+    ),
 }
 GOOGLE: dict[str, tuple[str, str]] = {
     "google_refused": (
@@ -109,8 +116,20 @@ _SAME_PERSON = _(
     "If it is the same person, decide about that account. If the number was given to somebody "
     "else, admit them below."
 )
+_GIVE_THE_RIGHT = FLOW["application_not_allowed"][1]
 CLOSER = {
     **CLOSER_SAML,
+    "application_not_allowed.workspace": (
+        _(
+            "This person may not open %(application)s: they belong to none of its workspaces "
+            "(%(workspaces)s)."
+        ),
+        _GIVE_THE_RIGHT,
+    ),
+    "application_not_allowed.permission": (
+        _("This person may not open %(application)s: they lack the permission %(permission)s."),
+        _GIVE_THE_RIGHT,
+    ),
     "user_suspended.same_person": (
         _(
             "A suspended account has the same employee number or object identifier, so this seems "
@@ -168,6 +187,7 @@ CHECK_NAMES = {
     "second_factor": _("Second factor"),
     "google": _("Google"),
     "passkey": _("Passkey"),
+    "application": _("Application"),
 }
 PASSED = {
     **SAML_PASSED,
@@ -178,6 +198,7 @@ PASSED = {
     "password": _("The password is the account's."),
     "google": _("Google vouches for the person."),
     "passkey": _("The passkey is the account's."),
+    "application": _("The person may open the application."),
 }
 
 # For the person: what happened, in plain words. Whoever can mend it sees the rest.
@@ -206,6 +227,7 @@ PERSON: dict[str, str] = {
         "here, with cookies allowed."
     ),
     "connection_disabled": _("Single sign-on is not switched on for your company."),
+    "application_not_allowed": _("You may not open this application."),
     "unsolicited_refused": _(
         "Please start from the sign-in page here, not from your company's application list."
     ),

@@ -1,5 +1,6 @@
 """Keep a trace of every attempt to sign in, for the administrator who is asked about it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -8,7 +9,7 @@ from uuid import UUID
 from django.db import IntegrityError
 from django.db.models import Case, F, Q, QuerySet, When
 
-from passerelle.directory.models import Company, User
+from passerelle.directory.models import Application, Company, User
 from passerelle.infra.identifiers import uuid7
 from passerelle.infra.inserts import insert_or_nothing
 from passerelle.infra.tokens import digest, new_reference
@@ -96,7 +97,7 @@ def keep(trace: Trace, *, outcome: str, reason: str = "", user_id: UUID | None =
 def listed(rows: "QuerySet[SignIn]") -> "QuerySet[SignIn]":
     """Sign-ins as lists show them: what is large of them, only the page of one needs."""
     large = ("claims", "offered_certificate", "connection__metadata_held")
-    return rows.select_related("connection", "user").defer(*large)
+    return rows.select_related("connection", "user", "application").defer(*large)
 
 
 def keep_password_attempt(
@@ -131,6 +132,41 @@ def keep_password_attempt(
     if user is None:
         typed, row.user = tried or ("", None)
         return _count(row, check, whose=typed)
+    row.save(force_insert=True)
+    return row
+
+
+def keep_application_visit(
+    application: Application,
+    user: User,
+    *,
+    lacks: Mapping[str, str] | None = None,
+    address: str | None,
+    now: datetime,
+) -> SignIn:
+    """Write the trace of somebody who went on to an application, or `lacks` what it takes.
+
+    `lacks` fills the sentences about it: its `case`, and what is wanted.
+    """
+    row = SignIn(
+        id=uuid7(),
+        company_id=user.company_id,
+        user=user,
+        application=application,
+        reference=new_reference(),
+        time=now,
+        outcome=SignIn.Outcome.REFUSED if lacks else SignIn.Outcome.SIGNED_IN,
+        reason="application_not_allowed" if lacks else "",
+        email=user.email,
+        address=address,
+    )
+    if lacks:
+        wanted = lacks.get(lacks["case"], lacks["workspaces"])
+        check = Check("application", False, wanted, None, "application_not_allowed", lacks)
+        row.checks = [stored(check)]
+        # A browser that asks again and again makes one row an hour.
+        return _count(row, "application", whose=f"{application.id} {user.id}", by_stranger=False)
+    row.checks = [stored(Check("application", True))]
     row.save(force_insert=True)
     return row
 

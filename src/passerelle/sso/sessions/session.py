@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from passerelle import saml
 from passerelle.audit.events import EventName
@@ -37,6 +37,16 @@ class IdPSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Proof:
+    """How somebody showed who they are, and what came with it: dashboards are told of it."""
+
+    amr: tuple[str, ...]
+    """Ways of authentication (RFC 8176); none where the identity provider does not say."""
+    acr: str = ""
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Browser:
     """Where a session is opened: the network address, and what the browser says that it is."""
 
@@ -58,6 +68,7 @@ def open_session(
     at_idp: IdPSession | None = None,
     browser: Browser | None = None,
     confirmed_at: datetime | None = None,
+    proof: Proof = Proof(()),
 ) -> str:
     """Open a session with a new key, and return the key: the value of the cookie."""
     key = new_token()
@@ -75,6 +86,9 @@ def open_session(
         session_index=(at_idp.session_index or "") if at_idp else "",
         address=browser.address if browser else None,
         agent=shown_agent(browser.agent) if browser else "",
+        acr=proof.acr[:200],
+        amr=list(proof.amr),
+        groups=list(proof.groups),
         created_at=now,
         last_seen_at=now,
         confirmed_at=confirmed_at,
@@ -82,6 +96,11 @@ def open_session(
         ends_at=ends_at,
     )
     return key
+
+
+def never_opened(user: User, *, now: datetime) -> Session:
+    """A session that is none, of somebody who has none: to look at what one would tell."""
+    return Session(key_digest="", company_id=user.company_id, user=user, created_at=now)
 
 
 def _end_unused(user: User) -> None:
@@ -119,21 +138,36 @@ def find_session(key: str, *, is_used: bool = True, now: datetime) -> Session | 
     Using a session keeps it open: it ends after the company's minutes without use, and at once when
     the account, the connection or the Google SSO that it came through is switched off.
     """
-    session = (
-        Session.objects.select_related("user__company")
-        .filter(key_digest=digest(key), expires_at__gt=now, user__status=User.Status.ACTIVE)
-        .exclude(connection__enabled=False)
-        .exclude(by_google=True, company__google_sso_enabled=False)
-        .first()
+    rows = Session.objects.select_related("user__company").filter(key_digest=digest(key))
+    session = rows.filter(open_rows(now)).first()
+    return session if session and is_still_open(session, is_used=is_used, now=now) else None
+
+
+def open_rows(now: datetime, at: str = "") -> Q:
+    """What the database can say of whether a session is open; `at` leads to it, as `grant__`."""
+    open_now = Q((f"{at}expires_at__gt", now), (f"{at}user__status", User.Status.ACTIVE))
+    closed = Q((f"{at}connection__enabled", False)) | Q(
+        (f"{at}by_google", True), (f"{at}company__google_sso_enabled", False)
     )
-    if session is None or not _is_open(session):
-        return None
+    return open_now & ~closed
+
+
+def is_still_open(session: Session, *, is_used: bool = True, now: datetime) -> bool:
+    """Whether a session of `open_rows`, read with user and company, lets its person go on."""
+    company = session.user.company
+    if not _is_open(session):
+        return False
     # The company's minutes may have been more when the end of this session was written.
-    if session.last_seen_at < still_used_since(session.user.company, now=now):
-        return None
-    if is_used and now - session.last_seen_at > _unwritten(session.user.company):
-        write_use(session, minutes=session.user.company.session_minutes, now=now)
-    return session
+    if session.last_seen_at < still_used_since(company, now=now):
+        return False
+    if is_used and now - session.last_seen_at > _unwritten(company):
+        write_use(session, minutes=company.session_minutes, now=now)
+    return True
+
+
+def sid_of(key_digest: str) -> str:
+    """What dashboards call a session: the same for all of them, and no secret."""
+    return digest(f"sid {key_digest}")[:32]
 
 
 def write_use(session: Session, *, minutes: int, now: datetime) -> None:

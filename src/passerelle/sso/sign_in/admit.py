@@ -11,7 +11,7 @@ from passerelle.directory.models import User
 from passerelle.infra.network import is_within
 from passerelle.sso.records.traces import keep_password_attempt
 from passerelle.sso.sessions.enforcement import may_use_password
-from passerelle.sso.sessions.session import Browser, open_session
+from passerelle.sso.sessions.session import Browser, Proof, open_session
 from passerelle.sso.sign_in import second_factor
 from passerelle.sso.sign_in.password_rules import is_expired
 from passerelle.sso.sign_in.passwords import record_entry
@@ -69,9 +69,17 @@ def _as_checked(user: User) -> QuerySet[User]:
 
 @transaction.atomic
 def admit(
-    user: User, way: Way, *, browser: Browser, remember: bool = False, now: datetime
+    user: User,
+    way: Way,
+    *,
+    browser: Browser,
+    otp: bool = False,
+    remember: bool = False,
+    now: datetime,
 ) -> Admitted | Bar:
     """Open a session for somebody who has shown all that is asked; an old password goes first.
+
+    `otp` says that a second factor was shown besides.
 
     With the row of the user locked: whoever changes the password, or suspends them, either comes
     first and is seen here, or comes after and ends this session with the others. So is a browser
@@ -86,8 +94,18 @@ def admit(
     if way is Way.PASSWORD and is_expired(locked, now=now):
         return Bar.EXPIRED
     record_entry(locked, way=way.value, address=browser.address, now=now)
-    key = open_session(locked, connection=None, now=now, browser=browser, confirmed_at=now)
+    proof = Proof(_shown_by(way, otp=otp))
+    key = open_session(
+        locked, connection=None, now=now, browser=browser, confirmed_at=now, proof=proof
+    )
     device = None
     if remember:
         device = second_factor.trust_device(locked, agent=browser.agent, now=now)
     return Admitted(locked, key, device)
+
+
+def _shown_by(way: Way, *, otp: bool) -> tuple[str, ...]:
+    """Ways of authentication in the words of RFC 8176."""
+    if way is Way.PASSKEY:
+        return ("hwk", "user")
+    return ("pwd", "otp", "mfa") if otp else ("pwd",)

@@ -17,6 +17,7 @@ from passerelle.infra.network import is_within
 from passerelle.infra.tokens import digest, matches
 from passerelle.provisioning import Plan, Refusal
 from passerelle.provisioning.describe import described
+from passerelle.provisioning.mapping import groups_of
 from passerelle.provisioning.model import Note, Seen
 from passerelle.saml.checks import Check
 from passerelle.sso.connections.attributes_seen import note_attributes
@@ -26,7 +27,13 @@ from passerelle.sso.models import PendingSignIn, SamlConnection, SignIn, Signing
 from passerelle.sso.records.explain import account_check, stored
 from passerelle.sso.records.traces import Trace, keep
 from passerelle.sso.sessions.entry_locks import share_for_code
-from passerelle.sso.sessions.session import Browser, IdPSession, find_session, open_session
+from passerelle.sso.sessions.session import (
+    Browser,
+    IdPSession,
+    Proof,
+    find_session,
+    open_session,
+)
 from passerelle.sso.sign_in.decide import apply_with_retries, decide
 from passerelle.sso.sign_in.saml import Refused
 
@@ -246,6 +253,9 @@ def _open(user: User, decision: Plan, pending: PendingSignIn, trace: Trace, agen
         at_idp=at_idp,
         browser=browser,
         confirmed_at=_authenticated_at(pending, trace.now),
+        proof=Proof(
+            (), str(pending.claims.get("authn_context") or ""), groups_of(profile.attributes)
+        ),
     )
     keep(trace, outcome=decision.outcome, user_id=user.id)
     return SignedIn(

@@ -159,6 +159,7 @@ def park(
             "session_index": assertion.session_index,
             "authenticated_at": at.isoformat() if at else None,
             "session_ends": ends.isoformat() if ends else None,
+            "authn_context": next(iter(assertion.authn_contexts), ""),
             "signed_with": judgement.certificate.fingerprint if judgement.certificate else None,
             "attributes": assertion.named_attributes,
             "next_elsewhere": "" if next_path else shortened(asked),

@@ -14,6 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from passerelle.administration.enforcement import undone_by_code
+from passerelle.directory.applications import applications_of
 from passerelle.directory.models import (
     Application,
     Company,
@@ -23,7 +24,6 @@ from passerelle.directory.models import (
     User,
     Workspace,
 )
-from passerelle.directory.workspaces_and_sets import applications_of
 from passerelle.sso.models import SamlConnection, SetupLink, SignIn
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.sign_in.login_page import company_finder
@@ -35,7 +35,7 @@ def home(request: PageRequest) -> HttpResponse:
     if request.person is None:
         return company_finder(request)
     context = {
-        "applications": list(applications_of(request.person)),
+        "applications": applications_of(request.person),
         "workspaces": _workspaces(request.person),
         "welcome": _welcome(request.person, timezone.now()),
         "administers": _administers(request.person, timezone.now()),

@@ -61,6 +61,7 @@ EVENT_LABELS: dict[EventName, Promise] = {
     EventName.APPLICATION_ADDED: _("Application added"),
     EventName.APPLICATION_CHANGED: _("Application changed"),
     EventName.APPLICATION_REMOVED: _("Application removed"),
+    EventName.CLIENT_SECRET_MADE: _("Client secret made"),
     EventName.SETTINGS_CHANGED: _("Security settings changed"),
     EventName.KEY_ROTATED: _("New key made for a connection"),
     EventName.METADATA_FOLLOWED: _("Change of metadata taken over"),

@@ -33,3 +33,15 @@ class LineField(forms.CharField):
 
 def line(max_length: int) -> LineField:
     return LineField(max_length=max_length, required=False)
+
+
+MAX_NAME = 150
+
+
+def name_problem(name: str) -> str:
+    """Why this cannot be a name, or nothing."""
+    if not name:
+        return _("Enter a name.")
+    if len(name) > MAX_NAME:
+        return _("Enter a name of at most %(count)s characters.") % {"count": MAX_NAME}
+    return ""

@@ -7,10 +7,10 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from passerelle.directory.applications import NameTaken
 from passerelle.directory.models import Workspace
 from passerelle.directory.workspaces_and_sets import (
     InUse,
-    NameTaken,
     create_workspace,
     delete_workspace,
     rename_workspace,
@@ -19,10 +19,10 @@ from passerelle.directory.workspaces_and_sets import (
 )
 from passerelle.web.frame.access import Acting, acting, administrators_only, company_of
 from passerelle.web.frame.confirm import confirmed_only
+from passerelle.web.frame.fields import name_problem
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.frame.paging import typed
-from passerelle.web.people.names import name_problem
 
 
 @page_with_form

@@ -26,7 +26,11 @@ def reference_of(text: str) -> str:
 
 def find_sign_in(company: Company, reference: str) -> SignIn:
     found = SignIn.objects.filter(company=company, reference=reference_of(reference))
-    row = found.select_related("connection", "user", "company").order_by("-time", "-id").first()
+    row = (
+        found.select_related("connection", "user", "company", "application")
+        .order_by("-time", "-id")
+        .first()
+    )
     if row is None:
         raise Http404
     return row

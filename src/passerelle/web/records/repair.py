@@ -54,6 +54,7 @@ def repairs_for(row: SignIn) -> dict[str, Any]:
         "admits": may_be_admitted(row),
         "listed_domain": listed_domain(row),
         "holder": _holder(row),
+        "may_be_given": row.user if row.reason == "application_not_allowed" else None,
         "setting": SETTINGS.get(row.reason),
         "would_enter": would_enter(row),
         "proves_nothing": proves_nothing(row),

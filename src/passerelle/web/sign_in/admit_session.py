@@ -1,7 +1,7 @@
 """In, for somebody who has shown who they are: past every bar, or by a page that asks for more."""
 
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -14,10 +14,15 @@ from passerelle.sso.sessions.session import Browser
 from passerelle.sso.sign_in import second_factor
 from passerelle.sso.sign_in.admit import Bar, Way, admit, as_it_is, bar_of
 from passerelle.sso.sign_in.passkeys import are_possible
+from passerelle.sso.sign_in.saml import Outgoing
 from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import replace_session, set_cookie
+from passerelle.web.frame.leave import leave
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.sign_in.login_page import offers_of, query_for
+
+ELSEWHERE = ("/oidc/", "/forward-auth/")
+"""Paths of ours that lead to other sites."""
 
 
 def page_again(
@@ -66,11 +71,12 @@ def admit_session(
     next_path: str,
     *,
     way: Way = Way.PASSWORD,
+    otp: bool = False,
     remember: bool = False,
 ) -> HttpResponse:
     """In, for somebody who has shown all that is asked; or the page that says what bars them."""
     browser = Browser(client_address(request), request.headers.get("User-Agent", ""))
-    admitted = admit(user, way, browser=browser, remember=remember, now=timezone.now())
+    admitted = admit(user, way, browser=browser, otp=otp, remember=remember, now=timezone.now())
     if admitted is Bar.CHANGED:
         return mismatch(request, user.company, next_path, user.email)
     if admitted is Bar.EXPIRED:
@@ -78,7 +84,7 @@ def admit_session(
         return redirect(renewal_path(user))
     if isinstance(admitted, Bar):
         return _barred(request, user, admitted)
-    response = HttpResponseRedirect(next_path or "/")
+    response = go_on(request, next_path, after_form=True)
     replace_session(request, response, admitted.session_key, language=admitted.user.language)
     if admitted.device_token:
         lifetime = round(second_factor.REMEMBERED.total_seconds())
@@ -94,6 +100,17 @@ def mismatch(
         help_by = _("Your administrator can look it up by the reference %(reference)s.")
         problem = f"{problem} {help_by % {'reference': reference}}"
     return page_again(request, company, next_path, typed=typed, problem=problem, status=422)
+
+
+def go_on(request: HttpRequest, next_path: str, *, after_form: bool) -> HttpResponse:
+    """On to where they wanted to.
+
+    What leads to another dashboard is a page that goes on by itself: browsers hold a form's
+    redirects to our own site.
+    """
+    if after_form and next_path.startswith(ELSEWHERE):
+        return leave(request, Outgoing(next_path), after_form=True)
+    return HttpResponseRedirect(next_path or "/")
 
 
 def barred_from_password(request: PageRequest, user: User) -> HttpResponse | None:

@@ -11,6 +11,7 @@ from passerelle.sso.sign_in.finish import Visit, WouldReplace, finish_sign_in
 from passerelle.sso.sign_in.saml import Refused
 from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import delete_cookie, replace_session
+from passerelle.web.sign_in.admit_session import go_on
 from passerelle.web.sign_in.saml_pages import finish_cookie, known_connections_only, refused_page
 
 
@@ -46,7 +47,7 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
             # Reloaded, or the same answer twice: the person is in already.
             return redirect("/")
         return refused_page(request, refused.sign_in)
-    response = redirect(signed_in.next or "/")
+    response = go_on(request, signed_in.next, after_form=request.method == "POST")
     language = signed_in.user.language
     replace_session(request, response, signed_in.session_key, language=language)
     delete_cookie(response, cookie_name)

@@ -84,7 +84,9 @@ def _wrong(request: PageRequest, step: SecondStep) -> str:
 
 def _in(request: PageRequest, step: SecondStep) -> HttpResponse:
     """The browser is remembered where that was ticked."""
-    return admit_session(request, step.user, step.next, remember="remember" in request.POST)
+    return admit_session(
+        request, step.user, step.next, otp=True, remember="remember" in request.POST
+    )
 
 
 def _through(step: SecondStep, response: HttpResponse) -> HttpResponse:

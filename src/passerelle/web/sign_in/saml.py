@@ -58,7 +58,7 @@ from passerelle.sso.sign_in.saml import (
 from passerelle.sso.sign_in.test_sign_in import answer_trial
 from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import YEAR, set_cookie
-from passerelle.web.frame.leave import leave
+from passerelle.web.frame.leave import after_logout, leave
 from passerelle.web.frame.refusals import too_many_attempts
 from passerelle.web.sign_in.saml_pages import finish_cookie, known_connections_only, refused_page
 
@@ -127,7 +127,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     except TooManyRefused:
         return too_many_attempts(request)
     except AnswersLogout:
-        return redirect(_login_address(find_connection(slug)))
+        return after_logout(request, _login_address(find_connection(slug)))
     except MessageError as error:
         refused = refuse_message(find_connection(slug), error, address=address, now=now)
         return _after_failure(request, refused, address)
@@ -255,7 +255,7 @@ def logout(request: HttpRequest, slug: str) -> HttpResponse:
     connection = find_connection(slug)
     if "SAMLRequest" not in sent:
         # An answer changes nothing here: our own session ended before we asked.
-        return redirect(_login_address(connection))
+        return after_logout(request, _login_address(connection))
     return _sign_out(request, connection, sent, arrived_at=addresses_of(connection).logout_url)
 
 

@@ -1,0 +1,1 @@
+"""Owns the addresses of OpenID Connect and of forward authentication. Uses oidc and below."""
