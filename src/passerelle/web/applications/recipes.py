@@ -14,7 +14,7 @@ from passerelle.directory.models import Application
 from passerelle.infra.tokens import new_token
 from passerelle.oidc.claims import issuer
 from passerelle.oidc.clients import SCOPES
-from passerelle.oidc.forward import ASK, OWN
+from passerelle.oidc.forward import ASK, NAMES, OWN
 from passerelle.web.applications.products import PROXIES, Product
 
 ADDRESSES = ("authorize", "token", "userinfo", "jwks", "logout", "discovery")
@@ -75,6 +75,14 @@ def _context(row: Application, product: Product, secret: str) -> dict[str, Any]:
         "callback_path": _quoted(urlsplit(values["callback"]).path),
         "logout_path": _quoted(urljoin(base, "logout")),
         "upstream": "127.0.0.1:8080",
+        "names": NAMES,
+        "look_alikes": [
+            f"X{first}Passerelle{second}{name}"
+            for name in NAMES
+            for first in "-_."
+            for second in "-_."
+            if (first, second) != ("-", "-")
+        ],
     }
 
 
