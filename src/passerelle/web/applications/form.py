@@ -162,7 +162,8 @@ class ApplicationForm(forms.Form):
                 values["redirect_uris"] = (urljoin(base, self.product.callback),)
             if self.row is None and not values.get("post_logout_redirect_uris"):
                 values["post_logout_redirect_uris"] = (urljoin(base, self.product.after_logout),)
-            if self.row is None and self.product.backchannel:
+            typed = values.get("backchannel_logout_uri")
+            if self.row is None and self.product.backchannel and not typed:
                 values["backchannel_logout_uri"] = urljoin(base, self.product.backchannel)
             values["client_id"] = values.get("client_id") or self._free_client_id(values["name"])
         if url and self.product.kind == "proxy" and not values.get("hosts") and not self.errors:
