@@ -8,10 +8,10 @@ INSTALL := $(RUN) pip install -q --disable-pip-version-check --no-deps
 LOCKED := $(INSTALL) --require-hashes --only-binary :all:
 SOURCES := src tests benchmarks
 # A fast part of the tests: no server, no browser, no database but SQLite, nothing thorough.
-QUICK := tests/saml tests/provisioning tests/directory tests/sso tests/audit tests/configfile \
+QUICK := tests/saml tests/provisioning tests/directory tests/sso tests/oidc tests/audit tests/configfile \
   tests/web tests/config tests/test_documentation.py tests/test_structure.py
 # What touches a database runs again on PostgreSQL.
-DATABASE := tests/directory tests/sso tests/audit tests/configfile tests/web tests/cli
+DATABASE := tests/directory tests/sso tests/oidc tests/audit tests/configfile tests/web tests/cli
 
 .PHONY: help demo test test-integrations setup check quick fuzz bench translations
 

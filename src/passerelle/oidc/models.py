@@ -76,6 +76,12 @@ class Grant(models.Model):
     # Used or not, it ends then.
     expires_at = models.DateTimeField(db_index=True)
 
+    class Meta:
+        constraints = [
+            # Not needed for uniqueness: what the walls between companies refer to.
+            models.UniqueConstraint(fields=["company", "id"], name="grant_of_company")
+        ]
+
     @property
     def was_used(self) -> bool:
         """Whether the application ever learnt of it."""
