@@ -9,7 +9,7 @@ from django.db import DatabaseError, InternalError, OperationalError, connection
 from django.test import Client
 from django.utils import timezone
 
-from passerelle.cli.diagnosis import diagnose
+from passerelle.cli.diagnosis.installation import diagnose
 from passerelle.config.database_url import read_database_url
 from passerelle.config.env import WrongEnvironment, read_environment
 from passerelle.infra import database_faults

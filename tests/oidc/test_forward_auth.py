@@ -340,3 +340,12 @@ def test_only_a_digest_of_the_cookie_is_kept(bob, wiki):
     assert cookie["secure"] and cookie["httponly"] and not cookie["domain"]
     assert cookie.key.startswith("__Host-")
     assert cookie.value not in list(Token.objects.values_list("digest", flat=True))
+
+
+def test_a_cookie_that_a_sibling_domain_can_set_puts_nobody_into_another_account(bob, wiki):
+    site = Site()
+    site.enter(Browser().enter(bob))
+    token = site.cookies["__Host-passerelle_application"].value
+    tossed = Site()
+    tossed.cookies["passerelle_application"] = token
+    assert tossed.asked().status_code == 302

@@ -10,7 +10,7 @@ from lxml import etree
 from passerelle import saml
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
-from passerelle.cli.diagnosis import diagnose
+from passerelle.cli.diagnosis.installation import diagnose
 from passerelle.infra.sealing import CannotUnseal, seal, unseal
 from passerelle.jobs.housekeeping import purge
 from passerelle.saml import xmldsig

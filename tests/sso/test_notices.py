@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.mail.backends.smtp import EmailBackend
 
-from passerelle.cli.diagnosis import diagnose
+from passerelle.cli.diagnosis.installation import diagnose
 from passerelle.sso.connections.connection import certificate_row
 from passerelle.sso.models import ExpiryNotice, SamlConnection, SigningCertificate
 from passerelle.sso.outbox.expiry_notices import notice_days, send_notices

@@ -84,7 +84,7 @@ def ask(request: HttpRequest) -> HttpResponse:
         return _refused(
             request, 400, "proxy_host", _("The proxy does not say for which host it asks.")
         )
-    token = _cookie(request, COOKIE)
+    token = _cookie(request, COOKIE, wanted.scheme)
     visitor = forward.visitor_at(wanted.host, token, now=now)
     if visitor is not None:
         if not may_come_from_here(request, visitor.user.company):
@@ -160,8 +160,13 @@ def _is_page(method: str, meta: dict[str, Any]) -> bool:
     return "text/html" in meta.get("HTTP_ACCEPT", "")
 
 
-def _cookie(request: HttpRequest, name: str) -> str:
-    return request.COOKIES.get(f"__Host-{name}") or request.COOKIES.get(name, "")
+def _cookie(request: HttpRequest, name: str, scheme: str) -> str:
+    """Over TLS only the one that no sibling domain can set for this host."""
+    return str(request.COOKIES.get(_cookie_name(name, scheme), ""))
+
+
+def _cookie_name(name: str, scheme: str) -> str:
+    return f"__Host-{name}" if scheme == "https" else name
 
 
 def _set_cookie(
@@ -169,7 +174,7 @@ def _set_cookie(
 ) -> None:
     is_tls = scheme == "https"
     response.set_cookie(
-        f"__Host-{name}" if is_tls else name,
+        _cookie_name(name, scheme),
         value,
         max_age=round(lasts.total_seconds()),
         secure=is_tls,
@@ -261,7 +266,9 @@ def enter(request: PageRequest) -> HttpResponse:
 
 def _finish(request: HttpRequest, wanted: Wanted) -> HttpResponse:
     now, code = timezone.now(), request.GET.get("code", "")
-    entry = forward.finish_entry(wanted.host or "", code, _cookie(request, NONCE), now=now)
+    entry = forward.finish_entry(
+        wanted.host or "", code, _cookie(request, NONCE, wanted.scheme), now=now
+    )
     if entry is None:
         if fails_too_often("entry", client_address(request), MAX_FAILURES, now=now):
             return _refused(request, 429, "too_many", _("Too many attempts. Wait ten minutes."))
@@ -280,7 +287,7 @@ def _finish(request: HttpRequest, wanted: Wanted) -> HttpResponse:
 
 def _logout(request: HttpRequest, wanted: Wanted) -> HttpResponse:
     """Out of this application; our own page then asks whether out of everything."""
-    forward.leave(_cookie(request, COOKIE))
+    forward.leave(_cookie(request, COOKIE, wanted.scheme))
     response = redirect(settings.PASSERELLE.base_url + reverse("oidc_logout"))
     _set_cookie(response, COOKIE, "", wanted.scheme, timedelta())
     return response

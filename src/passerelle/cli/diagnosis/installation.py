@@ -3,19 +3,17 @@
 import os
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import unescape
 from http import HTTPStatus
-from http.client import HTTPException
-from urllib.error import HTTPError
-from urllib.request import HTTPRedirectHandler, ProxyHandler, build_opener
 
 from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from passerelle.audit.models import AuditEvent
+from passerelle.cli.diagnosis.asking import AskError, ask
+from passerelle.cli.diagnosis.finding import Finding
 from passerelle.config.env import PREFIX, Environment
 from passerelle.directory.models import Company
 from passerelle.directory.walls import missing_walls
@@ -28,26 +26,7 @@ from passerelle.sso.outbox.expiry_notices import EXPIRY_NOTICE, signing_certific
 from passerelle.sso.sessions.enforcement import ADMINISTRATOR_WITH_PASSWORD, has_way_back
 
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
-MAX_ANSWER = 64 * 1024
-"""Bytes of a page that are looked at."""
-_REDIRECTS = (301, 302, 303, 307, 308)
 MAX_SEALING_LAG = timedelta(minutes=10)
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    check: str
-    passed: bool
-    detail: str
-    fix: str | None = None
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "check": self.check,
-            "passed": self.passed,
-            "detail": self.detail,
-            "fix": self.fix,
-        }
 
 
 def diagnose(*, now: datetime, deploy: bool) -> list[Finding]:
@@ -114,47 +93,33 @@ def _base_url(deploy: bool) -> Iterator[Finding]:
         )
 
 
-class _Follow(HTTPRedirectHandler):
-    """Nowhere: where it leads is what we want to see."""
-
-    def redirect_request(self, *_arguments: object) -> None:
-        return None
-
-
 def ask_itself(base_url: str) -> Finding:
     """Ask the service over its public address, as a browser would, and say what was seen."""
     fix = (
         "Have the proxy send `X-Forwarded-Proto: https`, and name it in PASSERELLE_TRUSTED_PROXIES."
     )
     try:
-        # Nothing in between: what the environment calls a proxy is for going out.
-        with build_opener(ProxyHandler({}), _Follow()).open(f"{base_url}/", timeout=10) as answer:
-            return Finding("public_address", True, f"{base_url}/ answers {answer.status}")
-    except HTTPError as error:
-        with error:
-            text = error.read(MAX_ANSWER).decode("utf-8", "replace")
-        leads_to = error.headers.get("Location", "")
-        if error.code in _REDIRECTS and leads_to.rstrip("/") == base_url:
-            return Finding("public_address", False, f"{base_url}/ leads to itself", fix)
-        if "X-Forwarded-Proto" in text:
-            received = text.partition("received ")[2].partition(". ")[0]
-            said = f"{base_url}/ answers {error.code}; the proxy sends {_plain(received)}"
-            return Finding("public_address", False, said, fix)
-        if error.code < HTTPStatus.BAD_REQUEST:
-            return Finding("public_address", True, f"{base_url}/ answers {error.code}")
-        return Finding(
-            "public_address",
-            False,
-            f"{base_url}/ answers {error.code}",
-            "See whether `passerelle serve` runs, and whether the proxy leads to it.",
-        )
-    except (OSError, HTTPException, ValueError) as error:
-        why = getattr(error, "reason", error)
+        answer = ask(f"{base_url}/")
+    except AskError as error:
         return Finding(
             "public_address",
             True,
-            f"{base_url} cannot be asked from here ({why}): nothing is known of the proxy",
+            f"{base_url} cannot be asked from here ({error}): nothing is known of the proxy",
         )
+    if answer.is_redirect and answer.location.rstrip("/") == base_url:
+        return Finding("public_address", False, f"{base_url}/ leads to itself", fix)
+    if not answer.is_good and "X-Forwarded-Proto" in answer.text:
+        received = answer.text.partition("received ")[2].partition(". ")[0]
+        said = f"{base_url}/ answers {answer.status}; the proxy sends {_plain(received)}"
+        return Finding("public_address", False, said, fix)
+    if answer.status < HTTPStatus.BAD_REQUEST:
+        return Finding("public_address", True, f"{base_url}/ answers {answer.status}")
+    return Finding(
+        "public_address",
+        False,
+        f"{base_url}/ answers {answer.status}",
+        "See whether `passerelle serve` runs, and whether the proxy leads to it.",
+    )
 
 
 def _plain(html: str) -> str:
