@@ -54,7 +54,7 @@ def service(tmp_path) -> Iterator[Passerelle]:
     with Passerelle.set_up(
         tmp_path / "installation",
         PASSERELLE_TRUSTED_PROXIES="127.0.0.1",
-        PASSERELLE_PRIVATE_NETWORKS="127.0.0.0/8",
+        PASSERELLE_APPLICATION_NETWORKS="127.0.0.0/8",
     ) as made:
         made.apply(toml_for("acme"))
         made.serve(workers=1)

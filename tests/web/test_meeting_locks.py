@@ -15,6 +15,8 @@ from passerelle.administration.connections import trust_certificate
 from passerelle.audit.record import OPERATOR
 from passerelle.directory import actions, domains
 from passerelle.directory.models import Company, User
+from passerelle.oidc import server
+from passerelle.oidc.models import Grant
 from passerelle.practice_idp.people import Person
 from passerelle.sso.models import Session, TrustedDevice
 from passerelle.sso.sessions import session as sessions
@@ -22,6 +24,7 @@ from passerelle.sso.sessions.entry_locks import close_entry, way_of_connection
 from passerelle.sso.sign_in import admit, finish, google, second_factor
 from passerelle.sso.sign_in.password_rules import set_password
 from tests.browsing import Browser
+from tests.oidc.client import RelyingParty
 from tests.sso.test_trust_withdrawn import END, another_key, parked
 from tests.web.test_passwords import code_after, enter, is_in, set_up, with_password
 from tests.web.test_security_settings import PAGE, fields_of
@@ -572,3 +575,25 @@ def test_a_browser_is_not_remembered_beyond_a_password_that_changes_meanwhile(ac
     assert at_once(come, change_password) == [302, True]
     assert not TrustedDevice.objects.exists()
     assert not is_in(browser)
+
+
+def test_a_copied_refresh_token_ends_what_is_given_at_the_same_moment(acme, monkeypatch):
+    bob = make_user(acme, "bob@acme.example")
+    reports = RelyingParty.made(acme)
+    first = reports.sign_in(Browser().enter(bob), scope="openid offline_access")["refresh_token"]
+    second = reports.refresh(first).json()["refresh_token"]
+    started, real = threading.Event(), server.new_token_of
+
+    def slow(*given, **keywords):
+        made = real(*given, **keywords)
+        started.set()
+        until_somebody_waits()
+        return made
+
+    def replay():
+        started.wait(60)
+        return reports.refresh(first).status_code
+
+    monkeypatch.setattr(server, "new_token_of", slow)
+    assert at_once(lambda: reports.refresh(second).status_code, replay) == [200, 400]
+    assert not Grant.objects.exists()

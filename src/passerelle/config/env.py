@@ -114,6 +114,9 @@ class Environment(BaseModel):
     """Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed."""
     private_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
     """Networks of your own that metadata may be fetched from, although they are not public."""
+    application_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = ()
+    """Networks of your own in which dashboards may be told of sign-outs, by plain http too. Every
+    company's administrators then have Passerelle send logout tokens to addresses in them."""
     email_url: Annotated[str, AfterValidator(_email_url)] | None = None
     """The SMTP server for outgoing mail; `?from=` names the sender."""
     metrics_networks: Annotated[tuple[str, ...], BeforeValidator(_networks)] = (

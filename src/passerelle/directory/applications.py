@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
@@ -209,6 +210,12 @@ def _refuse_taken(row: Application, draft: ApplicationDraft) -> None:
     taken = ApplicationHost.objects.filter(host__in=draft.hosts).exclude(application_id=row.id)
     if host := taken.values_list("host", flat=True).first():
         raise HostTaken(host)
+    # Nor another port of a host of another company: proxies tell them apart by nothing else.
+    elsewhere = ApplicationHost.objects.exclude(company_id=row.company_id)
+    for host in draft.hosts:
+        name = host if host.endswith("]") else host.rpartition(":")[0] or host
+        if elsewhere.filter(Q(host=name) | Q(host__startswith=f"{name}:")).exists():
+            raise HostTaken(host)
 
 
 def _record(

@@ -89,6 +89,8 @@ def purge(now: datetime) -> int:
     strangers = SignIn.objects.filter(BY_STRANGERS)
     ended = [(model._default_manager.all(), field, kept) for model, field, kept in _EXPIRING]
     ended.append((strangers, "time", STRANGERS_KEPT))
+    # Nobody has brought its code.
+    ended.append((Grant.objects.filter(code_used_at=None), "code_expires_at", _NONE))
     return sum(_purge(rows, field, now - kept) for rows, field, kept in ended)
 
 

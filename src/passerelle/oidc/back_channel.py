@@ -7,10 +7,13 @@ from urllib.parse import urlencode
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 
 from passerelle.directory.models import Application
 from passerelle.infra.clock import Clock
 from passerelle.infra.fetch import FetchError, Sent, fetch
+from passerelle.infra.inserts import insert_or_nothing
 from passerelle.infra.shares import in_turns
 from passerelle.infra.tokens import new_token
 from passerelle.oidc.claims import signed, told
@@ -25,6 +28,8 @@ BATCH = 200
 SECONDS = 3.0
 """So long one application is waited for."""
 A_COMPANY = 10.0
+OF_A_COMPANY = 20
+"""Notices of one company in one pass, which takes at most so many seconds of it."""
 LIFETIME = timedelta(minutes=2)
 PAUSES = [timedelta(seconds=seconds) for seconds in (5, 30, 120, 600, 3600)]
 """After each failure; after the last it is given up: the application asks again by itself."""
@@ -55,23 +60,27 @@ def note_losses(now: datetime) -> int:
 def _notice(grant: Grant, now: datetime) -> int:
     if not grant.application.backchannel_logout_uri or not grant.was_used:
         return 0
-    LogoutNotice.objects.create(
-        company_id=grant.company_id,
-        application=grant.application,
-        subject=grant.subject,
-        sid=sid_of(grant.session_id),
-        created_at=now,
-        due_at=now,
+    return int(
+        insert_or_nothing(
+            LogoutNotice(
+                company_id=grant.company_id,
+                application=grant.application,
+                subject=grant.subject,
+                sid=sid_of(grant.session_id),
+                created_at=now,
+                due_at=now,
+            )
+        )
     )
-    return 1
 
 
 def send_notices(now: datetime) -> int:
     """Tell what is due, each by one process only; return how many were heard."""
     due = LogoutNotice.objects.filter(due_at__lte=now).select_related("application")
-    turns = in_turns(
-        due.order_by("due_at")[:BATCH], company=lambda row: row.company_id, seconds=A_COMPANY
-    )
+    # A few of each company, however many another one has.
+    place = Window(RowNumber(), partition_by="company_id", order_by=["due_at", "id"])
+    first = due.annotate(place=place).filter(place__lte=OF_A_COMPANY).order_by("due_at", "id")
+    turns = in_turns(first[:BATCH], company=lambda row: row.company_id, seconds=A_COMPANY)
     clock = Clock(now)
     return sum(_send(row, clock.now()) for row in turns)
 
@@ -90,7 +99,7 @@ def _send(row: LogoutNotice, now: datetime) -> bool:
             application.backchannel_logout_uri,
             seconds=SECONDS,
             sent=Sent("POST", body, headers),
-            private_networks=settings.PASSERELLE.private_networks,
+            private_networks=settings.PASSERELLE.application_networks,
             plain_inside=True,
             company_id=row.company_id,
         )

@@ -103,7 +103,7 @@ def hinted(token: str, *, now: datetime) -> dict[str, Any] | None:
         return None
     try:
         claims = jwt.decode(token, verifying_keys(now), ["RS256"]).claims
-    except (JoseError, ValueError):
+    except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     return claims if claims.get("iss") == issuer() else None
 

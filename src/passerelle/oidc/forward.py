@@ -8,12 +8,14 @@ from passerelle.directory.models import Application, ApplicationHost
 from passerelle.infra.tokens import digest, new_token
 from passerelle.oidc.claims import Visitor, claims_of, signed, told
 from passerelle.oidc.models import Grant, Token
-from passerelle.oidc.tokens import find_token, new_grant, new_token_of, open_grant
+from passerelle.oidc.tokens import end, find_token, new_grant, new_token_of, open_grant
 from passerelle.sso.records.traces import keep_application_visit
 
 JWT_LIFETIME = timedelta(minutes=5)
-MAX_HEADERS = 4096
-"""Bytes of all that we tell of a person: proxies and applications refuse more than twice that."""
+MAX_HEADERS = 3500
+"""Bytes of all that we tell of a person: nginx takes answers with 4,096 unless told otherwise."""
+LEFT_OUT = (("Groups", ["groups"]), ("Workspaces", ["workspaces", "permission_sets"]))
+"""What goes first where that is too much: headers, with the claims that say the same."""
 ASK, OWN = "/forward-auth", "/.passerelle/"
 """What a proxy asks, and the path of an application's host that it hands to us."""
 PREFIX = "X-Passerelle-"
@@ -42,7 +44,7 @@ def visitor_at(host: str, token: str, *, now: datetime) -> Visitor | None:
     """Whose cookie this is, as long as they may open the application of this host."""
     if not token:
         return None
-    found = find_token(token, Token.Kind.PROXY, host=host, now=now)
+    found = find_token(token, Token.Kind.PROXY, host=host, is_used=True, now=now)
     return found[1] if found else None
 
 
@@ -52,7 +54,7 @@ def no_headers() -> dict[str, str]:
 
 
 def headers_of(visitor: Visitor, host: str, *, now: datetime) -> dict[str, str]:
-    """What the application is told; groups are left out where they are too many for a header."""
+    """What the application is told; what is too much for headers is left out, and named."""
     claims = claims_of(visitor)
     application = visitor.application
     said = {
@@ -66,15 +68,19 @@ def headers_of(visitor: Visitor, host: str, *, now: datetime) -> dict[str, str]:
         "Roles": _list(claims["roles"]),
         "Role": _plain(claims.get("role", "")),
     }
-    if sum(map(len, said.values())) > MAX_HEADERS:
-        said["Groups"] = ""
-        claims = {**claims, "groups": [], "groups_left_out": True}
     claims |= {
-        "aud": [str(application.id), application.name, host],
+        # No name: a company may call its application what it likes, also as another one's host.
+        "aud": [str(application.id), host],
         "iat": int(now.timestamp()),
         "exp": int((now + JWT_LIFETIME).timestamp()),
     }
     said["JWT"] = signed(claims, algorithm="ES256", now=now)
+    for header, names in LEFT_OUT:
+        if sum(map(len, said.values())) > MAX_HEADERS:
+            said[header] = ""
+            left_out = [*claims.get("left_out", []), *names]
+            claims |= {**{name: [] for name in names}, "left_out": left_out}
+            said["JWT"] = signed(claims, algorithm="ES256", now=now)
     return {PREFIX + name: said[name] for name in NAMES}
 
 
@@ -85,7 +91,7 @@ def _plain(text: str) -> str:
 
 def _list(values: list[str]) -> str:
     """With commas between; a comma or a percent sign within a value is percent-encoded."""
-    return ",".join(_plain(value.replace("%", "%25")).replace(",", "%2C") for value in values)
+    return ",".join(_plain(value).replace(",", "%2C") for value in values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,4 +130,5 @@ def finish_entry(host: str, code: str, nonce: str, *, now: datetime) -> Entry | 
 
 def leave(token: str) -> None:
     """The browser leaves the application."""
-    Grant.objects.filter(tokens__digest=digest(token), tokens__kind=Token.Kind.PROXY).delete()
+    mine = Token.objects.filter(digest=digest(token), kind=Token.Kind.PROXY)
+    end(Grant.objects.filter(id__in=mine.values("grant_id")))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from joserfc.jwk import ECKey, KeySet, RSAKey, import_key
 
 from passerelle.infra.identifiers import uuid7
@@ -85,6 +85,7 @@ def make_keys(now: datetime) -> None:
             continue
         new = _new(algorithm, now)
         with transaction.atomic():
+            _one_at_a_time()
             newest = list(SigningKey.objects.select_for_update().filter(algorithm=algorithm))
             if (signs_from := _wanted(algorithm, now)) is None:
                 continue
@@ -95,6 +96,13 @@ def make_keys(now: datetime) -> None:
                     row.retires_at = signs_from + PUBLISHED_AFTER
                     row.save(update_fields=["retires_at"])
     forget_keys()
+
+
+def _one_at_a_time() -> None:
+    """The first key has no row that could be locked; SQLite lets one write at a time."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('signing keys', 0))")
 
 
 def forget_keys() -> None:

@@ -69,7 +69,8 @@ class Grant(models.Model):
     code_digest = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001 - proxies
     code_expires_at = models.DateTimeField(null=True)
     code_used_at = models.DateTimeField(null=True)
-    redirect_uri = models.CharField(max_length=500, blank=True)
+    # Or the path at an application's own host.
+    redirect_uri = models.CharField(max_length=2000, blank=True)
     code_challenge = models.CharField(max_length=128, blank=True)
     # A digest of the rights that the application was told of.
     told = models.CharField(max_length=64, blank=True)
@@ -118,6 +119,13 @@ class LogoutNotice(models.Model):
     created_at = models.DateTimeField()
     due_at = models.DateTimeField(db_index=True)
     tries = models.PositiveSmallIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["application", "sid"], name="one_notice_of_a_session_to_an_application"
+            )
+        ]
 
 
 class UsedAssertion(models.Model):

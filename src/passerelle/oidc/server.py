@@ -4,6 +4,7 @@ Whether the person is still active, still in the company and still may open the 
 in four places: at authorize, at token, at refresh and at userinfo.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,21 +18,20 @@ from authlib.oauth2.rfc6749 import (
 )
 from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant, RefreshTokenGrant
 from authlib.oauth2.rfc7009 import RevocationEndpoint
-from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
 from authlib.oidc.core.util import create_half_hash
 from django.http import QueryDict
-from django.urls import reverse
-from joserfc.jwk import KeySet
 
-from passerelle.infra.inserts import insert_or_nothing
 from passerelle.infra.tokens import digest, new_token
+from passerelle.oidc.addresses import is_registered
+from passerelle.oidc.assertions import ClientAssertion
 from passerelle.oidc.claims import Visitor, claims_of, issuer, signed, told, within
 from passerelle.oidc.clients import PRIVATE_KEY_JWT, Client, find_client
-from passerelle.oidc.models import Grant, Token, UsedAssertion
+from passerelle.oidc.models import Grant, Token
 from passerelle.oidc.tokens import (
     ACCESS_LIFETIME,
+    end,
     find_token,
     new_grant,
     new_token_of,
@@ -41,6 +41,7 @@ from passerelle.oidc.tokens import (
 AUTHENTICATED = [PRIVATE_KEY_JWT, "client_secret_basic", "client_secret_post"]
 ID_TOKEN_LIFETIME = timedelta(hours=1)
 MAX_NONCE = 500
+_CHALLENGE = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
         self.now = now
         self.register_grant(_CodeGrant, [_Challenge(required=True), _IdToken()])
         self.register_grant(_RefreshGrant, [_IdToken()])
-        self.register_client_auth_method(PRIVATE_KEY_JWT, _Assertion(now))
+        self.register_client_auth_method(PRIVATE_KEY_JWT, ClientAssertion(now))
         self.register_endpoint(_Revocation)
         self.register_endpoint(_Introspection)
         self.register_token_generator("default", _generate)
@@ -130,7 +131,7 @@ class Server(AuthorizationServer):  # type: ignore[misc]
 def _generate(**said: Any) -> dict[str, Any]:
     """Of the grant that `_CodeGrant` and `_RefreshGrant` pass as the user."""
     issued: _Issued = said["user"]
-    scope = said["scope"] or ""
+    scope = " ".join(dict.fromkeys((said["scope"] or "").split()))
     token = {
         "token_type": "Bearer",
         "access_token": new_token_of(issued.grant, Token.Kind.ACCESS, scope=scope, now=issued.now),
@@ -192,6 +193,8 @@ class _CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
         grant = rows.filter(code_digest=digest(code), application=client.application).first()
         if grant is None:
             return None
+        if not is_registered(grant.redirect_uri, client.application.redirect_uris):
+            return None
         if grant.code_used_at is not None:
             grant.delete()
             raise InvalidGrantError("This code was used before: what it gave has ended.")
@@ -227,11 +230,14 @@ class _RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]
     INCLUDE_NEW_REFRESH_TOKEN = True
 
     def authenticate_refresh_token(self, refresh_token: str) -> _Refreshed | None:
-        rows = Token.objects.select_for_update(of=("self",)).select_related("grant__application")
-        token = rows.filter(digest=digest(refresh_token), kind=Token.Kind.REFRESH).first()
+        # The sign-in is locked before its token, by all: who ends it waits, and then ends this too.
+        rows = Grant.objects.select_for_update(of=("self",))
+        mine = Token.objects.filter(digest=digest(refresh_token), kind=Token.Kind.REFRESH)
+        grant = rows.filter(
+            id__in=mine.values("grant_id"), application=self.request.client.application
+        ).first()
+        token = mine.select_related("grant__application").first() if grant else None
         if token is None or token.expires_at <= self.server.now:
-            return None
-        if token.grant.application_id != self.request.client.application.id:
             return None
         if token.used_at is not None:
             # Somebody has a copy, and nobody knows who of the two is the client (RFC 9700 §4.14).
@@ -266,6 +272,8 @@ class _Challenge(CodeChallenge):  # type: ignore[misc]
             )
         if len(data.get("nonce", "")) > MAX_NONCE:
             raise InvalidRequestError(f"Expected a nonce of at most {MAX_NONCE} characters")
+        if data.get("code_challenge") and not _CHALLENGE.fullmatch(data["code_challenge"]):
+            raise InvalidRequestError("Expected code_challenge as base64url of a SHA-256")
         super().validate_code_challenge(grant, redirect_uri)
 
 
@@ -307,29 +315,6 @@ def id_token(
     return signed(claims, algorithm=algorithm, now=now)
 
 
-class _Assertion(JWTBearerClientAssertion):  # type: ignore[misc]
-    """`private_key_jwt`: by the keys that the application was registered with."""
-
-    CLIENT_AUTH_METHOD = PRIVATE_KEY_JWT
-
-    def __init__(self, now: datetime) -> None:
-        super().__init__()
-        self.now = now
-
-    def get_audiences(self) -> list[str]:
-        return [issuer(), issuer() + reverse("oidc_token")]
-
-    def resolve_client_public_key(self, client: Client) -> KeySet:
-        return KeySet.import_key_set(client.application.client_keys or {"keys": []})  # type: ignore[arg-type]
-
-    def validate_jti(self, claims: dict[str, Any], jti: Any) -> bool:
-        until = self.now + timedelta(days=1)
-        if float(claims["exp"]) > until.timestamp():
-            return False
-        used = digest(f"{claims['sub']}\0{jti}")
-        return insert_or_nothing(UsedAssertion(digest=used, expires_at=until))
-
-
 class _Known:
     """A token that holds, in the words of the library."""
 
@@ -348,7 +333,7 @@ class _Known:
 
 def _known(server: Server, token: str) -> _Known | None:
     for kind in (Token.Kind.ACCESS, Token.Kind.REFRESH):
-        if found := find_token(token, kind, is_used=False, now=server.now):
+        if found := find_token(token, kind, now=server.now):
             return _Known(*found)
     return None
 
@@ -362,7 +347,7 @@ class _Revocation(RevocationEndpoint):  # type: ignore[misc]
     def revoke_token(self, token: _Known, _request: Any) -> None:
         """An access token alone; with a refresh token all of its sign-in (RFC 7009 §2.1)."""
         if token.token.kind == Token.Kind.REFRESH:
-            token.token.grant.delete()
+            end(Grant.objects.filter(id=token.token.grant_id))
         else:
             token.token.delete()
 
@@ -384,7 +369,7 @@ class _Introspection(IntrospectionEndpoint):  # type: ignore[misc]
             "iss": issuer(),
             "client_id": token.visitor.application.client_id,
             "aud": token.visitor.application.client_id,
-            "username": token.visitor.user.email,
+            "username": str(token.visitor.user.id),
             "token_type": "Bearer" if row.kind == Token.Kind.ACCESS else "refresh_token",
             "scope": row.scope,
             "iat": int(row.created_at.timestamp()),

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from passerelle.directory.models import Application
@@ -70,14 +71,19 @@ def _with_session(rows: "QuerySet[Token]", now: datetime) -> "QuerySet[Token]":
 
 
 def find_token(
-    token: str, kind: Token.Kind, *, host: str | None = None, is_used: bool = True, now: datetime
+    token: str, kind: Token.Kind, *, host: str | None = None, is_used: bool = False, now: datetime
 ) -> tuple[Token, Visitor] | None:
     """A token that holds, with its person as they are now; None otherwise.
 
     Two statements: what it stands for and whose session that is, then what the person may do.
-    `host` is where a proxy guards the application, which has to have it still.
+    `host` is where a proxy guards the application, which has to have it still. `is_used`: the
+    person is there now, and it is not their dashboard that asks by itself.
     """
     rows = Token.objects.filter(digest=digest(token), kind=kind, expires_at__gt=now, used_at=None)
+    # Of what an application was before it was changed, nothing counts.
+    is_proxy = kind == Token.Kind.PROXY
+    of_kind = Application.Kind.PROXY if is_proxy else Application.Kind.OIDC
+    rows = rows.filter(grant__application__kind=of_kind)
     if host is not None:
         rows = rows.filter(grant__application__hosts__host=host)
     found = _with_session(rows, now).first()
@@ -87,7 +93,7 @@ def find_token(
     return (found, visitor) if visitor else None
 
 
-def visitor_in(grant: Grant, *, is_used: bool = True, now: datetime) -> Visitor | None:
+def visitor_in(grant: Grant, *, is_used: bool = False, now: datetime) -> Visitor | None:
     """The person of a grant, as long as their session is open and they may open the application."""
     session = grant.session
     if not is_still_open(session, is_used=is_used, now=now):
@@ -113,4 +119,12 @@ def auth_time_of(session: Session) -> datetime:
 
 def end_grants(application: Application, session: Session) -> None:
     """A person leaves one application, and stays signed in here."""
-    Grant.objects.filter(application=application, session_id=session.key_digest).delete()
+    end(Grant.objects.filter(application=application, session_id=session.key_digest))
+
+
+@transaction.atomic
+def end(grants: "QuerySet[Grant]") -> None:
+    """Locked first, so that a token that is being made for one of them goes with it."""
+    rows = grants.select_for_update(of=("self",)).order_by("id")
+    found = list(rows.values_list("id", flat=True))
+    Grant.objects.filter(id__in=found).delete()

@@ -20,6 +20,7 @@ _SAID = {
     "it is not the usual one, or have the proxy send the host that the browser asked for.",
     "proxy_host": "Have the proxy send `X-Forwarded-Host`, and name it in "
     "PASSERELLE_TRUSTED_PROXIES.",
+    "proxy_scheme": "Have the proxy send `X-Forwarded-Proto` as the browser came.",
     "proxy_path_missing": f"Have the proxy hand everything under {OWN} to Passerelle, without "
     "asking about it.",
     "address_not_allowed": "The company's networks do not have this machine: ask from inside them.",

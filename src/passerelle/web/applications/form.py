@@ -1,5 +1,6 @@
 """The form of one application: where it is, who may open it, and what it calls their roles."""
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -19,6 +20,11 @@ ROLE = "role_"
 
 def _lines(limit: int = 10_000) -> forms.CharField:
     return forms.CharField(max_length=limit, required=False, widget=forms.Textarea)
+
+
+def _is_under(host: str, domains: list[str]) -> bool:
+    name = host.rpartition(":")[0] or host
+    return any(name == domain or name.endswith(f".{domain}") for domain in domains)
 
 
 class ApplicationForm(forms.Form):
@@ -110,7 +116,30 @@ class ApplicationForm(forms.Form):
         typed = str(self.cleaned_data["client_id"])
         if any(character.isspace() or not character.isascii() for character in typed):
             raise forms.ValidationError(_("Enter letters, digits and hyphens, such as reports."))
+        own, held = f"{self.company.slug}-", self.row.client_id if self.row else None
+        if typed and typed != held and not typed.startswith(own) and self._has_others():
+            raise forms.ValidationError(
+                _("Several companies share this service: begin it with %(own)s") % {"own": own}
+            )
         return typed
+
+    def _has_others(self) -> bool:
+        return Company.objects.exclude(id=self.company.id).exists()
+
+    def _not_ours(self, hosts: Iterable[str]) -> str | None:
+        """The first host that another of several companies might have, as far as we know."""
+        held = {one.host for one in self.row.hosts.all()} if self.row else set()
+        new = [host for host in hosts if host not in held]
+        if not new or not self._has_others():
+            return None
+        verified = self.company.domains.exclude(verified_at=None).values_list("name", flat=True)
+        return next((host for host in new if not _is_under(host, list(verified))), None)
+
+    def _unverified(self, host: str) -> str:
+        return _(
+            "Several companies share this service, and %(host)s is in none of your verified domains: "
+            "verify its domain first, or have whoever runs Passerelle add the application."
+        ) % {"host": host}
 
     def clean_backchannel_logout_uri(self) -> str:
         typed = str(self.cleaned_data["backchannel_logout_uri"])
@@ -151,7 +180,10 @@ class ApplicationForm(forms.Form):
             raise forms.ValidationError(
                 _("Enter at most %(limit)s.") % {"limit": Application.MOST_ADDRESSES}
             )
-        return tuple(sorted({host for host in hosts.values() if host}))
+        found = tuple(sorted({host for host in hosts.values() if host}))
+        if foreign := self._not_ours(found):
+            raise forms.ValidationError(self._unverified(foreign))
+        return found
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
@@ -170,6 +202,8 @@ class ApplicationForm(forms.Form):
             host = normal_host(urlsplit(url).netloc)
             if host is None or is_our_host(host):
                 self.add_error("url", _("This is the host of Passerelle itself."))
+            elif self._not_ours([host]):
+                self.add_error("url", self._unverified(host))
             else:
                 values["hosts"] = (host,)
         return values

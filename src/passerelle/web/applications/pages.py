@@ -187,7 +187,7 @@ def secret(request: PageRequest, row_id: UUID) -> HttpResponse:
 def preview(request: PageRequest, row_id: UUID) -> HttpResponse:
     """What the application would be told of somebody, without signing them in."""
     row = _row(request, row_id)
-    typed = request.GET.get("email", "").strip()
+    typed = request.GET.get("email", "").replace("\0", "").strip()
     people = row.company.users.filter(status=User.Status.ACTIVE)
     found = people.filter(email__iexact=typed).first() if typed else request.person
     context: dict[str, Any] = {"row": row, "typed": typed, "found": found}

@@ -36,6 +36,12 @@ def recipes_for(row: Application, product: Product, *, secret: str = "") -> list
 
 def _written(row: Application, product: Product, name: str, context: dict[str, Any]) -> str:
     folder = "proxies" if name in PROXIES else row.product or product.kind
+    if name.endswith(".env"):
+        context |= {
+            key: _for_a_shell(value)
+            for key, value in context.items()
+            if isinstance(value, str) and key not in ("client_secret", "scopes")
+        }
     text = render_to_string(f"recipes/{folder}/{name}.txt", context)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
@@ -50,6 +56,7 @@ def _context(row: Application, product: Product, secret: str) -> dict[str, Any]:
         **{f"{name}_url": f"{issuer()}{reverse(f'oidc_{name}')}" for name in ADDRESSES},
         "forward_auth": ASK,
         "own_path": OWN,
+        "application": str(row.id),
         "our_host": ours.netloc,
         "our_scheme": ours.scheme,
         "client_id": row.client_id or "",
@@ -84,6 +91,11 @@ def _context(row: Application, product: Product, secret: str) -> dict[str, Any]:
             if (first, second) != ("-", "-")
         ],
     }
+
+
+def _for_a_shell(value: str) -> str:
+    """Without what a shell acts upon: such files are read by one, unquoted."""
+    return mark_safe(re.sub(r"[^\w@%+=:,./~?-]", "", value))  # noqa: S308 - as in _quoted
 
 
 def _quoted(text: str) -> str:

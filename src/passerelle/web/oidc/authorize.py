@@ -14,14 +14,17 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from passerelle.directory.models import Application
-from passerelle.oidc.claims import Visitor, issuer, visitor_of
+from passerelle.infra.tokens import digest
+from passerelle.oidc.claims import Visitor, hinted, issuer, visitor_of
 from passerelle.oidc.tokens import auth_time_of
+from passerelle.sso.models import Session
 from passerelle.sso.records.traces import keep_application_visit
 from passerelle.web.frame.client import client_address
 from passerelle.web.frame.middleware import PageRequest
 from passerelle.web.oidc.entering import not_allowed, sign_in_first
 
 MAX_QUERY = 8000
+STAMP_SECONDS = 600
 SINCE = "passerelle_since"
 """Added to the address while somebody authenticates anew: after this moment, signed."""
 
@@ -59,6 +62,8 @@ class _Authorization:
         self.application: Application = client.application
         if not client.check_redirect_uri(self.query.get("redirect_uri", "")):
             return _wrong_address(self.request, self.application)
+        if any("\0" in one for values in self.query.lists() for one in values[1]):
+            return self.refuse("invalid_request", "expected text without NUL")
         try:
             self.grant = self.server.get_consent_grant(self.asked)
         except OAuth2Error as error:
@@ -89,13 +94,15 @@ class _Authorization:
             if "none" in prompts:
                 return self.refuse("login_required", "nobody is signed in")
             return sign_in_first(self.request, self.application.company, self._here())
-        since = self._since(prompts)
+        since = self._since(prompts, session)
         if since is not None and auth_time_of(session) < since:
-            if "none" in prompts or SINCE in self.query:
+            if "none" in prompts or self._stamped(session) is not None:
                 return self.refuse("login_required", "the person did not authenticate again")
             return sign_in_first(
-                self.request, self.application.company, self._here(since=self.now), anew=session
+                self.request, self.application.company, self._here(of=session), anew=session
             )
+        if "none" in prompts and self._is_for_another(session):
+            return self.refuse("login_required", "another person is signed in")
         visitor = visitor_of(session, self.application, auth_time=auth_time_of(session))
         if not visitor.rights.may_open:
             if "none" in prompts:
@@ -103,25 +110,47 @@ class _Authorization:
             return not_allowed(self.request, visitor, now=self.now)
         return self._issue(visitor)
 
-    def _since(self, prompts: list[str]) -> datetime | None:
+    def _since(self, prompts: list[str], session: Session) -> datetime | None:
         """Since when the person has to have shown who they are."""
-        if SINCE in self.query:
-            try:
-                stamp = signing.loads(self.query[SINCE], salt=SINCE, max_age=900)
-            except signing.BadSignature:
-                return self.now
-            return datetime.fromisoformat(stamp)
+        stamped = self._stamped(session)
+        if stamped is not None:
+            return stamped
         if "login" in prompts or "select_account" in prompts:
             return self.now
         if self.query.get("max_age"):
             return self.now - timedelta(seconds=int(self.query["max_age"]))
         return None
 
-    def _here(self, since: datetime | None = None) -> str:
+    def _stamped(self, session: Session) -> datetime | None:
+        """When this person was asked to show who they are, for this very request."""
+        try:
+            stamp, whose, asked = signing.loads(
+                self.query.get(SINCE, ""), salt=SINCE, max_age=STAMP_SECONDS
+            )
+        except (signing.BadSignature, ValueError, TypeError):
+            return None
+        if (whose, asked) != (str(session.user_id), self._asked_for()):
+            return None
+        return datetime.fromisoformat(stamp)
+
+    def _asked_for(self) -> str:
+        """A digest of the request itself."""
+        query = self.query.copy()
+        query.pop(SINCE, None)
+        return digest(query.urlencode())
+
+    def _is_for_another(self, session: Session) -> bool:
+        hint = hinted(self.query.get("id_token_hint", ""), now=self.now)
+        return hint is not None and hint.get("sub") != str(session.user_id)
+
+    def _here(self, of: Session | None = None) -> str:
         """This request once more, for after the sign-in."""
         query = self.query.copy()
-        if since is not None:
-            query[SINCE] = signing.dumps((since - timedelta(seconds=1)).isoformat(), salt=SINCE)
+        query.pop(SINCE, None)
+        if of is not None:
+            since = (self.now - timedelta(seconds=1)).isoformat()
+            stamp = [since, str(of.user_id), self._asked_for()]
+            query[SINCE] = signing.dumps(stamp, salt=SINCE)
         return f"{reverse('oidc_authorize')}?{query.urlencode()}"
 
     def _issue(self, visitor: Visitor) -> HttpResponse:
@@ -138,6 +167,11 @@ class _Authorization:
 
     def refuse(self, error: str, description: str) -> HttpResponse:
         """Back to the client, at an address that is registered (RFC 6749 §4.1.2.1)."""
+        person, prompts = self.request.person, self.query.get("prompt", "").split()
+        is_theirs = person is not None and person.company_id == self.application.company_id
+        if not is_theirs and "none" not in prompts:
+            # Nobody is led elsewhere by an address alone (RFC 9700 §4.11.2).
+            return _wrong(self.request, f"{error}: {description}.")
         said = {"error": error, "error_description": description}
         if state := self.query.get("state"):
             said["state"] = state

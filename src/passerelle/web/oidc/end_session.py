@@ -45,7 +45,8 @@ def end_session(request: PageRequest) -> HttpResponse:
         return render(request, "error.html", context, status=400)
     session = request.session_row
     if session is None:
-        return _out(request, target)
+        # Without a token of ours nobody is led elsewhere by an address alone.
+        return _out(request, target if hint else "")
     if hint and hint.get("sid") == sid_of(session.key_digest):
         return _end(request, target, after_form=False)
     kept = [(name, request.GET[name]) for name in FIELDS if name in request.GET]

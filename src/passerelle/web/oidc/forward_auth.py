@@ -78,7 +78,7 @@ class Wanted:
 
 def ask(request: HttpRequest) -> HttpResponse:
     """Whether this request goes through: 200 with who it is, or what the browser is told."""
-    now, mode = timezone.now(), request.GET.get("mode", "")
+    now, mode = timezone.now(), _said(request, "mode")
     wanted = _wanted(request, mode)
     if wanted.host is None or is_our_host(wanted.host):
         return _refused(
@@ -86,7 +86,8 @@ def ask(request: HttpRequest) -> HttpResponse:
         )
     token = _cookie(request, COOKIE, wanted.scheme)
     visitor = forward.visitor_at(wanted.host, token, now=now)
-    if visitor is not None:
+    named = _said(request, "application")
+    if visitor is not None and named in ("", str(visitor.application.id)):
         if not may_come_from_here(request, visitor.user.company):
             text = _("You cannot sign in from this network. Use your company's network or its VPN.")
             return _refused(request, 403, "address_not_allowed", text)
@@ -95,7 +96,8 @@ def ask(request: HttpRequest) -> HttpResponse:
             response.headers[name] = value
         return response
     application = forward.guarded(wanted.host)
-    if application is None:
+    # A proxy that serves several hosts, or whatever a browser calls it, is for one application.
+    if application is None or named not in ("", str(application.id)):
         text = _("No application is registered for the host %(host)s.") % {"host": wanted.host}
         return _refused(request, 403, "application_unknown", text)
     if wanted.path.startswith(OWN):
@@ -105,6 +107,11 @@ def ask(request: HttpRequest) -> HttpResponse:
         ) % {"path": OWN}
         return _refused(request, 403, "proxy_path_missing", text)
     return _sign_in(wanted, mode)
+
+
+def _said(request: HttpRequest, name: str) -> str:
+    """What the proxy says in its address: the first, for a browser's path may stand behind it."""
+    return str(next(iter(request.GET.getlist(name)), ""))
 
 
 def _sign_in(wanted: Wanted, mode: str) -> HttpResponse:
@@ -203,6 +210,15 @@ def own_page(request: HttpRequest) -> HttpResponse:
 
 def _start(request: HttpRequest, application: Application, wanted: Wanted) -> HttpResponse:
     """To the sign-in, with a mark in this browser: nobody else's way ends here."""
+    if not is_within(request.META.get("REMOTE_ADDR"), settings.PASSERELLE.trusted_proxies):
+        text = _("Only a proxy that PASSERELLE_TRUSTED_PROXIES names hands this path over.")
+        return _refused(request, 400, "proxy_host", text)
+    if application.url.startswith("https://") and wanted.scheme != "https":
+        text = _(
+            "The application is at https, and the proxy says that the browser came by http: it has "
+            "to send X-Forwarded-Proto."
+        )
+        return _refused(request, 400, "proxy_scheme", text)
     nonce = new_token()
     path = request.GET.get("rd", "/")
     said = {

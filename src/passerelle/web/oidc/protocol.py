@@ -1,5 +1,6 @@
 """What clients ask for themselves: discovery, keys, tokens, userinfo, revocation, introspection."""
 
+import base64
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -119,7 +120,7 @@ def token(request: HttpRequest) -> HttpResponse:
     """A code or a refresh token for tokens."""
     from passerelle.oidc.server import Server
 
-    if problem := _repeated(request):
+    if problem := _repeated(request) or _unreadable(request):
         return problem
     asked = _asked(request)
     with transaction.atomic():
@@ -137,6 +138,21 @@ def _repeated(request: HttpRequest) -> HttpResponse | None:
     return JsonResponse({"error": "invalid_request", "error_description": text}, status=400)
 
 
+def _unreadable(request: HttpRequest) -> HttpResponse | None:
+    """An Authorization header that is none, before anything reads it."""
+    kind, _, value = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "basic":
+        return None
+    try:
+        if ":" in base64.b64decode(value, validate=True).decode():
+            return None
+    except ValueError:
+        pass
+    response = JsonResponse({"error": "invalid_client"}, status=401)
+    response.headers["WWW-Authenticate"] = f'Basic realm="{issuer()}"'
+    return response
+
+
 @_for_any_origin
 @require_POST
 def revoke(request: HttpRequest) -> HttpResponse:
@@ -152,8 +168,12 @@ def introspect(request: HttpRequest) -> HttpResponse:
 def _endpoint(request: HttpRequest, name: str) -> HttpResponse:
     from passerelle.oidc.server import Server
 
+    if problem := _unreadable(request):
+        return problem
     asked = _asked(request)
-    return _answered(Server(asked.now).create_endpoint_response(name, asked))
+    with transaction.atomic():
+        answer = Server(asked.now).create_endpoint_response(name, asked)
+    return _answered(answer)
 
 
 @_for_any_origin
