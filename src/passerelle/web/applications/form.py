@@ -137,8 +137,8 @@ class ApplicationForm(forms.Form):
 
     def _unverified(self, host: str) -> str:
         return _(
-            "Several companies share this service, and %(host)s is in none of your verified domains: "
-            "verify its domain first, or have whoever runs Passerelle add the application."
+            "Several companies share this service, and %(host)s is in none of your verified "
+            "domains: verify its domain first, or have whoever runs Passerelle add the application."
         ) % {"host": host}
 
     def clean_backchannel_logout_uri(self) -> str:
