@@ -115,6 +115,8 @@ class Demo:
     base_url: str
     password: str
     state: Path
+    dashboard: str = ""
+    """Where the practice dashboard stands."""
 
     def run(self, *command: str) -> str:
         environment = {"PASSERELLE_DATA_DIR": str(self.state / "data")}

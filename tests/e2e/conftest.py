@@ -67,9 +67,11 @@ def _demo(state: Path, host: str) -> Iterator[Demo]:
         env={"PASSERELLE_DATABASE_URL": ""},
     )
     processes.wait_for_url(server, f"http://{host}:{port}/health/ready")
-    printed = re.search(r"admin@acme\.example (\S+)", (state / "log").read_text())
-    assert printed
-    yield Demo(f"http://{host}:{port}", printed[1], state)
+    said = (state / "log").read_text()
+    password = re.search(r"admin@acme\.example (\S+)", said)
+    dashboard = re.search(r"The dashboard .*: (http\S+)", said)
+    assert password and dashboard
+    yield Demo(f"http://{host}:{port}", password[1], state, dashboard[1])
     processes.stop(server)
 
 

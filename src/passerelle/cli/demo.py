@@ -1,9 +1,14 @@
 """`passerelle demo`: a sample company and a practice identity provider, ready to try."""
 
 import argparse
+import json
 import os
 import secrets
+import socket
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -49,7 +54,23 @@ jit_provisioning_available = true
   automatic_user_provisioning = true
   default_workspace = "Production"
   default_permission_set = "Analyst"
+
+  [[companies.applications]]
+  name = "Sales"
+  url = "DASHBOARD/"
+  kind = "oidc"
+  client_id = "acme-sales"
+  client_secret_file = "practice-dashboard.secret"
+  redirect_uris = ["DASHBOARD/callback"]
+  post_logout_redirect_uris = ["DASHBOARD/signed-out"]
+  backchannel_logout_uri = "DASHBOARD/back-channel-logout"
+  default_role = "Viewer"
+    [companies.applications.roles]
+    Analyst = "Admin"
+    Viewer = "Viewer"
 """
+CLIENT_ID = "acme-sales"
+SECRET = "practice-dashboard.secret"  # noqa: S105 - a file's name
 
 
 def add_parser(commands: Any) -> None:
@@ -77,21 +98,77 @@ def run(arguments: argparse.Namespace) -> int:
     shown = f"[{host}]" if ":" in host else host
     os.environ["PASSERELLE_BASE_URL"] = base_url = f"http://{shown}:{port}"
     os.environ["PASSERELLE_DEMO"] = "1"
+    # The practice dashboard is told of sign-outs.
+    os.environ["PASSERELLE_APPLICATION_NETWORKS"] = "127.0.0.0/8,::1"
+    listening = _dashboard_socket(host, port)
+    dashboard = f"http://{shown}:{listening.getsockname()[1]}"
     if not arguments.data and "PASSERELLE_DATA_DIR" not in os.environ:
         os.environ["PASSERELLE_DATA_DIR"] = "passerelle-data/demo"
     start_django(arguments, migrated=False)
     from django.conf import settings
 
     migrate()
-    password = _seed(settings.PASSERELLE.data_dir)
+    data_dir = settings.PASSERELLE.data_dir
+    password = _seed(data_dir, dashboard)
     sys.stdout.write(
         f"Sign in to Acme's dashboard at {base_url}/\n"
         f"  as anybody in Acme's directory: press “Sign in with Acme SSO”\n"
         f"  as its administrator, with a password: {ADMINISTRATOR} {password}\n"
     )
+    secret = data_dir / SECRET
+    if secret.exists():
+        # Of demonstrations that were made before there was one, it is missing.
+        sys.stdout.write(f"The dashboard that people sign in to from there: {dashboard}/\n")
     sys.stdout.flush()
-    serve(host, port, workers=1)
+    with _dashboard(listening, dashboard, base_url, secret):
+        serve(host, port, workers=1)
     return 0
+
+
+def _dashboard_socket(host: str, port: int) -> socket.socket:
+    """What the practice dashboard listens on: the next port, or any that is free."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port + 1))
+    except (OSError, OverflowError):
+        listening.bind((host, 0))
+    return listening
+
+
+@contextmanager
+def _dashboard(
+    listening: socket.socket, url: str, issuer: str, secret: Path
+) -> Iterator[subprocess.Popen[str] | None]:
+    """The practice dashboard, a process of its own that ends with this one."""
+    if not secret.exists():
+        yield None
+        return
+    said = {
+        "socket": listening.fileno(),
+        "url": url,
+        "issuer": issuer,
+        "client_id": CLIENT_ID,
+        "client_secret": secret.read_text().strip(),
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "passerelle.practice_dashboard"],
+        stdin=subprocess.PIPE,
+        pass_fds=[listening.fileno()],
+        # An interrupt at the terminal is for this process, which then lets go of the other.
+        start_new_session=True,
+        text=True,
+    )
+    assert process.stdin is not None
+    listening.close()
+    process.stdin.write(json.dumps(said) + "\n")
+    process.stdin.flush()
+    try:
+        yield process
+    finally:
+        process.stdin.close()
+        process.wait(10)
 
 
 def _is_loopback(host: str) -> bool:
@@ -101,7 +178,7 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _seed(data_dir: Path) -> str:
+def _seed(data_dir: Path, dashboard: str) -> str:
     """Make the sample company, once; return its administrator's password."""
     from django.contrib.auth.hashers import make_password
 
@@ -112,7 +189,7 @@ def _seed(data_dir: Path) -> str:
 
     kept = data_dir / "demo-password"
     if kept.exists():
-        _follow_address()
+        _follow_address(dashboard)
         return kept.read_text().strip()
     if Company.objects.exists():
         raise UsageError(
@@ -120,7 +197,7 @@ def _seed(data_dir: Path) -> str:
             "demonstration a folder of its own"
         )
     password = secrets.token_urlsafe(9)
-    company = _make_company(data_dir)
+    company = _make_company(data_dir, dashboard)
     address = parse_email(ADMINISTRATOR)
     assert address is not None
     make_administrator(
@@ -135,7 +212,7 @@ def _seed(data_dir: Path) -> str:
     return password
 
 
-def _make_company(data_dir: Path) -> Any:
+def _make_company(data_dir: Path, dashboard: str) -> Any:
     from passerelle.configfile.apply import apply_file
     from passerelle.configfile.document import ConfigurationFile, WrongConfiguration
     from passerelle.directory.models import Company
@@ -143,7 +220,10 @@ def _make_company(data_dir: Path) -> Any:
 
     (data_dir / "practice-idp.xml").write_bytes(metadata_document())
     path = data_dir / "demo.toml"
-    path.write_text(CONFIGURATION, encoding="utf-8")
+    path.write_text(CONFIGURATION.replace("DASHBOARD", dashboard), encoding="utf-8")
+    secret = data_dir / SECRET
+    secret.touch(0o600)
+    secret.write_text(secrets.token_urlsafe(32) + "\n")
     try:
         apply_file(ConfigurationFile(path), dry_run=False, now=datetime.now(UTC))
     except WrongConfiguration as error:
@@ -151,8 +231,9 @@ def _make_company(data_dir: Path) -> Any:
     return Company.objects.get(slug="acme")
 
 
-def _follow_address() -> None:
-    """Started at another address than before: the practice identity provider moves along."""
+def _follow_address(dashboard: str) -> None:
+    """Started at another address than before: what belongs to the demonstration moves along."""
+    from passerelle.directory.models import Application
     from passerelle.practice_idp.views import entity_id
     from passerelle.sso.models import SamlConnection
 
@@ -160,3 +241,9 @@ def _follow_address() -> None:
         company__slug="acme", idp_entity_id__endswith="/practice-idp/metadata"
     ).exclude(idp_entity_id=entity_id())
     moved.update(idp_entity_id=entity_id(), target_url=entity_id().removesuffix("metadata"))
+    for row in Application.objects.filter(client_id=CLIENT_ID):
+        row.url = f"{dashboard}/"
+        row.redirect_uris = [f"{dashboard}/callback"]
+        row.post_logout_redirect_uris = [f"{dashboard}/signed-out"]
+        row.backchannel_logout_uri = f"{dashboard}/back-channel-logout"
+        row.save()

@@ -347,8 +347,8 @@ def rights_there(rights: Iterable[Right], terms: Terms) -> Rights:
 
 def applications_of(user: User) -> list[Application]:
     """What stands on somebody's dashboard: what they may open."""
-    rights = rights_of(user)
-    rows = Application.objects.filter(company_id=user.company_id).prefetch_related("workspaces")
+    rows = list(Application.objects.filter(company_id=user.company_id))
+    rights = rights_of(user) if rows else []
     found = []
     for row in rows:
         row.company = user.company

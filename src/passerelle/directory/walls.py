@@ -126,11 +126,16 @@ def raise_walls(connection: BaseDatabaseWrapper) -> None:
 
 
 def take_down_walls(connection: BaseDatabaseWrapper) -> None:
-    """Take SQLite's triggers down for a migration; PostgreSQL's constraints stand through it."""
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            for name in _standing(connection):
-                cursor.execute(f"DROP TRIGGER {name}", None)
+    """Take down all that stand."""
+    drop = {
+        "sqlite": "DROP TRIGGER {name}",
+        "postgresql": "ALTER TABLE {table} DROP CONSTRAINT {name}",
+    }
+    table = {wall.name: wall.table for wall in tenant_walls()}
+    with connection.cursor() as cursor:
+        for name in _standing(connection):
+            statement = drop[connection.vendor].format(name=name, table=table.get(name, ""))
+            cursor.execute(statement, None)
 
 
 def stand_through_migrations(sender: Any) -> None:
@@ -142,7 +147,9 @@ def stand_through_migrations(sender: Any) -> None:
 def _before(*, using: str, plan: list[Any], **_signal: Any) -> None:
     from django.db import connections
 
-    if plan:
+    # PostgreSQL's stand through a migration, but not when one is taken back: what they refer to goes.
+    is_taken_back = any(backwards for _migration, backwards in plan)
+    if plan and (connections[using].vendor == "sqlite" or is_taken_back):
         take_down_walls(connections[using])
 
 

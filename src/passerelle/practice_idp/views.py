@@ -134,7 +134,12 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         "response": response,
         "relay_state": request.POST.get("relay_state", ""),
     }
-    return render(request, "practice_idp/post.html", context)
+    page = render(request, "practice_idp/post.html", context)
+    # Browsers hold a form's redirects to its page's rule, and this sign-in may end in a dashboard.
+    page.headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'self'; script-src 'self'; frame-ancestors 'none'"
+    )
+    return page
 
 
 def _choose_again(request: HttpRequest) -> HttpResponse:
