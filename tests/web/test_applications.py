@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -14,6 +15,7 @@ from passerelle.directory.applications import ApplicationDraft, add_application
 from passerelle.directory.models import Application, Membership
 from passerelle.oidc.clients import Client
 from passerelle.sso.models import Session
+from passerelle.sso.records.traces import keep_application_visit
 from passerelle.web.applications.products import PRODUCTS
 from tests.browsing import Browser
 from tests.world import give, make_administrator, make_company, make_user
@@ -51,6 +53,19 @@ def test_an_application_for_everybody_stands_on_every_dashboard_of_the_company(a
             "product": "link",
         },
     )
+
+
+def test_what_was_opened_last_comes_first(acme):
+    bob = make_user(acme, "bob@acme.example")
+    rows = [
+        Application.objects.create(company=acme, name=name, url=f"https://{name}.acme.example/")
+        for name in ("a", "b", "c")
+    ]
+    now = timezone.now()
+    for row, hours in ((rows[2], 5), (rows[1], 2)):
+        visited = now - timedelta(hours=hours)
+        keep_application_visit(row, bob, address=None, now=visited)
+    assert [url[8:9] for url in shown_to(bob)] == ["b", "c", "a"]
 
 
 def test_one_for_a_workspace_is_seen_by_its_people_only_and_as_long_as_they_are_in_it(acme, alice):

@@ -147,7 +147,7 @@ def stand_through_migrations(sender: Any) -> None:
 def _before(*, using: str, plan: list[Any], **_signal: Any) -> None:
     from django.db import connections
 
-    # PostgreSQL's stand through a migration, but not when one is taken back: what they refer to goes.
+    # PostgreSQL's stand through a migration, unless it is taken back: what they refer to goes.
     is_taken_back = any(backwards for _migration, backwards in plan)
     if plan and (connections[using].vendor == "sqlite" or is_taken_back):
         take_down_walls(connections[using])
