@@ -23,7 +23,7 @@ demo: setup ## try it: ends with the service running and one address to open
 
 setup: .venv/.runtime ## a virtual environment with the locked dependencies
 
-test: .venv/.dev ## everything, with the real servers and the real browser
+test: .venv/.dev .venv/.applications ## everything, with the real servers and the real browser
 	tests/servers/install
 	tests/run-parts \
 	  "SQLite, servers and browsers" \
@@ -76,6 +76,13 @@ bench: .venv/.bench ## the benchmarks, side by side with the peers; writes bench
 
 .venv/.dev: .venv/.runtime requirements-dev.lock
 	$(LOCKED) -r requirements-dev.lock
+	@touch $@
+
+# Dashboards that tests start as they are, each with dependencies of its own.
+.venv/.applications: .venv/.python requirements-applications.lock
+	$(PYTHON) -m venv .venv/applications
+	.venv/applications/bin/python -m pip install -q --disable-pip-version-check --no-deps \
+	  --require-hashes --only-binary :all: -r requirements-applications.lock
 	@touch $@
 
 .venv/.bench: .venv/.dev requirements-bench.lock benchmarks/packages.txt \

@@ -332,3 +332,14 @@ def test_keys_are_published_before_they_sign_and_after(bob, reports):
     gone = later + keys.PUBLISHED_AFTER + timedelta(minutes=1)
     assert first not in {one["kid"] for one in keys.published(gone)["keys"]}
     assert SigningKey.objects.count() == 4
+
+
+def test_who_signs_in_on_the_way_has_shown_who_they_are(connection, reports):
+    browser = Browser()
+    begun = reports.authorize(browser, prompt="login")
+    assert "code" in answered(sign_in_anew(browser, connection, begun))
+
+
+def test_a_browser_has_one_account_to_select(bob, reports):
+    browser = Browser().enter(bob)
+    assert "code" in answered(reports.authorize(browser, prompt="select_account"))

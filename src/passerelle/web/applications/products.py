@@ -56,6 +56,7 @@ PRODUCTS: dict[str, Product] = {
         "oidc",
         ("secrets.toml", "app.py"),
         "oauth2callback",
+        tested=True,
         version="1.67",
     ),
     "jupyterhub": Product(

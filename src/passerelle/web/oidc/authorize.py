@@ -93,7 +93,7 @@ class _Authorization:
         if session is None or not is_theirs:
             if "none" in prompts:
                 return self.refuse("login_required", "nobody is signed in")
-            return sign_in_first(self.request, self.application.company, self._here())
+            return sign_in_first(self.request, self.application.company, self._here(of=None))
         since = self._since(prompts, session)
         if since is not None and auth_time_of(session) < since:
             if "none" in prompts or self._stamped(session) is not None:
@@ -115,7 +115,8 @@ class _Authorization:
         stamped = self._stamped(session)
         if stamped is not None:
             return stamped
-        if "login" in prompts or "select_account" in prompts:
+        # `select_account` asks for nothing: a browser has one account here at a time.
+        if "login" in prompts:
             return self.now
         if self.query.get("max_age"):
             return self.now - timedelta(seconds=int(self.query["max_age"]))
@@ -129,7 +130,8 @@ class _Authorization:
             )
         except (signing.BadSignature, ValueError, TypeError):
             return None
-        if (whose, asked) != (str(session.user_id), self._asked_for()):
+        # With nobody signed in, it was for whoever would sign in then.
+        if whose not in ("", str(session.user_id)) or asked != self._asked_for():
             return None
         return datetime.fromisoformat(stamp)
 
@@ -143,14 +145,13 @@ class _Authorization:
         hint = hinted(self.query.get("id_token_hint", ""), now=self.now)
         return hint is not None and hint.get("sub") != str(session.user_id)
 
-    def _here(self, of: Session | None = None) -> str:
-        """This request once more, for after the sign-in."""
+    def _here(self, *, of: Session | None) -> str:
+        """This request once more, for after the sign-in: who shows now who they are, has."""
         query = self.query.copy()
         query.pop(SINCE, None)
-        if of is not None:
-            since = (self.now - timedelta(seconds=1)).isoformat()
-            stamp = [since, str(of.user_id), self._asked_for()]
-            query[SINCE] = signing.dumps(stamp, salt=SINCE)
+        since = (self.now - timedelta(seconds=1)).isoformat()
+        stamp = [since, str(of.user_id) if of else "", self._asked_for()]
+        query[SINCE] = signing.dumps(stamp, salt=SINCE)
         return f"{reverse('oidc_authorize')}?{query.urlencode()}"
 
     def _issue(self, visitor: Visitor) -> HttpResponse:
