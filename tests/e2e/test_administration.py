@@ -73,6 +73,8 @@ def test_a_first_set_up_with_simplesamlphp_by_the_guide_alone(
     page.locator("form[action$='/switch/'] button").click()
     look(page, f"connect-on-{name}")
     page.locator(".notice.good a").click()
+    # Whole: until then the page scrolls to the section that the link names, and a click may miss.
+    page.wait_for_url("**/settings/security/**", wait_until="load")
     page.get_by_role("switch", name=WORDS[language]["toggle"]).check()
     page.get_by_label(WORDS[language]["workspace"]).select_option(label="Production")
     page.get_by_label(WORDS[language]["permission_set"]).select_option(label="Analyst")
