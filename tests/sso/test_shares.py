@@ -69,7 +69,9 @@ def ask_for_another_password(company) -> None:
     )
 
 
-def test_letters_that_people_wait_for_go_before_many_invitations(acme, globex, mail):
+def test_letters_that_people_wait_for_go_before_many_invitations(acme, globex, mail, monkeypatch):
+    # However slow the machine.
+    monkeypatch.setattr(letters, "SECONDS", 3600.0)
     for number in range(60):
         invited(globex, number, many=True)
     invited(acme, 1, many=True)

@@ -158,7 +158,13 @@ def measured(browser: Browser, page: str) -> tuple[int, int]:
     with CaptureQueriesContext(database) as captured:
         answer = browser.get(page)
     assert answer.status_code == 200, page
-    return len(captured.captured_queries), len(answer.content)
+    # Once in a while it is noted that the session is in use: that is time's doing, not the page's.
+    statements = [
+        one["sql"]
+        for one in captured.captured_queries
+        if not one["sql"].startswith('UPDATE "sso_session"')
+    ]
+    return len(statements), len(answer.content)
 
 
 def test_no_page_grows_with_the_company(acme):
