@@ -79,7 +79,6 @@ class TestAnotherCompany:
         assert answer.status_code == 422
 
     def test_goes_through_no_proxy_of_ours_with_its_own_host(self, mallory, wiki):
-        globex = Application.objects.none()
         mallory.post(f"{NEW}caddy/", {"name": "Mine", "url": "https://app.globex.example/"})
         globex = Application.objects.get(name="Mine")
         visitor = Visit("app.globex.example")
@@ -203,9 +202,7 @@ class TestAProxy:
 
     def test_keeps_a_long_path(self, bob, wiki):
         path = "/" + "a" * 900
-        site = Site()
-        where = site.enter(bob, path)
-        assert (where["Location"] if hasattr(where, "headers") else path).endswith("a" * 900)
+        assert Site().enter(bob, path)["Location"] == path
 
 
 class TestInnerAddresses:

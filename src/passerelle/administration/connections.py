@@ -44,7 +44,7 @@ def begin_connection(
 
 
 def switch_on(connection: SamlConnection, *, actor: Actor, now: datetime) -> None:
-    """From here on people can use it, and whoever set it up by a link is done."""
+    """Let people use it; an administrator stands for its metadata address from now on."""
     connection.enabled, connection.metadata_by_link = True, False
     draft = Draft(connection, fields=("enabled", "metadata_by_link"))
     save_connection(draft, actor=actor, now=now)

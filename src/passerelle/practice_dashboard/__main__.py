@@ -63,8 +63,8 @@ class Handler(BaseHTTPRequestHandler):
             fresh = secrets.token_urlsafe(32)
             self._lead(self.server.party.begin(fresh), cookie=fresh)
             return
-        here = {str(one.claims.get("email", "")) for one in self.server.party.visits.values()}
-        self._answer(200, page.dashboard(self._language(), visit.claims, present=sorted(here)))
+        present = self.server.party.present()
+        self._answer(200, page.dashboard(self._language(), visit.claims, present=present))
 
     def _callback(self, browser: str, answer: dict[str, str]) -> None:
         try:

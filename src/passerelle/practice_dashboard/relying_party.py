@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 from urllib.request import ProxyHandler, Request, build_opener
 
 from joserfc import jwt
+from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 BACK_CHANNEL = "http://schemas.openid.net/event/backchannel-logout"
@@ -98,6 +99,11 @@ class RelyingParty:
             return False
         return True
 
+    def present(self) -> list[str]:
+        """The addresses of who is signed in here."""
+        with self._lock:
+            return sorted({str(one.claims.get("email", "")) for one in self.visits.values()})
+
     def hear_logout(self, token: str) -> bool:
         """End what a logout token names (Back-Channel Logout §2.6)."""
         try:
@@ -130,7 +136,7 @@ class RelyingParty:
                 aud={"essential": True, "value": self.client.client_id},
                 exp={"essential": True},
             ).validate(claims)
-        except Exception as error:
+        except JoseError as error:
             raise ValueError(str(error)) from error
         return claims
 
