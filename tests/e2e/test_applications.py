@@ -22,8 +22,9 @@ def test_an_administrator_adds_a_dashboard_and_has_what_to_paste(tab, demo, lang
     look(page, f"application-new-{name}")
     page.locator("main form button:not([type=button])").click()
     expect(page.locator("#file-1")).to_have_value(re.compile(r"client_secret = \S{43}"))
+    page.wait_for_load_state()  # Copying is the script's, which runs once the page is whole.
     page.locator("[data-copy=file-1]").click()
-    expect(page.locator("[data-copy=file-1]")).to_have_text(WORDS[language]["copied"])
+    expect(page.locator("#announcements")).to_have_text(WORDS[language]["copied"])
     look(page, f"application-{name}")
     page.reload()
     expect(page.locator("#file-1")).to_have_value(re.compile("client_secret = <client secret>"))

@@ -14,10 +14,11 @@ document.addEventListener("click", async (event) => {
     field.select?.();
     if (!document.execCommand("copy")) return;
   }
-  const label = button.textContent;
-  button.textContent = button.dataset.copied;
   document.getElementById("announcements").textContent = button.dataset.copied;
-  setTimeout(() => { button.textContent = label; }, 2000);
+  const label = button.firstChild; // What follows it names the field, for screen readers only.
+  button.dataset.label ??= label.data;
+  label.data = button.dataset.copied;
+  setTimeout(() => { label.data = button.dataset.label; }, 2000);
 });
 
 // A password can be looked at while it is typed; it is hidden again before it is sent.
