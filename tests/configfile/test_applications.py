@@ -115,7 +115,7 @@ def test_a_client_without_an_id_gets_one_that_stays(file):
 
 def test_a_client_id_and_a_host_may_pass_from_one_application_to_another(file):
     file.apply(EXAMPLE + REPORTS + WIKI)
-    lines = file.apply(EXAMPLE + REPORTS.replace('"Reports"', '"Sales"') + WIKI)
+    lines = file.apply(EXAMPLE + REPORTS.replace('"Reports"', '"Sales"') + WIKI, "--allow-removals")
     assert "- acme: application Reports" in lines
     assert Application.objects.get(client_id="reports").name == "Sales"
     assert ApplicationHost.objects.count() == 2

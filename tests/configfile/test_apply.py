@@ -1,11 +1,13 @@
 """`apply` makes the installation match the file."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
 from django.db.models import Model
 
 from passerelle.audit.models import AuditEvent
+from passerelle.configfile.desired import OMITTABLE
 from passerelle.directory.models import (
     Application,
     Company,
@@ -24,6 +26,14 @@ from tests.configfile.files import EXAMPLE, expired_key, metadata_of, pem_of
 from tests.world import NOW, idp_of, make_company, make_user, signing_key
 
 pytestmark = pytest.mark.django_db
+
+REPORTS = """
+  [[companies.applications]]
+  name = "Reports"
+  url = "https://reports.acme.example/"
+  workspace = "Production"
+"""
+
 
 MODELS: tuple[type[Model], ...] = (
     Company,
@@ -106,7 +116,7 @@ def test_every_change_is_one_line(operator):
     text = changed(text, "verified = true", "verified = false")
     text = changed(text, "session_minutes = 1440", "session_minutes = 60")
     text = changed(text, 'domains = "known"', 'domains = ["b.example", "A.example"]')
-    assert operator.apply(text) == [
+    assert operator.apply(text, "--allow-removals") == [
         "~ acme: name: Acme → Acme Ltd",
         "~ acme: permission set Analyst: permissions: [dashboards.view, reports.export]"
         " → [reports.export]",
@@ -171,9 +181,44 @@ def test_rules_are_compared_one_by_one_and_in_their_order(operator):
     ]
 
 
-def test_what_the_file_omits_is_removed_and_an_omitted_table_means_its_defaults(operator):
+ONLY_NAMED = '[[companies]]\nslug = "acme"\nname = "Acme"\n'
+EMPTIED = (
+    ONLY_NAMED
+    + "".join(
+        f"{one} = []\n"
+        for one in ("workspaces", "permission_sets", "domains", "applications", "saml")
+    )
+    + "[companies.provisioning]\nrules = []\n[companies.google_sso]\n[companies.security]\n"
+)
+
+
+def test_what_the_file_does_not_speak_of_is_left_as_it_stands(operator):
+    operator.apply(EXAMPLE + REPORTS)
+    before = {model: rows for model, rows in everything().items() if model is not Permission}
+    catalogue = EXAMPLE[: EXAMPLE.index("[[companies]]")]
+    assert operator.apply(catalogue + ONLY_NAMED) == ["0 changes"]
+    assert operator.apply(catalogue + ONLY_NAMED.replace('"Acme"', '"Acme Ltd"')) == [
+        "~ acme: name: Acme → Acme Ltd",
+        "1 changes",
+    ]
+    after = everything()
+    assert {model for model in before if after[model] != before[model]} == {Company, AuditEvent}
+
+
+@pytest.mark.parametrize("table", OMITTABLE)
+def test_a_file_of_one_table_changes_nothing_else(operator, table):
+    operator.apply(EXAMPLE + REPORTS)
+    whole = operator.export()
+    of_table = re.findall(rf"^ +\[+companies\.{table}\b.*?\n\n", whole + "\n\n", re.M | re.S)
+    switch = "jit_provisioning_available = true\n" if table.startswith("jit") else ""
+    assert of_table or switch
+    catalogue = whole[: whole.index("[[companies]]")]
+    assert operator.apply(catalogue + ONLY_NAMED + switch + "".join(of_table)) == ["0 changes"]
+
+
+def test_a_list_that_the_file_has_is_whole_and_so_is_a_table(operator):
     operator.apply(EXAMPLE)
-    lines = operator.apply('[[companies]]\nslug = "acme"\nname = "Acme"\n')
+    lines = operator.apply(EMPTIED, "--allow-removals")
     acme = Company.objects.get()
     assert "- acme: workspace Production" in lines
     assert "- acme: SAML connection acme" in lines
@@ -184,12 +229,43 @@ def test_what_the_file_omits_is_removed_and_an_omitted_table_means_its_defaults(
     assert Permission.objects.count() == 6
 
 
-REPORTS = """
-  [[companies.applications]]
-  name = "Reports"
-  url = "https://reports.acme.example/"
-  workspace = "Production"
-"""
+def test_what_people_may_be_using_is_taken_away_only_where_that_is_allowed(operator):
+    operator.apply(EXAMPLE + REPORTS)
+    before = everything()
+    refused = operator.refused(EMPTIED)
+    assert refused == (
+        "this takes away what people may be using: acme: SAML connection acme is removed; "
+        "acme: domain acme.example is removed; acme: application Reports is removed; "
+        "acme: provisioning.automatic_user_provisioning is switched off. Nothing was changed: put "
+        "it into the file, or apply it with --allow-removals"
+    )
+    assert everything() == before
+    # A dry run shows all of it, and says what it would take.
+    path = operator.write("passerelle.toml", EMPTIED)
+    status, out, err = operator.run("apply", path, "--dry-run")
+    assert (status, "- acme: application Reports" in out.splitlines()) == (0, True)
+    assert err.endswith("is switched off. It needs --allow-removals\n")
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "lost"),
+    [
+        ("idp_initiated = true", "enabled = false", "SAML connection acme is not enabled any more"),
+        ("verified = true", "verified = false", "domain acme.example is not verified any more"),
+        ("_available = true", "_available = false", "jit_provisioning_available is switched off"),
+    ],
+)
+def test_what_is_switched_off_is_told_before(operator, old, new, lost):
+    operator.apply(OFF)
+    assert f"acme: {lost}." in operator.refused(changed(OFF, old, new))
+
+
+def test_a_domain_stays_although_the_connection_it_led_to_goes(operator):
+    led = changed(OFF, "verified = true", 'verified = true\n  connection = "acme"')
+    operator.apply(led)
+    operator.apply(ONLY_NAMED + "saml = []\n", "--allow-removals")
+    assert Domain.objects.get().connection is None
 
 
 def test_applications_come_change_and_go_with_the_file(operator):
@@ -204,14 +280,20 @@ def test_applications_come_change_and_go_with_the_file(operator):
         "1 changes",
     ]
     assert Application.objects.get().id == row.id
-    assert operator.apply(EXAMPLE) == ["- acme: application Reports", "1 changes"]
+    none = changed(EXAMPLE, 'name = "Acme"\n', 'name = "Acme"\napplications = []\n')
+    assert operator.apply(none, "--allow-removals") == [
+        "- acme: application Reports",
+        "1 changes",
+    ]
 
 
 def test_an_application_goes_together_with_the_workspace_it_was_for(operator):
     table = "  [[companies.workspaces]]\n"
     lab = changed(EXAMPLE, table, f'{table}  name = "Lab"\n{table}')
     operator.apply(lab + REPORTS.replace("Production", "Lab"))
-    assert operator.apply(EXAMPLE) == [
+    assert "is in use by" in operator.refused(EXAMPLE)
+    none = changed(EXAMPLE, 'name = "Acme"\n', 'name = "Acme"\napplications = []\n')
+    assert operator.apply(none, "--allow-removals") == [
         "- acme: workspace Lab",
         "- acme: application Reports",
         "2 changes",
@@ -325,7 +407,7 @@ def test_a_connection_that_ends_takes_its_sessions_along(operator, end):
     now = datetime.now(UTC)
     key = open_session(bob, connection=connection, now=now)
     assert find_session(key, now=now)
-    operator.apply(end)
+    operator.apply(end, "--allow-removals")
     assert find_session(key, now=now) is None
 
 
@@ -373,7 +455,7 @@ def test_sessions_by_google_end_when_the_file_switches_it_off(operator):
     bob = make_user(Company.objects.get(), "bob@acme.example")
     key = open_session(bob, connection=None, by_google=True, now=NOW)
     assert find_session(key, now=NOW)
-    operator.apply(on)
+    operator.apply(on, "--allow-removals")
     assert find_session(key, now=NOW) is None
 
 

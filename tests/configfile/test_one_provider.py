@@ -26,7 +26,7 @@ def applied(tmp_path):
         path = tmp_path / "passerelle.toml"
         path.write_text(COMPANY + "".join(tables))
         later = NOW + timedelta(days=SamlConnection.objects.count())
-        apply_file(ConfigurationFile(path), dry_run=False, now=later)
+        apply_file(ConfigurationFile(path), dry_run=False, allow_removals=True, now=later)
         return {row.slug: row for row in SamlConnection.objects.all()}
 
     return apply

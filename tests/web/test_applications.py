@@ -12,13 +12,13 @@ from lxml import html
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
 from passerelle.directory.applications import ApplicationDraft, add_application
-from passerelle.directory.models import Application, Membership
+from passerelle.directory.models import Application, Membership, Permission
 from passerelle.oidc.clients import Client
 from passerelle.sso.models import Session
 from passerelle.sso.records.traces import keep_application_visit
 from passerelle.web.applications.products import PRODUCTS
 from tests.browsing import Browser
-from tests.world import give, make_administrator, make_company, make_user
+from tests.world import GRACE, give, make_administrator, make_company, make_user
 
 pytestmark = pytest.mark.django_db
 PAGE = "/settings/applications/"
@@ -29,7 +29,7 @@ REPORTS = {"name": "Reports", "url": "https://reports.acme.example/"}
 def shown_to(user) -> list[str]:
     """The applications on somebody's dashboard."""
     page = Browser().enter(user).get("/").content.decode()
-    listed = re.search(r'<ul class="applications" role="list">(.*?)</ul>', page)
+    listed = re.search(r'<ul class="applications".*?>(.*?)</ul>', page, re.DOTALL)
     return re.findall(r'<a href="([^"]+)">', listed[1]) if listed else []
 
 
@@ -66,6 +66,47 @@ def test_what_was_opened_last_comes_first(acme):
         visited = now - timedelta(hours=hours)
         keep_application_visit(row, bob, address=None, now=visited)
     assert [url[8:9] for url in shown_to(bob)] == ["b", "c", "a"]
+
+
+def test_who_has_many_finds_one_by_its_name(acme):
+    bob = make_user(acme, "bob@acme.example")
+    for number in range(7):
+        url = f"https://{number}.acme.example/"
+        Application.objects.create(company=acme, name=f"Report {number}", url=url)
+    browser = Browser().enter(bob)
+    assert 'type="search"' in browser.get("/").content.decode()
+    found = browser.get("/", {"q": " REPORT 3"})
+    assert [row.name for row, _tone in found.context["applications"]] == ["Report 3"]
+    assert "No application of yours is called so." in browser.get("/?q=%00zzz").content.decode()
+    Application.objects.first().delete()
+    assert 'type="search"' not in browser.get("/").content.decode()
+
+
+def test_whoever_signs_in_is_led_straight_into_the_application_that_opens(acme, alice):
+    connection = acme.connections.get()
+    workspace = acme.workspaces.get().id
+    alice.post(NEW, {**REPORTS, "open_at_sign_in": "on", "workspaces": workspace})
+    answer = Browser().sign_in(connection)
+    assert answer["Refresh"] == f"0; url={REPORTS['url']}"
+    # Who asked for something is led there; who administers, or may not open it, to our own page.
+    assert Browser().sign_in(connection, next_path="/account/")["Location"] == "/account/"
+    acme.users.filter(email=GRACE.email).update(is_administrator=True)
+    assert Browser().sign_in(connection)["Location"] == "/"
+    acme.users.filter(email=GRACE.email).update(is_administrator=False)
+    Application.objects.get().workspaces.set([])
+    acme.refresh_from_db()
+    Application.objects.update(permission=Permission.objects.create(key="x", name_en="X"))
+    acme.raise_version()
+    assert Browser().sign_in(connection)["Location"] == "/"
+
+
+def test_one_application_opens_at_sign_in_the_one_that_was_chosen_last(acme, alice):
+    alice.post(NEW, {**REPORTS, "open_at_sign_in": "on"})
+    alice.post(NEW, {**REPORTS, "name": "Second", "open_at_sign_in": "on"})
+    assert [row.name for row in Application.objects.filter(open_at_sign_in=True)] == ["Second"]
+    first = Application.objects.get(name="Reports")
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Application.objects.filter(id=first.id).update(open_at_sign_in=True)
 
 
 def test_one_for_a_workspace_is_seen_by_its_people_only_and_as_long_as_they_are_in_it(acme, alice):

@@ -18,6 +18,11 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("file", metavar="FILE.toml")
     parser.add_argument("--dry-run", action="store_true", help="show the changes, make none")
+    parser.add_argument(
+        "--allow-removals",
+        action="store_true",
+        help="remove connections, domains and applications, and switch off what people use",
+    )
     add_data_option(parser)
     parser.set_defaults(run=run)
 
@@ -29,7 +34,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     try:
         file = ConfigurationFile(Path(arguments.file))
-        changes = apply_file(file, dry_run=arguments.dry_run, now=datetime.now(UTC))
+        changes = apply_file(
+            file,
+            dry_run=arguments.dry_run,
+            allow_removals=arguments.allow_removals,
+            now=datetime.now(UTC),
+        )
     except WrongConfiguration as error:
         raise UsageError(str(error)) from error
     sys.stderr.write("".join(f"passerelle: {line}\n" for line in file.notes))

@@ -1,5 +1,6 @@
 """Applications in the configuration file: as it says, as they are, and written."""
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -56,6 +57,7 @@ def _settings(
         "kind": str(source.kind),
         **{name: getattr(source, name) or None for name in TEXTS},
         "public": source.public,
+        "open_at_sign_in": source.open_at_sign_in,
         "workspaces": sorted(set(workspaces)),
         "permission": permission,
         **{name: list(dict.fromkeys(getattr(source, name))) for name in LISTS[:2]},
@@ -79,14 +81,22 @@ _ONLY_WITH = {
 
 
 def check_application(
-    file: ConfigurationFile, index: int, position: int, permissions: set[str]
+    file: ConfigurationFile,
+    index: int,
+    position: int,
+    *,
+    permissions: set[str],
+    names: Callable[[str], list[str]],
 ) -> None:
-    """What one key says of another. Raises WrongConfiguration."""
+    """What one key says of another. Raises WrongConfiguration.
+
+    `names` is what the company has of a table: its workspaces, its permission sets.
+    """
     place: Place = ("companies", index, "applications", position)
     company = file.configuration.companies[index]
     table = company.applications[position]
     for name, of in _TABLES.items():
-        known = [one.name for one in getattr(company, of)]
+        known = names(of)
         for number, key in enumerate(getattr(table, name)):
             if key not in known:
                 at: Place = (*place, name, number if name == "workspaces" else key)
@@ -100,6 +110,11 @@ def check_application(
             if table.kind != kind and getattr(table, key):
                 raise file.wrong((*place, key), f'expected kind = "{kind}" beside it')
     _refuse_incomplete(file, place, table)
+    before = company.applications[:position]
+    earlier = [one.name for one in before if one.open_at_sign_in]
+    if table.open_at_sign_in and earlier:
+        sentence = f"expected true for one application of a company: it is of {earlier[0]}"
+        raise file.wrong((*place, "open_at_sign_in"), sentence)
 
 
 def _refuse_incomplete(file: ConfigurationFile, place: Place, table: Table) -> None:
@@ -147,6 +162,7 @@ def write(
         default_role=wanted["default_role"] or "",
         client_id=wanted["client_id"],
         public=wanted["public"],
+        open_at_sign_in=wanted["open_at_sign_in"],
         workspaces=tuple(workspaces[name] for name in wanted["workspaces"]),
         permission=Permission.objects.filter(key=wanted["permission"]).first(),
         client_keys=row.client_keys,

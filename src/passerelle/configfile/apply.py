@@ -1,59 +1,69 @@
 """Make the installation match a file: all of it or, when anything is wrong, nothing."""
 
-from copy import copy
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
-from django.db.models import Model, ProtectedError
+from django.db import transaction
+from django.db.models import ProtectedError
 
 from passerelle import saml
-from passerelle.administration.draft import SETTINGS, Draft
-from passerelle.administration.settings import save_settings
 from passerelle.audit.events import EventName
-from passerelle.audit.record import OPERATOR, Entry
+from passerelle.audit.record import Entry
 from passerelle.configfile.applications import is_another_secret, read_secret, write_secret
 from passerelle.configfile.applications import write as write_application_of
 from passerelle.configfile.catalogue import DEFAULT_PERMISSIONS
 from passerelle.configfile.desired import Desired, repeated_slugs
-from passerelle.configfile.differences import changes_between
+from passerelle.configfile.differences import changes_between, removals_between
 from passerelle.configfile.document import ConfigurationFile, WrongConfiguration
 from passerelle.configfile.settings import (
-    CONNECTION_CHOICES,
-    CONNECTION_TEXTS,
     company_settings,
     connection_settings,
 )
+from passerelle.configfile.write import delete_gone, write_company
 from passerelle.directory.models import (
     Company,
-    Domain,
     Permission,
     PermissionSet,
-    ProvisioningRule,
-    Workspace,
 )
 from passerelle.infra.identifiers import uuid7
-from passerelle.sso.models import FOLLOWING, SamlConnection
+from passerelle.sso.models import SamlConnection
 
 
-def apply_file(file: ConfigurationFile, *, dry_run: bool, now: datetime) -> list[str]:
+def apply_file(
+    file: ConfigurationFile, *, dry_run: bool, allow_removals: bool = False, now: datetime
+) -> list[str]:
     """Apply a file and return its changes, a line each. Raises WrongConfiguration.
 
-    A dry run does the same and takes it back, so that it refuses whatever the real one would.
+    What would take away what people use is refused unless `allow_removals`. A dry run does the
+    same and takes it back, so that it refuses whatever the real one would, but for removals: it
+    notes them.
     """
     for place in repeated_slugs(file):
         raise file.wrong(place, "expected each slug once")
     try:
         with transaction.atomic():
             changes = _apply_catalogue(file)
+            removals: list[str] = []
             for index in range(len(file.configuration.companies)):
-                changes += _apply_company(file, index, now)
+                changes += _apply_company(file, index, removals, now)
             _forget_permissions(file)
+            if removals and not allow_removals:
+                _refuse_removals(file, removals, dry_run=dry_run)
             if dry_run:
                 transaction.set_rollback(True)
     except ProtectedError as error:
         raise WrongConfiguration(f"{file.path}: {_in_use(error)}") from error
     return changes
+
+
+def _refuse_removals(file: ConfigurationFile, removals: list[str], *, dry_run: bool) -> None:
+    what = f"this takes away what people may be using: {'; '.join(removals)}"
+    if not dry_run:
+        raise WrongConfiguration(
+            f"{file.path}: {what}. Nothing was changed: put it into the file, or apply it with "
+            "--allow-removals"
+        )
+    file.notes.append(f"{file.path}: {what}. It needs --allow-removals")
 
 
 def _in_use(error: ProtectedError) -> str:
@@ -116,26 +126,31 @@ def _forget_permissions(file: ConfigurationFile) -> None:
     gone.delete()
 
 
-def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[str]:
-    permissions = {key for key, *_ in _wanted_catalogue(file)}
-    desired = Desired(file, index, permissions, now=now)
-    slug = desired.company.slug
+def _apply_company(
+    file: ConfigurationFile, index: int, removals: list[str], now: datetime
+) -> list[str]:
+    """Apply one company; return the changes, and add to `removals` what it takes away."""
+    table = file.configuration.companies[index]
+    slug = table.slug
     company = Company.objects.select_for_update(no_key=True).filter(slug=slug).first()
     lines = []
     if company is None:
-        company = Company(id=uuid7(), slug=slug, name=desired.company.name, created_at=now)
+        company = Company(id=uuid7(), slug=slug, name=table.name, created_at=now)
         company.save(force_insert=True)
         lines.append(f"+ company {slug}")
-    before, after = company_settings(company), desired.settings()
-    _keep_what_was_followed(company, after)
-    _keep_what_was_proved(company, before, after)
-    desired.refuse_unless_provisioning_possible(
-        after["saml"], was_on=company.automatic_user_provisioning
-    )
-    desired.refuse_unless_enforcement_possible(after["saml"])
+    before = company_settings(company)
+    permissions = {key for key, *_ in _wanted_catalogue(file)}
+    desired = Desired(file, index, permissions, before=before, now=now)
+    after = desired.settings()
+    if desired.says("saml"):
+        _keep_what_was_followed(company, after)
+    if desired.says("domains"):
+        _keep_what_was_proved(company, before, after)
+    desired.refuse_impossible(after, was_on=company.automatic_user_provisioning)
     _refuse_foreign_connections(file, index, company)
     _refuse_shared_providers(file, index, company, after["saml"])
     lines += changes_between(before, after)
+    removals += removals_between(before, after)
     secrets = _secrets(file, index)
     lines += [
         f"~ {slug}: application {name}: client_secret"
@@ -147,10 +162,10 @@ def _apply_company(file: ConfigurationFile, index: int, now: datetime) -> list[s
         # What goes first: its client ID and its hosts may be another's from now on.
         kept = [one["name"] for one in after["applications"]]
         company.applications.exclude(name__in=kept).delete()
-        _write_company(company, before, after, entry, now)
-        for one in after["applications"]:
+        write_company(company, desired, after, entry, now)
+        for one in after["applications"] if desired.says("applications") else ():
             write_application_of(company, one, file, index)
-        _delete_gone(company, after)
+        delete_gone(company, after)
         for name, secret in secrets.items():
             write_secret(company, name, secret, now=now)
     return lines
@@ -246,134 +261,3 @@ def _refuse_shared_providers(
                 f"{first} trusts {entity_id} already (a migration is started in the security "
                 "settings)",
             )
-
-
-def _write_company(
-    company: Company, before: dict[str, Any], after: dict[str, Any], entry: Entry, now: datetime
-) -> None:
-    """First what is new or changed, then what points at it, and last what nothing needs."""
-    for one in after["workspaces"]:
-        Workspace.objects.get_or_create(company=company, name=one["name"])
-    for one in after["permission_sets"]:
-        row, _ = PermissionSet.objects.get_or_create(company=company, name=one["name"])
-        row.permissions.set(one["permissions"])
-    slugs = [one["slug"] for one in after["saml"]]
-    save_settings(
-        company,
-        _row(company, after),
-        [_draft(company, one, now) for one in after["saml"]],
-        deleted=list(company.connections.exclude(slug__in=slugs)),
-        entry=entry,
-        actor=OPERATOR,
-        now=now,
-    )
-    for one in after["domains"]:
-        _write_domain(company, one, now)
-    if before["provisioning"]["rules"] != after["provisioning"]["rules"]:
-        _write_rules(company, after["provisioning"]["rules"])
-
-
-def _write_domain(company: Company, wanted: dict[str, Any], now: datetime) -> None:
-    row, _ = Domain.objects.get_or_create(company=company, name=wanted["name"])
-    if wanted["verified"]:
-        row.verified_at, row.is_proved = row.verified_at or now, False
-    elif not row.is_proved:
-        row.verified_at = None
-    slug = wanted["connection"]
-    row.connection = company.connections.get(slug=slug) if slug else None
-    row.save()
-
-
-def _draft(company: Company, wanted: dict[str, Any], now: datetime) -> Draft:
-    """A connection as the file says."""
-    slug = wanted["slug"]
-    before = company.connections.filter(slug=slug).first()
-    row = copy(before) or SamlConnection(company=company, slug=slug, created_at=now)
-    row.name, row.enabled = wanted["name"], wanted["enabled"]
-    row.idp_entity_id, row.target_url = wanted["entity_id"] or "", wanted["target_url"] or ""
-    row.sp_entity_id = wanted["sp_entity_id"] or ""
-    row.idp_initiated = wanted["idp_initiated"]
-    row.follow_metadata(wanted["metadata_url"] or "", now=now)
-    row.metadata_by_link = False
-    for name in CONNECTION_TEXTS:
-        setattr(row, name, wanted[name] or "")
-    for name in CONNECTION_CHOICES:
-        setattr(row, name, wanted[name])
-    row.authn_contexts = " ".join(wanted["authn_contexts"])
-    trusted = list(before.certificates.all()) if before else []
-    said = [saml.load_certificate(pem) for pem in wanted["certificates"]]
-    fingerprints = {one.fingerprint for one in said}
-    known = {one.fingerprint for one in trusted}
-    return Draft(
-        row,
-        kept=[one for one in trusted if one.fingerprint in fingerprints],
-        added=[one for one in said if one.fingerprint not in known],
-        before=before,
-        trusted=trusted,
-        fields=(*SETTINGS, *FOLLOWING, "metadata_by_link"),
-    )
-
-
-def _row(company: Company, after: dict[str, Any]) -> dict[str, Any]:
-    """The company's own row, as the file says."""
-    provisioning, google = after["provisioning"], after["google_sso"]
-    workspace, permission_set, domains = (
-        provisioning[one] for one in ("default_workspace", "default_permission_set", "domains")
-    )
-    listed = isinstance(domains, list)
-    same = (
-        "automatic_user_provisioning",
-        "newcomers",
-        "existing_accounts",
-        "update_profile",
-        "sync_rules",
-    )
-    return {
-        "name": after["name"],
-        "jit_provisioning_available": after["jit_provisioning_available"],
-        **{name: provisioning[name] for name in same},
-        "default_workspace": workspace and company.workspaces.get(name=workspace),
-        "default_permission_set": permission_set
-        and company.permission_sets.get(name=permission_set),
-        "provisioning_domains": "listed" if listed else domains,
-        "provisioning_domain_list": domains if listed else [],
-        "google_sso_enabled": google["enabled"],
-        "google_client_id": google["client_id"],
-        "google_hosted_domain": google["hosted_domain"],
-        **after["security"],
-    }
-
-
-def _write_rules(company: Company, rules: list[dict[str, Any]]) -> None:
-    company.rules.all().delete()
-    workspaces = {workspace.name: workspace for workspace in company.workspaces.all()}
-    permission_sets = {
-        permission_set.name: permission_set for permission_set in company.permission_sets.all()
-    }
-    ProvisioningRule.objects.bulk_create(
-        ProvisioningRule(
-            company=company,
-            position=position,
-            attribute=rule["attribute"],
-            equals=rule["equals"],
-            matches=rule["matches"],
-            workspace=workspaces[rule["workspace"]],
-            permission_set=permission_sets[rule["permission_set"]],
-        )
-        for position, rule in enumerate(rules)
-    )
-
-
-def _delete_gone(company: Company, after: dict[str, Any]) -> None:
-    rows: list[Model] = []
-    for table in ("workspaces", "permission_sets", "domains"):
-        names = [one["name"] for one in after[table]]
-        rows += list(getattr(company, table).exclude(name__in=names))
-    for row in rows:
-        try:
-            row.delete()
-        except (ProtectedError, IntegrityError) as error:
-            raise ProtectedError(
-                f"{row._meta.verbose_name} {row} of company {company.slug}",
-                getattr(error, "protected_objects", {row}),
-            ) from error

@@ -34,15 +34,49 @@ LACKING = {
 }
 
 
+OMITTABLE = (
+    "jit_provisioning_available",
+    "workspaces",
+    "permission_sets",
+    "domains",
+    "applications",
+    "saml",
+    "provisioning",
+    "google_sso",
+    "security",
+)
+"""What of a company stays as it stands where the file says nothing of it."""
+
+
 class Desired:
-    """Reads one company's tables; every problem is told with its line, key and value."""
+    """Reads one company's tables; every problem is told with its line, key and value.
+
+    `before` is the company as it stands, in the shape of `settings`.
+    """
 
     def __init__(
-        self, file: ConfigurationFile, index: int, permissions: set[str], *, now: datetime
+        self,
+        file: ConfigurationFile,
+        index: int,
+        permissions: set[str],
+        *,
+        before: dict[str, Any],
+        now: datetime,
     ) -> None:
         self.file, self.index, self.now, self.permissions = file, index, now, permissions
+        self.before = before
         self.place: Place = ("companies", index)
         self.company: Company = file.configuration.companies[index]
+
+    def says(self, table: str) -> bool:
+        """Whether the file speaks of this table of the company at all."""
+        return table in self.company.model_fields_set
+
+    def names(self, table: str, key: str = "name") -> list[str]:
+        """What there is of a table: as the file says, or as it stands."""
+        if self.says(table):
+            return [getattr(one, key) for one in getattr(self.company, table)]
+        return [str(one[key]) for one in self.before[table]]
 
     def settings(self) -> dict[str, Any]:
         """The company as the file wants it. Raises WrongConfiguration."""
@@ -58,11 +92,12 @@ class Desired:
         for position, one in enumerate(company.applications):
             place: Place = (*self.place, "applications", position, "workspace")
             self._refuse_unknown(one.workspace, "workspaces", place)
-            check_application(self.file, self.index, position, self.permissions)
+            check_application(
+                self.file, self.index, position, permissions=self.permissions, names=self.names
+            )
         self._check_permissions()
         self._check_domains()
-        self._check_enforcement()
-        return {
+        wanted = {
             "slug": company.slug,
             "name": company.name,
             "jit_provisioning_available": company.jit_provisioning_available,
@@ -90,46 +125,70 @@ class Desired:
             "google_sso": company.google_sso.model_dump(),
             "security": company.security.model_dump(),
         }
+        return wanted | {
+            name: self._as_it_stands(name) for name in OMITTABLE if not self.says(name)
+        }
 
-    def refuse_unless_enforcement_possible(self, connections: list[dict[str, Any]]) -> None:
+    def _as_it_stands(self, table: str) -> Any:
+        if table != "domains":
+            return self.before[table]
+        slugs = self.names("saml", "slug")
+        return [
+            {**one, "connection": one["connection"] if one["connection"] in slugs else None}
+            for one in self.before["domains"]
+        ]
+
+    def refuse_impossible(self, wanted: dict[str, Any], *, was_on: bool) -> None:
+        """What no company can have at once, as the settings page refuses it.
+
+        `wanted` as it will be: with what was learnt from metadata, beside the file.
+        """
+        if any(self.says(one) for one in ("provisioning", "google_sso", "saml")):
+            self._refuse_unless_provisioning_possible(wanted, was_on=was_on)
+        if any(self.says(one) for one in ("security", "google_sso", "saml")):
+            self._refuse_unless_enforcement_possible(wanted)
+
+    def _refuse_unless_enforcement_possible(self, wanted: dict[str, Any]) -> None:
         """Single sign-on alone needs a connection that people can use, or will once it is read."""
-        if any(connection["enabled"] and connection["metadata_url"] for connection in connections):
+        place: Place = (*self.place, "security", "sso_enforcement")
+        if wanted["security"]["sso_enforcement"] == "off":
             return
-        lacking = company_lacks_for_provisioning(
-            [_judged(connection) for connection in connections], now=self.now
-        )
-        lacking = [one for one in lacking if one != EXPIRED_CERTIFICATE]
-        if self.company.security.sso_enforcement != "off" and lacking:
-            place: Place = (*self.place, "security", "sso_enforcement")
+        if wanted["google_sso"]["enabled"]:
+            raise self.file.wrong(
+                place, "expected off while google_sso is enabled: they exclude each other"
+            )
+        if any(
+            connection["enabled"] and connection["metadata_url"] for connection in wanted["saml"]
+        ):
+            return
+        lacking = [one for one in self._lacking(wanted) if one != EXPIRED_CERTIFICATE]
+        if lacking:
             names = ", ".join(LACKING[one] for one in lacking)
             raise self.file.wrong(
                 place,
                 f"expected off without a complete SAML connection; what is missing: {names}",
             )
 
-    def refuse_unless_provisioning_possible(
-        self, connections: list[dict[str, Any]], *, was_on: bool
-    ) -> None:
-        """The conditions for automatic provisioning, as the settings page has them.
+    def _lacking(self, wanted: dict[str, Any]) -> list[str]:
+        connections = [_judged(connection) for connection in wanted["saml"]]
+        return company_lacks_for_provisioning(connections, now=self.now)
 
-        `connections` as they will be: with what was learnt from metadata, beside the file.
-        """
-        wanted = self.company.provisioning
-        if not wanted.automatic_user_provisioning:
+    def _refuse_unless_provisioning_possible(self, wanted: dict[str, Any], *, was_on: bool) -> None:
+        """The conditions for automatic provisioning."""
+        provisioning = wanted["provisioning"]
+        if not provisioning["automatic_user_provisioning"]:
             return
         place: Place = (*self.place, "provisioning", "automatic_user_provisioning")
-        if not self.company.jit_provisioning_available:
+        if not wanted["jit_provisioning_available"]:
             raise self.file.wrong(place, "expected false while jit_provisioning_available is false")
-        if self.company.google_sso.enabled:
+        if wanted["google_sso"]["enabled"]:
             raise self.file.wrong(
                 place, "expected false while google_sso is enabled: they exclude each other"
             )
         for key in ("default_workspace", "default_permission_set"):
-            if getattr(wanted, key) is None:
+            if provisioning[key] is None:
                 raise self.file.wrong(place, f"expected {key} as well, which is required with true")
-        lacking = company_lacks_for_provisioning(
-            [_judged(connection) for connection in connections], now=self.now
-        )
+        lacking = self._lacking(wanted)
         if was_on:
             lacking = [one for one in lacking if one != EXPIRED_CERTIFICATE]
         if lacking:
@@ -155,17 +214,8 @@ class Desired:
                     known = ", ".join(sorted(self.permissions))
                     raise self.file.wrong(place, f"expected one of {known}")
 
-    def _check_enforcement(self) -> None:
-        place: Place = (*self.place, "security", "sso_enforcement")
-        if self.company.security.sso_enforcement == "off":
-            return
-        if self.company.google_sso.enabled:
-            raise self.file.wrong(
-                place, "expected off while google_sso is enabled: they exclude each other"
-            )
-
     def _check_domains(self) -> None:
-        slugs = [one.slug for one in self.company.saml]
+        slugs = self.names("saml", "slug")
         for index, one in enumerate(self.company.domains):
             if one.connection is not None and one.connection not in slugs:
                 known = ", ".join(slugs) or "none"
@@ -261,10 +311,12 @@ class Desired:
         values = table.model_dump()
         if isinstance(values["domains"], list):
             values["domains"] = sorted(set(values["domains"]))
+        if "rules" not in table.model_fields_set:
+            values["rules"] = self.before["provisioning"]["rules"]
         return values
 
     def _refuse_unknown(self, name: str | None, table: str, place: Place) -> None:
-        known = [one.name for one in getattr(self.company, table)]
+        known = self.names(table)
         if name is not None and name not in known:
             raise self.file.wrong(
                 place, f"expected one of this company's {table}: {', '.join(known) or 'none'}"

@@ -25,6 +25,38 @@ def changes_between(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
     return [f"{line[0]} {slug}: {line[2:]}" for line in _changes(before, after)]
 
 
+_IN_USE = ("saml", "domains", "applications")
+"""Tables whose entries people may be using, whatever the database knows of it."""
+_SWITCHES = (
+    ("provisioning", "automatic_user_provisioning"),
+    ("google_sso", "enabled"),
+)
+
+
+def removals_between(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """What people use and would have no more, in the words of the lines of change."""
+    return [f"{after['slug']}: {one}" for one in _removals(before, after)]
+
+
+def _removals(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
+    for table in _IN_USE:
+        key, noun = _KEYS[table], _SINGULAR[table]
+        wanted = {one[key]: one for one in after[table]}
+        for one in before[table]:
+            name = one[key]
+            if name not in wanted:
+                yield f"{noun} {name} is removed"
+                continue
+            for switch in ("enabled", "verified"):
+                if one.get(switch) and not wanted[name][switch]:
+                    yield f"{noun} {name} is not {switch} any more"
+    if before["jit_provisioning_available"] and not after["jit_provisioning_available"]:
+        yield "jit_provisioning_available is switched off"
+    for table, switch in _SWITCHES:
+        if before[table][switch] and not after[table][switch]:
+            yield f"{table}.{switch} is switched off"
+
+
 def _changes(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
     for key in ("name", "jit_provisioning_available"):
         yield from _changed(key, before[key], after[key])

@@ -173,6 +173,7 @@ class Application(Table):
     backchannel_logout_uri: Annotated[Url, StringConstraints(max_length=500)] | Literal[""] = ""
     hosts: Annotated[list[Annotated[str, AfterValidator(application_host)]], MostAddresses] = []
     default_role: Annotated[str, StringConstraints(max_length=200), OneLine] = ""
+    open_at_sign_in: bool = False
     roles: dict[Name, Role] = {}
 
 

@@ -1,10 +1,8 @@
-"""Applications: changed by an administrator or a file, and what each is told about a person."""
+"""Applications: changed by an administrator or a file."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -19,10 +17,8 @@ from passerelle.directory.models import (
     Company,
     Permission,
     PermissionSet,
-    User,
     Workspace,
 )
-from passerelle.infra.memory import Remembered
 
 
 class NameTaken(Exception):  # noqa: N818 - reads as what is the matter
@@ -56,6 +52,7 @@ class ApplicationDraft:
     workspaces: tuple[Workspace, ...] = ()
     permission: Permission | None = None
     default_role: str = ""
+    open_at_sign_in: bool = False
     client_id: str | None = None
     public: bool = False
     redirect_uris: tuple[str, ...] = ()
@@ -77,6 +74,7 @@ class ApplicationDraft:
             "workspaces": sorted(workspace.name for workspace in self.workspaces),
             "permission": self.permission.key if self.permission else None,
             "default_role": self.default_role,
+            "open_at_sign_in": self.open_at_sign_in,
             "client_id": self.client_id,
             "public": self.public,
             "redirect_uris": list(self.redirect_uris),
@@ -102,6 +100,7 @@ def draft_of(row: Application) -> ApplicationDraft:
         workspaces=tuple(row.workspaces.all()),
         permission=row.permission,
         default_role=row.default_role,
+        open_at_sign_in=row.open_at_sign_in,
         client_id=row.client_id,
         public=row.public,
         redirect_uris=tuple(row.redirect_uris),
@@ -120,6 +119,7 @@ _COLUMNS = (
     "product",
     "permission",
     "default_role",
+    "open_at_sign_in",
     "client_id",
     "public",
     "backchannel_logout_uri",
@@ -178,6 +178,10 @@ def write_application(row: Application, draft: ApplicationDraft) -> None:
     try:
         # The database says what is taken, whoever else is saving at this moment.
         with transaction.atomic():
+            if draft.open_at_sign_in:
+                # One of a company does: this one from now on.
+                of_company = Application.objects.filter(company_id=row.company_id)
+                of_company.exclude(id=row.id).update(open_at_sign_in=False)
             row.save()
             row.hosts.exclude(host__in=draft.hosts).delete()
             known = set(row.hosts.values_list("host", flat=True))
@@ -228,130 +232,3 @@ def _record(
 ) -> None:
     record([Entry(event, target, details)], company_id=company.id, actor=actor, now=now)
     company.raise_version()
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """Who may open an application, and what it calls their role."""
-
-    workspaces: frozenset[UUID]
-    permission: str | None
-    roles: tuple[tuple[UUID, str], ...]
-    """Permission sets with their roles, the strongest first."""
-    default_role: str
-
-
-@dataclass(frozen=True, slots=True)
-class Right:
-    """One permission set of a person in one workspace, with the permissions in it."""
-
-    workspace: UUID
-    workspace_name: str
-    permission_set: UUID
-    permission_set_name: str
-    permissions: frozenset[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Rights:
-    """What a person may do in an application, by their names."""
-
-    may_open: bool
-    lacks: str
-    """Why not: `workspace` or `permission`; empty where they may."""
-    workspaces: tuple[str, ...]
-    permission_sets: tuple[str, ...]
-    """As `Workspace/Permission set`."""
-    permissions: tuple[str, ...]
-    """Their keys, in the workspaces of the application."""
-    roles: tuple[str, ...]
-
-    @property
-    def role(self) -> str:
-        return self.roles[0] if self.roles else ""
-
-
-_terms: Remembered[UUID, dict[UUID, Terms]] = Remembered()
-
-
-def terms_of(row: Application) -> Terms:
-    """The terms of all of a company's applications are read at once for each of its versions."""
-    company = row.company
-
-    def read() -> dict[UUID, Terms]:
-        workspaces: dict[UUID, set[UUID]] = {}
-        chosen = ApplicationWorkspace.objects.filter(company=company)
-        for application, workspace in chosen.values_list("application_id", "workspace_id"):
-            workspaces.setdefault(application, set()).add(workspace)
-        roles: dict[UUID, list[tuple[UUID, str]]] = {}
-        given = ApplicationRole.objects.filter(company=company)
-        rows = given.values_list("application_id", "permission_set_id", "role")
-        for application, permission_set, role in rows:
-            roles.setdefault(application, []).append((permission_set, role))
-        return {
-            application.id: Terms(
-                frozenset(workspaces.get(application.id, ())),
-                application.permission_id,
-                tuple(roles.get(application.id, ())),
-                application.default_role,
-            )
-            for application in company.applications.all()
-        }
-
-    found = _terms.get(company.id, company.version, read)
-    if row.id not in found:
-        # It was made while another transaction read.
-        _terms.forget(company.id)
-        found = _terms.get(company.id, company.version, read)
-    return found[row.id]
-
-
-def rights_of(user: User) -> list[Right]:
-    """All that a person may do, anywhere; one query."""
-    rows = user.memberships.order_by("workspace__name", "permission_set__name").values_list(
-        "workspace_id",
-        "workspace__name",
-        "permission_set_id",
-        "permission_set__name",
-        "permission_set__permissions__key",
-    )
-    found: dict[tuple[UUID, str, UUID, str], set[str]] = {}
-    for workspace, workspace_name, permission_set, name, permission in rows:
-        # The same right may come from several sources.
-        keys = found.setdefault((workspace, workspace_name, permission_set, name), set())
-        keys |= {permission} if permission else set()
-    return [Right(*right, frozenset(keys)) for right, keys in found.items()]
-
-
-def rights_there(rights: Iterable[Right], terms: Terms) -> Rights:
-    """What of it counts in one application."""
-    every = list(rights)
-    there = [one for one in every if not terms.workspaces or one.workspace in terms.workspaces]
-    permissions = {key for right in there for key in right.permissions}
-    given = {right.permission_set for right in there}
-    roles = dict.fromkeys(role for permission_set, role in terms.roles if permission_set in given)
-    lacks = ""
-    if terms.workspaces and not there:
-        lacks = "workspace"
-    elif terms.permission and terms.permission not in permissions:
-        lacks = "permission"
-    return Rights(
-        not lacks,
-        lacks,
-        tuple(dict.fromkeys(right.workspace_name for right in every)),
-        tuple(f"{right.workspace_name}/{right.permission_set_name}" for right in every),
-        tuple(sorted(permissions)),
-        tuple(roles) or ((terms.default_role,) if terms.default_role else ()),
-    )
-
-
-def applications_of(user: User) -> list[Application]:
-    """What stands on somebody's dashboard: what they may open."""
-    rows = list(Application.objects.filter(company_id=user.company_id))
-    rights = rights_of(user) if rows else []
-    found = []
-    for row in rows:
-        row.company = user.company
-        if rights_there(rights, terms_of(row)).may_open:
-            found.append(row)
-    return found

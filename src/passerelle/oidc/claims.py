@@ -9,8 +9,8 @@ from django.conf import settings
 from joserfc import jwt
 from joserfc.errors import JoseError
 
-from passerelle.directory.applications import Rights, rights_of, rights_there, terms_of
 from passerelle.directory.models import Application, Company, Domain, User
+from passerelle.directory.rights import Rights, rights_of, rights_there, terms_of
 from passerelle.infra.memory import Remembered
 from passerelle.infra.tokens import digest
 from passerelle.oidc.keys import signer, verifying_keys

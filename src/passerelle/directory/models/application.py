@@ -41,6 +41,8 @@ class Application(models.Model):
         Permission, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     default_role = models.CharField(max_length=200, blank=True, db_default="")
+    # Whoever signs in and asked for nothing else is led here, past their own dashboard.
+    open_at_sign_in = models.BooleanField(default=False, db_default=False)
 
     # OpenID Connect.
     client_id = models.CharField(max_length=200, null=True, unique=True)  # noqa: DJ001 - null: none
@@ -58,6 +60,11 @@ class Application(models.Model):
                 fields=["company", "name"], name="application_once_in_a_company"
             ),
             models.UniqueConstraint(fields=["company", "id"], name="application_of_company"),
+            models.UniqueConstraint(
+                fields=["company"],
+                condition=Q(open_at_sign_in=True),
+                name="one_application_opens_at_sign_in",
+            ),
             # Whatever else a browser would follow, such as a script, is no address of a dashboard.
             models.CheckConstraint(
                 name="application_is_on_the_web",

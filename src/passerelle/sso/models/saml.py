@@ -352,6 +352,11 @@ class SignIn(models.Model):
             models.Index(fields=["company", "-time", "-id"], name="sign_in_newest_of_company"),
             models.Index(fields=["company", "reference"], name="sign_in_by_reference"),
             models.Index(fields=["connection", "-time"], name="sign_in_newest_of_connection"),
+            models.Index(
+                fields=["application", "-time"],
+                condition=Q(application__isnull=False),
+                name="sign_in_newest_of_application",
+            ),
         ]
 
 

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import translation
 
-from passerelle.directory.models import User
+from passerelle.directory.models import Company, User
 from passerelle.infra.identifiers import uuid7
 from passerelle.infra.inserts import insert_or_nothing
 from passerelle.sso.models import ExpiryNotice, SamlConnection, SigningCertificate
@@ -40,11 +41,25 @@ def notice_days(not_after: datetime, *, now: datetime) -> int | None:
     return min(due) if due else None
 
 
+def _near(now: datetime) -> "QuerySet[SamlConnection]":
+    """Connections in use that have a certificate near its end; not always the one that counts."""
+    ending = SigningCertificate.objects.filter(not_after__lte=now + EXPIRY_NOTICE)
+    return SamlConnection.objects.filter(enabled=True, id__in=ending.values("connection_id"))
+
+
+def ending_soon(company: Company, *, now: datetime) -> list[tuple[SamlConnection, datetime]]:
+    """The company's connections whose certificate ends within a month or has ended, and when."""
+    rows = _near(now).filter(company=company).defer("metadata_held")
+    found = [(row, signing_certificate(row.certificates.all())) for row in rows]
+    return [
+        (row, one.not_after) for row, one in found if one and one.not_after <= now + EXPIRY_NOTICE
+    ]
+
+
 def send_notices(now: datetime) -> int:
     """Announce each step once, by log and by e-mail; return how many were announced."""
     sent = 0
-    ending = SigningCertificate.objects.filter(not_after__lte=now + EXPIRY_NOTICE)
-    near = SamlConnection.objects.filter(enabled=True, id__in=ending.values("connection_id"))
+    near = _near(now)
     connections = near.select_related("company").defer("metadata_held")
     made = set(
         ExpiryNotice.objects.filter(connection__in=near.values("id")).values_list(

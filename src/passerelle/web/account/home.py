@@ -2,43 +2,44 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from typing import Any
+from zlib import crc32
 
-from django.conf import settings
-from django.db.models import Exists, Max, OuterRef, QuerySet, Subquery
+from django.db.models import Max, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy as _
 
-from passerelle.administration.enforcement import undone_by_code
-from passerelle.directory.applications import applications_of
-from passerelle.directory.models import (
-    Application,
-    Company,
-    Domain,
-    Permission,
-    PermissionSet,
-    User,
-    Workspace,
-)
-from passerelle.sso.models import SamlConnection, SetupLink, SignIn
+from passerelle.directory.models import Application, Permission, User
+from passerelle.directory.rights import applications_of
+from passerelle.sso.models import SignIn
+from passerelle.web.account.overview import overview_of
 from passerelle.web.frame.middleware import PageRequest
+from passerelle.web.frame.paging import typed
 from passerelle.web.sign_in.login_page import company_finder
 
 NEW_FOR = timedelta(days=1)
+SEARCHED_FROM = 6
+"""With more applications than this, there is a field to find one by."""
+TONES = 6
+"""So many colours tell tiles apart, one by the name of each."""
 
 
 def home(request: PageRequest) -> HttpResponse:
     if request.person is None:
         return company_finder(request)
+    found = _applications(request.person)
+    sought = typed(request.GET.get("q", "")).casefold()
     context = {
-        "applications": _applications(request.person),
+        "applications": [
+            (row, crc32(row.name.encode()) % TONES)
+            for row in found
+            if sought in f"{row.name} {row.host}".casefold()
+        ],
+        "searchable": len(found) > SEARCHED_FROM,
+        "q": request.GET.get("q", "")[:100],
         "workspaces": _workspaces(request.person),
         "welcome": _welcome(request.person, timezone.now()),
-        "administers": _administers(request.person, timezone.now()),
+        "overview": overview_of(request.person, now=timezone.now()),
     }
     if not context["workspaces"] and not context["welcome"]:
         context["whom_to_ask"] = _whom_to_ask(request.person)
@@ -66,65 +67,6 @@ def _welcome(user: User, now: datetime) -> dict[str, object] | None:
 def _whom_to_ask(user: User) -> "QuerySet[User]":
     administrators = user.company.users.filter(is_administrator=True, status=User.Status.ACTIVE)
     return administrators.exclude(id=user.id).order_by("created_at")[:3]
-
-
-def _with_what_it_has(company: Company) -> Any:
-    """The company's row, with what it has at least one of."""
-
-    def exists(rows: QuerySet[Any]) -> Exists:
-        return Exists(rows.filter(company=OuterRef("id")))
-
-    done = SetupLink.objects.filter(
-        company=OuterRef("id"),
-        finished_at__isnull=False,
-        connection__enabled=False,
-        connection__identities=None,
-    )
-    return Company.objects.annotate(
-        connected=exists(SamlConnection.objects.filter(enabled=True)),
-        verified=exists(Domain.objects.filter(verified_at__isnull=False)),
-        has_workspace=exists(Workspace.objects.all()),
-        has_set=exists(PermissionSet.objects.all()),
-        has_application=exists(Application.objects.all()),
-        handed_back=Subquery(done.values("connection__slug")[:1]),
-    ).get(id=company.id)
-
-
-def _first_steps(row: Any) -> list[tuple[Promise, str, bool]]:
-    """What a company does once, in this order, and whether it has; nothing once all is done."""
-    steps: list[tuple[Promise, str, bool]] = [
-        (
-            _("Connect your identity provider"),
-            reverse("connect"),
-            row.connected or row.google_sso_enabled,
-        ),
-        (_("Verify your e-mail domain"), reverse("domains"), row.verified),
-        (_("Make a workspace"), reverse("workspaces"), row.has_workspace),
-        (_("Make a permission set"), reverse("permission_sets"), row.has_set),
-    ]
-    if row.jit_provisioning_available and not row.google_sso_enabled:
-        page = f"{reverse('security')}#jit-title"
-        done = row.automatic_user_provisioning
-        steps.append((_("Switch automatic user provisioning on"), page, done))
-    return steps if not all(done for _step, _page, done in steps) else []
-
-
-def _administers(user: User, now: datetime) -> dict[str, Any] | None:
-    """What waits for an administrator."""
-    if not user.is_administrator:
-        return None
-    company, row = user.company, _with_what_it_has(user.company)
-    refused = SignIn.objects.filter(company=company, outcome="refused", time__gte=now - NEW_FOR)
-    return {
-        "first_steps": _first_steps(row),
-        "has_application": row.has_application,
-        "undone": undone_by_code(company),
-        "handed_back": row.handed_back,
-        "sign_in_address": settings.PASSERELLE.base_url
-        + reverse("company_login", args=[company.slug]),
-        "waiting": company.users.filter(status=User.Status.PENDING).count(),
-        "refused": refused.count(),
-    }
 
 
 _PERMISSION = ("key", "name_en", "name_fr", "position")

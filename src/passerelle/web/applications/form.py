@@ -32,6 +32,7 @@ class ApplicationForm(forms.Form):
     url = line(Application.LONGEST)
     workspaces = forms.ModelMultipleChoiceField(Workspace.objects.none(), required=False)
     permission = OwnChoice(Permission.objects.none(), required=False)
+    open_at_sign_in = forms.BooleanField(required=False)
     default_role = line(200)
     client_id = line(200)
     public = forms.BooleanField(required=False)
@@ -79,6 +80,7 @@ class ApplicationForm(forms.Form):
             "url": held.url,
             "workspaces": [workspace.id for workspace in held.workspaces],
             "permission": held.permission.pk if held.permission else None,
+            "open_at_sign_in": held.open_at_sign_in,
             "default_role": held.default_role,
             "client_id": held.client_id or "",
             "public": held.public,
@@ -230,6 +232,7 @@ class ApplicationForm(forms.Form):
             product=self.product_slug,
             workspaces=tuple(values["workspaces"]),
             permission=values["permission"],
+            open_at_sign_in=values["open_at_sign_in"],
             default_role=values["default_role"],
             client_id=values["client_id"] if kind == "oidc" else None,
             public=values["public"] and kind == "oidc",

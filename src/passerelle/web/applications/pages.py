@@ -21,9 +21,9 @@ from passerelle.directory.applications import (
     add_application,
     change_application,
     remove_application,
-    terms_of,
 )
 from passerelle.directory.models import Application, Company, User
+from passerelle.directory.rights import terms_of
 from passerelle.infra.sealing import CannotUnseal, seal, unseal
 from passerelle.oidc.claims import claims_of, visitor_of
 from passerelle.oidc.clients import make_secret

@@ -49,13 +49,33 @@ class Chart:
     def total(self) -> int:
         return sum(day.total for day in self.days)
 
+    @property
+    def newcomers(self) -> int:
+        return sum(day.newcomers for day in self.days)
 
-def chart_of(company: Company, *, now: datetime) -> Chart:
-    """The last thirty days, today included, in two queries."""
-    first = now.astimezone(UTC).date() - timedelta(days=DAYS - 1)
+    @property
+    def refused(self) -> int:
+        return sum(day.refused for day in self.days)
+
+    @property
+    def first(self) -> date:
+        return self.days[0].day
+
+    @property
+    def last(self) -> date:
+        return self.days[-1].day
+
+
+def chart_of(company: Company, *, now: datetime, length: int = DAYS) -> Chart:
+    """The last days, today included, in two queries.
+
+    Whoever opens an application has signed in before: only who may not is counted.
+    """
+    first = now.astimezone(UTC).date() - timedelta(days=length - 1)
     since = datetime(first.year, first.month, first.day, tzinfo=UTC)
     rows = SignIn.objects.filter(company=company, time__gte=since).order_by()
-    dates = [first + timedelta(days=number) for number in range(DAYS)]
+    rows = rows.exclude(application__isnull=False, outcome=SignIn.Outcome.SIGNED_IN)
+    dates = [first + timedelta(days=number) for number in range(length)]
     days = {one: Day(one) for one in dates}
     by_day = rows.annotate(day=TruncDate("time", tzinfo=UTC)).values("day", "outcome")
     for row in by_day.annotate(number=Sum("count")):

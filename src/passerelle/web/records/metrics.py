@@ -39,6 +39,24 @@ def _metrics() -> Iterator[tuple[str, str, str, Iterable[Sample]]]:
             for sign_in in sign_ins
         ],
     )
+    visits = SignIn.objects.filter(application__isnull=False).order_by()
+    by_application = visits.values("company__slug", "application__name", "outcome")
+    yield (
+        "passerelle_application_sign_ins_total",
+        "counter",
+        "Sign-ins into applications by outcome; somebody's within an hour are one.",
+        [
+            (
+                {
+                    "company": visit["company__slug"],
+                    "application": visit["application__name"],
+                    "outcome": visit["outcome"],
+                },
+                visit["n"],
+            )
+            for visit in by_application.annotate(n=Sum("count"))
+        ],
+    )
     users = User.objects.order_by().values("status").annotate(n=Count("id"))
     yield (
         "passerelle_users",

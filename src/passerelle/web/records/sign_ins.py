@@ -117,7 +117,7 @@ def chart(request: PageRequest) -> HttpResponse:
     """The last thirty days, by day and by reason."""
     found = chart_of(company_of(request), now=timezone.now())
     reasons = [(slug, _(title_of(slug)), number) for slug, number in found.reasons]
-    context = {"chart": found, "last": found.days[-1], "reasons": reasons}
+    context = {"chart": found, "reasons": reasons}
     return render(request, "sign_in_chart.html", context)
 
 

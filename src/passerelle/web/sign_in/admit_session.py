@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from passerelle.directory.links import renewal_path
 from passerelle.directory.models import Company, User
+from passerelle.directory.rights import opened_at_sign_in
 from passerelle.sso.models import Passkey
 from passerelle.sso.outbox.letters import can_send
 from passerelle.sso.sessions.session import Browser
@@ -84,7 +85,7 @@ def admit_session(
         return redirect(renewal_path(user))
     if isinstance(admitted, Bar):
         return _barred(request, user, admitted)
-    response = go_on(request, next_path, after_form=True)
+    response = go_on(request, admitted.user, next_path, after_form=True)
     replace_session(request, response, admitted.session_key, language=admitted.user.language)
     if admitted.device_token:
         lifetime = round(second_factor.REMEMBERED.total_seconds())
@@ -102,12 +103,14 @@ def mismatch(
     return page_again(request, company, next_path, typed=typed, problem=problem, status=422)
 
 
-def go_on(request: HttpRequest, next_path: str, *, after_form: bool) -> HttpResponse:
-    """On to where they wanted to.
+def go_on(request: HttpRequest, user: User, next_path: str, *, after_form: bool) -> HttpResponse:
+    """On to where they wanted to; who wanted nowhere, to the application that opens at sign-in.
 
     What leads to another dashboard is a page that goes on by itself: browsers hold a form's
     redirects to our own site.
     """
+    if next_path in ("", "/") and (straight := opened_at_sign_in(user)):
+        return leave(request, Outgoing(straight), after_form=True)
     if after_form and next_path.startswith(ELSEWHERE):
         return leave(request, Outgoing(next_path), after_form=True)
     return HttpResponseRedirect(next_path or "/")

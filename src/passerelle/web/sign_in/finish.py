@@ -47,8 +47,8 @@ def finish(request: HttpRequest, slug: str) -> HttpResponse:
             # Reloaded, or the same answer twice: the person is in already.
             return redirect("/")
         return refused_page(request, refused.sign_in)
-    response = go_on(request, signed_in.next, after_form=request.method == "POST")
-    language = signed_in.user.language
-    replace_session(request, response, signed_in.session_key, language=language)
+    user, after_form = signed_in.user, request.method == "POST"
+    response = go_on(request, user, signed_in.next, after_form=after_form)
+    replace_session(request, response, signed_in.session_key, language=user.language)
     delete_cookie(response, cookie_name)
     return response

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
@@ -26,6 +26,7 @@ from passerelle.sso.sign_in import google
 from passerelle.web.frame.client import client_address
 from passerelle.web.frame.cookies import YEAR, replace_session, set_cookie
 from passerelle.web.frame.refusals import too_many_attempts
+from passerelle.web.sign_in.admit_session import go_on
 
 
 @require_GET
@@ -75,7 +76,7 @@ def callback(request: HttpRequest) -> HttpResponse:
     except google.Refused as refused:
         return _refused(request, refused.sign_in, address)
     has_finished(address, now=timezone.now())
-    response = redirect(signed_in.next or "/")
+    response = go_on(request, signed_in.user, signed_in.next, after_form=False)
     replace_session(request, response, signed_in.session_key, language=signed_in.user.language)
     return response
 

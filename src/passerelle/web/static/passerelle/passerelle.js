@@ -143,6 +143,14 @@ document.querySelector("[data-all]")?.addEventListener("change", (event) => {
   for (const box of document.querySelectorAll("td.pick input")) box.checked = event.target.checked;
 });
 
+// What is typed into a field to find something by leaves only what has it.
+document.querySelector("[data-finds]")?.addEventListener("input", ({ target }) => {
+  const sought = target.value.trim().toLowerCase();
+  for (const one of document.getElementById(target.dataset.finds).children) {
+    one.hidden = !one.textContent.toLowerCase().includes(sought);
+  }
+});
+
 // Passkeys: what the server asks goes to the authenticator, what it answers into the form.
 const asking = document.querySelector("form[data-passkey]");
 if (asking) {

@@ -1,4 +1,4 @@
-"""`passerelle demo`: a sample company and a practice identity provider, ready to try."""
+"""The command: make the sample company once, and run it all."""
 
 import argparse
 import json
@@ -183,8 +183,10 @@ def _seed(data_dir: Path, dashboard: str) -> str:
     from django.contrib.auth.hashers import make_password
 
     from passerelle.audit.record import OPERATOR
+    from passerelle.cli.demo.history import play
     from passerelle.directory.actions import make_administrator
     from passerelle.directory.models import Company
+    from passerelle.practice_idp.views import signing_key
     from passerelle.provisioning import parse_email
 
     kept = data_dir / "demo-password"
@@ -197,6 +199,8 @@ def _seed(data_dir: Path, dashboard: str) -> str:
             "demonstration a folder of its own"
         )
     password = secrets.token_urlsafe(9)
+    sys.stdout.write("Making the sample company, with two weeks of sign-ins…\n")
+    sys.stdout.flush()
     company = _make_company(data_dir, dashboard)
     address = parse_email(ADMINISTRATOR)
     assert address is not None
@@ -207,6 +211,7 @@ def _seed(data_dir: Path, dashboard: str) -> str:
         actor=OPERATOR,
         now=datetime.now(UTC),
     )
+    play(company.connections.get(), signing_key(), now=datetime.now(UTC))
     kept.touch(0o600)
     kept.write_text(password + "\n")
     return password
