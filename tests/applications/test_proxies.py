@@ -1,17 +1,21 @@
 """A site without any sign-in behind real proxies, each with what our page prints for it."""
 
 import re
-import shutil
-import sys
-from pathlib import Path
 
 import pytest
 
+from tests.applications.proxies import PROXIES, start_proxy
 from tests.applications.site import HOST, Surfer, sign_in, start_echo
 from tests.e2e.conftest import sign_ins_of, users_of
 from tests.servers import processes
 
 NAMES = ("user", "email", "name", "company", "roles", "role", "groups", "jwt")
+WEB_SOCKET = {
+    "Upgrade": "websocket",
+    "Connection": "Upgrade",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
 FORGED = [
     spelling.format(name)
     for name in ("User", "Email", "Role", "Groups")
@@ -25,62 +29,19 @@ FORGED = [
 ]
 
 
-def nginx(text: str, port: int, state: Path) -> list[str]:
-    own = state / "nginx.conf"
-    text = text.replace("# Add: listen", f"listen 127.0.0.1:{port};\n    # Add: listen")
-    temporary = "".join(
-        f"{kind}_temp_path {state}/{kind};\n"
-        for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    own.write_text(
-        f"daemon off;\nuser root;\npid {state}/pid;\nerror_log {state}/error.log;\nevents {{}}\n"
-        f"http {{\naccess_log off;\n{temporary}{text}\n}}\n"
-    )
-    return [shutil.which("nginx") or "nginx", "-c", str(own)]
-
-
-def caddy(text: str, port: int, state: Path) -> list[str]:
-    own = state / "Caddyfile"
-    site = text.replace(f"{HOST} {{", f"http://{HOST}:{port} {{", 1)
-    # It listens by itself on loopback only where it is told to.
-    site = site.replace("{\n", "{\n\tbind 127.0.0.1\n", 1)
-    own.write_text("{\n\tadmin off\n\tauto_https off\n}\n" + site)
-    return [shutil.which("caddy") or "caddy", "run", "--config", str(own), "--adapter", "caddyfile"]
-
-
-def traefik(text: str, port: int, state: Path) -> list[str]:
-    (state / "dynamic.yml").write_text(text)
-    own = state / "traefik.yml"
-    own.write_text(
-        f'entryPoints:\n  web:\n    address: "127.0.0.1:{port}"\n'
-        f'providers:\n  file:\n    filename: "{state}/dynamic.yml"\n'
-    )
-    return [str(Path(sys.executable).with_name("traefik")), f"--configFile={own}"]
-
-
-PROXIES = {
-    "nginx": ("nginx.conf", nginx),
-    "caddy": ("Caddyfile", caddy),
-    "traefik": ("traefik.yml", traefik),
-}
-
-
 @pytest.fixture(params=PROXIES)
 def surfer(request, service, administrator, tmp_path) -> Surfer:
     """A browser at the site behind each proxy."""
-    echo, port = start_echo(tmp_path), processes.free_port()
-    name, command_of = PROXIES[request.param]
+    echo = start_echo(tmp_path)
     files = administrator.add(
         request.param, role="Reader", name="Wiki", url=f"http://{HOST}/", default_role="Guest"
     )
-    text = files[name].replace("127.0.0.1:8080", f"127.0.0.1:{echo}")
-    server = processes.start(command_of(text, port, tmp_path), log=tmp_path / "proxy.log")
-    processes.wait_for_port(server, port)
+    proxy, port = start_proxy(request.param, files, echo, tmp_path)
     found = Surfer({HOST: port, f"127.0.0.1:{service.port}": service.port})
     # Traefik listens before it has read its file.
-    processes.wait_until(server, lambda: found.ask(f"http://{HOST}/").status != 404)
+    processes.wait_until(proxy, lambda: found.ask(f"http://{HOST}/").status != 404)
     yield found
-    processes.stop(server)
+    processes.stop(proxy)
 
 
 def test_who_is_new_everywhere_is_at_the_page_they_wanted_with_their_role(service, surfer):
@@ -101,7 +62,7 @@ def test_a_script_or_an_upload_hears_401_and_is_led_nowhere(surfer):
     for method, headers in (
         ("POST", {"Accept": "*/*"}),
         ("GET", {"Accept": "application/json"}),
-        ("GET", {"Accept": "*/*", "Upgrade": "websocket", "Connection": "Upgrade"}),
+        ("GET", {"Accept": "*/*", **WEB_SOCKET}),
     ):
         answer = surfer.ask(f"http://{HOST}/api", method, None, headers)
         assert (answer.status, answer.location) == (401, "")

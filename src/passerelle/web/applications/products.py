@@ -28,7 +28,7 @@ class Product:
     note: str | Promise = ""
 
 
-PROXIES = ("Caddyfile", "nginx.conf", "traefik.yml", "haproxy.cfg", "envoy.yaml")
+PROXIES = ("Caddyfile", "nginx.conf", "traefik.yml", "haproxy.cfg", "passerelle.lua", "envoy.yaml")
 
 PRODUCTS: dict[str, Product] = {
     "grafana": Product(
@@ -87,7 +87,8 @@ PRODUCTS: dict[str, Product] = {
     "datasette": Product(
         "Datasette",
         "proxy",
-        ("datasette.yaml", *PROXIES),
+        ("metadata.yaml", *PROXIES),
+        tested=True,
         version="0.65",
     ),
     "node-red": Product(
@@ -133,8 +134,16 @@ PRODUCTS: dict[str, Product] = {
     "traefik": Product(
         _("A site behind Traefik"), "proxy", ("traefik.yml",), tested=True, version="3"
     ),
-    "haproxy": Product(_("A site behind HAProxy"), "proxy", ("haproxy.cfg",), version="2.6"),
-    "envoy": Product(_("A site behind Envoy"), "proxy", ("envoy.yaml",), version="1.40"),
+    "haproxy": Product(
+        _("A site behind HAProxy"),
+        "proxy",
+        ("haproxy.cfg", "passerelle.lua"),
+        tested=True,
+        version="2.6",
+    ),
+    "envoy": Product(
+        _("A site behind Envoy"), "proxy", ("envoy.yaml",), tested=True, version="1.40"
+    ),
     "oidc": Product(_("Something else with OpenID Connect"), "oidc", ("openid-connect.txt",)),
     "gate": Product(
         _("Something without any sign-in"),

@@ -59,6 +59,8 @@ def _context(row: Application, product: Product, secret: str) -> dict[str, Any]:
         "application": str(row.id),
         "our_host": ours.netloc,
         "our_scheme": ours.scheme,
+        "our_name": ours.hostname or "",
+        "our_port": str(ours.port or {"https": 443}.get(ours.scheme, 80)),
         "client_id": row.client_id or "",
         "client_secret": secret or "<client secret>",
         "scopes": " ".join(SCOPES[:4]),
@@ -82,6 +84,8 @@ def _context(row: Application, product: Product, secret: str) -> dict[str, Any]:
         "callback_path": _quoted(urlsplit(values["callback"]).path),
         "logout_path": _quoted(urljoin(base, "logout")),
         "upstream": "127.0.0.1:8080",
+        "upstream_host": "127.0.0.1",
+        "upstream_port": "8080",
         "names": NAMES,
         "look_alikes": [
             f"X{first}Passerelle{second}{name}"
