@@ -6,14 +6,17 @@ RUN := $(BIN)/python -m
 # The locks are whole: what is not in them is not installed, and nothing is looked up anew.
 INSTALL := $(RUN) pip install -q --disable-pip-version-check --no-deps
 LOCKED := $(INSTALL) --require-hashes --only-binary :all:
-SOURCES := src tests benchmarks
+SOURCES := src tests benchmarks examples
 # A fast part of the tests: no server, no browser, no database but SQLite, nothing thorough.
 QUICK := tests/saml tests/provisioning tests/directory tests/sso tests/oidc tests/audit tests/configfile \
-  tests/web tests/config tests/test_documentation.py tests/test_structure.py
+  tests/embed/test_sign_in.py tests/web tests/config tests/test_documentation.py tests/test_structure.py
 # What touches a database runs again on PostgreSQL.
 DATABASE := tests/directory tests/sso tests/oidc tests/audit tests/configfile tests/web tests/cli
 
-.PHONY: help demo test test-integrations setup check quick fuzz bench translations
+# Dashboards that are too heavy for every run, each with an environment of its own.
+DASHBOARDS := jupyterhub pgadmin superset
+
+.PHONY: help demo test test-integrations test-providers test-dashboards setup check quick fuzz bench translations
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
@@ -27,14 +30,20 @@ test: .venv/.dev .venv/.applications ## everything, with the real servers and th
 	tests/servers/install
 	tests/run-parts \
 	  "SQLite, servers and browsers" \
-	  "$(RUN) pytest -n 4 --dist loadgroup --ignore tests/integrations tests" \
+	  "$(RUN) pytest -n 4 --dist loadgroup --ignore tests/integrations --ignore tests/dashboards tests" \
 	  "PostgreSQL" "PASSERELLE_TEST_DATABASE=postgresql $(RUN) pytest -n 4 $(DATABASE)" \
-	  "Keycloak and LemonLDAP::NG" "make test-integrations"
+	  "Keycloak and LemonLDAP::NG" "make test-providers"
 
-test-integrations: .venv/.dev ## Keycloak and LemonLDAP::NG, set up by the guide; fetches Keycloak once
+test-integrations: test-providers test-dashboards ## real identity providers and heavy dashboards
+
+test-providers: .venv/.dev ## Keycloak and LemonLDAP::NG, set up by the guide; fetches Keycloak once
 	tests/servers/install
 	tests/servers/install-keycloak
 	$(RUN) pytest tests/integrations
+
+test-dashboards: .venv/.dev $(DASHBOARDS:%=.venv/dashboards/%) ## Superset, JupyterHub and pgAdmin as they are; 1.2 GB
+	tests/servers/install
+	$(RUN) pytest tests/dashboards
 
 quick: .venv/.dev ## unit tests, but for the thorough ones
 	$(RUN) pytest -n 2 -m "not thorough" $(QUICK)
@@ -79,6 +88,11 @@ bench: .venv/.bench ## the benchmarks, side by side with the peers; writes bench
 	@touch $@
 
 # Dashboards that tests start as they are, each with dependencies of its own.
+.venv/dashboards/%: tests/dashboards/%.lock
+	$(PYTHON) -m venv $@
+	$@/bin/python -m pip install -q --disable-pip-version-check --no-deps --require-hashes -r $<
+	touch $@
+
 .venv/.applications: .venv/.python requirements-applications.lock
 	$(PYTHON) -m venv .venv/applications
 	.venv/applications/bin/python -m pip install -q --disable-pip-version-check --no-deps \

@@ -23,10 +23,10 @@ class Administrator:
         assert link
         self.submit(link[0], password=PASSWORD)
 
-    def submit(self, path: str, **fields: str) -> str:
+    def submit(self, path: str, act: str = "", **fields: str) -> str:
         token = re.search('name="csrfmiddlewaretoken" value="([^"]+)"', self.visitor.get(path).body)
         assert token, path
-        answer = self.visitor.post(path, {"csrfmiddlewaretoken": token[1], **fields})
+        answer = self.visitor.post(path + act, {"csrfmiddlewaretoken": token[1], **fields})
         assert answer.status in (302, 303), answer
         return answer.location
 
@@ -47,6 +47,23 @@ class Administrator:
             r'<label for="file-\d+">([^<]+)</label>.*?<textarea[^>]*>(.*?)</textarea>', page, re.S
         )
         return {name: html.unescape(text) for name, text in files}
+
+    def person(self, email: str) -> str:
+        """The address of somebody's page."""
+        page = self.visitor.get(f"/settings/users/?q={email}").body
+        found = re.search(r"/settings/users/[0-9a-f-]{36}/", page)
+        assert found, email
+        return found[0]
+
+    def suspend(self, email: str) -> None:
+        self.submit(f"{self.person(email)}change/suspend/")
+
+    def withdraw(self, email: str) -> None:
+        """Take the one right that somebody has."""
+        page = self.person(email)
+        membership = re.search('name="membership" value="([^"]+)"', self.visitor.get(page).body)
+        assert membership
+        self.submit(page, act="withdraw/", membership=membership[1])
 
 
 @pytest.fixture

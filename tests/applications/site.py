@@ -3,6 +3,7 @@
 import http.client
 import json
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http.cookies import SimpleCookie
@@ -108,6 +109,14 @@ class Surfer:
             text,
             {name.lower(): value for name, value in response.headers.items()},
         )
+
+    def until(self, url: str, status: int) -> Answer:
+        """The answer, once it has this status: dashboards ask us again after a while."""
+        deadline = time.monotonic() + processes.PATIENCE
+        while (answer := self.ask(url)).status != status:
+            assert time.monotonic() < deadline, answer
+            time.sleep(0.2)
+        return answer
 
     def follow(self, url: str, *, until: str = "") -> tuple[str, Answer]:
         """As far as redirects lead, or to an address that begins so."""

@@ -48,6 +48,7 @@ PRODUCTS: dict[str, Product] = {
         "oauth-authorized/passerelle",
         roles=("Admin", "Alpha", "Gamma", "sql_lab"),
         default_role="Gamma",
+        tested=True,
         version="6",
         after_logout="login/",
     ),
@@ -66,6 +67,7 @@ PRODUCTS: dict[str, Product] = {
         "hub/oauth_callback",
         roles=("admin", "user"),
         default_role="user",
+        tested=True,
         version="6.1",
         after_logout="hub/login",
     ),
@@ -82,6 +84,7 @@ PRODUCTS: dict[str, Product] = {
         "pgAdmin",
         "proxy",
         ("config_local.py", *PROXIES),
+        tested=True,
         version="9.18",
     ),
     "datasette": Product(
