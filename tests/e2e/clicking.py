@@ -162,7 +162,7 @@ def look(page: Page, name: str) -> None:
         (one["id"], [node["html"][:200] for node in one["nodes"]])
         for one in results.response["violations"]
     ]
-    assert violations == []
+    assert violations == [], violations
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 

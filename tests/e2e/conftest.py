@@ -1,6 +1,7 @@
 """Installations on both databases, and what they tell about themselves."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,6 +74,29 @@ def _demo(state: Path, host: str) -> Iterator[Demo]:
     assert password and dashboard
     yield Demo(f"http://{host}:{port}", password[1], state, dashboard[1])
     processes.stop(server)
+
+
+ALL_PAIRS = "PASSERELLE_ALL_PAGES"
+"""With this variable, every page in each language at each width: twice the time of the browser."""
+PAIRS = (("en", 1280), ("fr", 390))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Each language once and each width once shows what breaks in either."""
+    if os.environ.get(ALL_PAIRS):
+        return
+
+    def is_extra(item: pytest.Item) -> bool:
+        said = getattr(getattr(item, "callspec", None), "params", {})
+        return {"language", "width"} <= said.keys() and (
+            said["language"],
+            said["width"],
+        ) not in PAIRS
+
+    extra = [item for item in items if is_extra(item)]
+    if extra:
+        config.hook.pytest_deselected(items=extra)
+        items[:] = [item for item in items if item not in set(extra)]
 
 
 @pytest.fixture(params=["en", "fr"])

@@ -26,28 +26,30 @@ COLLEAGUES = tuple(
     )
 )
 OUTSIDER = Person("u-3001", "pia@contractor.example", "Pia", "Example", ("contractors",))
-REFUSED = {9: (COLLEAGUES[1], "audience"), 5: (OUTSIDER, ""), 2: (COLLEAGUES[4], "expired")}
-"""So many days ago, who was refused: for a mistake of the identity provider's, or of their own."""
+REFUSED = {
+    2: (COLLEAGUES[1], "audience"),
+    5: (OUTSIDER, ""),
+    8: (COLLEAGUES[4], "expired"),
+}
+"""On which working day who was refused, for their provider's mistake or for who they are."""
 
 
 def play(connection: SamlConnection, key: SigningKey, *, now: datetime) -> None:
     """Have the colleagues come day by day, one of them new on most, each on their own days."""
     dashboard = Application.objects.filter(company=connection.company, kind="oidc").first()
-    for ago in range(DAYS, 0, -1):
-        day = now - timedelta(days=ago)
-        if day.weekday() in WEEKEND:
-            continue
+    days = [now - timedelta(days=ago) for ago in range(DAYS, 0, -1)]
+    working = [day for day in days if day.weekday() not in WEEKEND]
+    for place, day in enumerate(working):
         for number, person in enumerate(COLLEAGUES):
-            if number > DAYS - ago or (number + ago) % 3 == 0:
+            if number > place + 1 or (number + place) % 3 == 0:
                 continue
             time = day - timedelta(hours=1) + timedelta(minutes=7 * number)
             user = _sign_in(connection, key, person, "", time)
             if user is not None and dashboard is not None and number % 2 == 0:
-                keep_application_visit(
-                    dashboard, user, address=ADDRESS, now=time + timedelta(minutes=1)
-                )
-        if ago in REFUSED:
-            _sign_in(connection, key, *REFUSED[ago], day)
+                visited = time + timedelta(minutes=1)
+                keep_application_visit(dashboard, user, address=ADDRESS, now=visited)
+        if place in REFUSED:
+            _sign_in(connection, key, *REFUSED[place], day)
 
 
 def _sign_in(
