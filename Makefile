@@ -9,9 +9,9 @@ LOCKED := $(INSTALL) --require-hashes --only-binary :all:
 SOURCES := src tests benchmarks examples
 # A fast part of the tests: no server, no browser, no database but SQLite, nothing thorough.
 QUICK := tests/saml tests/provisioning tests/directory tests/sso tests/oidc tests/audit tests/configfile \
-  tests/embed/test_sign_in.py tests/web tests/config tests/test_documentation.py tests/test_structure.py
+  tests/embed/test_sign_in.py tests/scim tests/web tests/config tests/test_documentation.py tests/test_structure.py
 # What touches a database runs again on PostgreSQL.
-DATABASE := tests/directory tests/sso tests/oidc tests/audit tests/configfile tests/web tests/cli
+DATABASE := tests/directory tests/sso tests/oidc tests/scim tests/audit tests/configfile tests/web tests/cli
 
 # Dashboards that are too heavy for every run, each with an environment of its own.
 DASHBOARDS := jupyterhub pgadmin superset

@@ -19,6 +19,7 @@ from tests.world import make_administrator, make_company, make_user
 SOURCE = Path(passerelle.__file__).parent
 NOBODY = "00000000-0000-7000-8000-000000000000"
 SETTINGS_PAGES = [
+    "/settings/directory-sync/",
     "/settings/delivery/",
     "/settings/domains/",
     "/settings/events.csv",
@@ -53,6 +54,7 @@ SETTINGS_PAGES = [
     "/settings/audit/audit.jsonl",
 ]
 SETTINGS_ACTIONS = [
+    f"/settings/directory-sync/{NOBODY}/revoke/",
     f"/settings/applications/{NOBODY}/secret/",
     "/settings/sign-ins/AAA-AAA/approve/",
     "/settings/sign-ins/AAA-AAA/certificate/",

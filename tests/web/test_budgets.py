@@ -42,6 +42,7 @@ PAGES = [
     "/settings/workspaces/",
     "/settings/workspaces/WORKSPACE/",
     "/settings/applications/",
+    "/settings/directory-sync/",
     "/settings/applications/APPLICATION/",
     "/settings/permissions/",
     "/settings/permissions/SET/",

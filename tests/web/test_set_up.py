@@ -428,7 +428,9 @@ def test_until_an_administrator_stands_for_the_address(
         )
         acme.automatic_user_provisioning = False
         acme.save()
-        apply_file(ConfigurationFile(path), dry_run=False, now=datetime.now(UTC))
+        apply_file(
+            ConfigurationFile(path), dry_run=False, allow_removals=True, now=datetime.now(UTC)
+        )
     row.refresh_from_db()
     follow(row, now=datetime.now(UTC))
     row.refresh_from_db()

@@ -20,6 +20,7 @@ from passerelle.administration.draft import SETTINGS, Draft
 from passerelle.administration.lockout import refuse_lockout
 from passerelle.audit.events import EventName
 from passerelle.audit.record import OPERATOR, Actor, Entry, record
+from passerelle.directory.group_rights import sync_everybody
 from passerelle.directory.models import Company, Domain
 from passerelle.infra.inserts import insert_or_nothing
 from passerelle.sso.connections.connection import (
@@ -99,6 +100,7 @@ def save_settings(
             return {}
         if matters:
             row.raise_version()
+        _follow_default(row, changes, actor, now)
         _end_sessions(row, changes, moved, session, now)
         entry = entry or _told(row, drafts, changes)
         record([entry], company_id=row.id, actor=actor, now=now)
@@ -187,6 +189,12 @@ def _refuse_to_break(company: Company, before: _Works, now: datetime) -> None:
     broken = before.connections - after.connections
     if broken and company.connections.filter(id__in=broken, enabled=True).exists():
         raise Outdated
+
+
+def _follow_default(company: Company, changes: Changes, actor: Actor, now: datetime) -> None:
+    """Whom a provisioning client looks after and no group gives anything has the default."""
+    if changes.keys() & {"default_workspace", "default_permission_set"}:
+        sync_everybody(company, actor=actor, now=now)
 
 
 def _write_company(company: Company, values: Mapping[str, Any]) -> Changes:

@@ -46,6 +46,8 @@ class EventName(StrEnum):
     APPLICATION_CHANGED = "application:changed"
     APPLICATION_REMOVED = "application:removed"
     CLIENT_SECRET_MADE = "application:secret_made"  # noqa: S105
+    TOKEN_MADE = "token:made"  # noqa: S105
+    TOKEN_REVOKED = "token:revoked"  # noqa: S105
     SETTINGS_CHANGED = "security_settings:changed"
     KEY_ROTATED = "connection:key_rotated"
     METADATA_FOLLOWED = "connection:metadata_followed"

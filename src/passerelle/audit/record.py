@@ -20,6 +20,8 @@ class Actor:
     name: str
 
 
+PROVISIONING_CLIENT = "provisioning client"
+"""The kind of actor that keeps people here by SCIM; its name is its token's."""
 OPERATOR = Actor("operator", "command line")
 
 

@@ -25,6 +25,7 @@ COMMANDS = (
     "preview",
     "keys",
     "applications",
+    "tokens",
     "check",
     "audit",
 )

@@ -13,6 +13,7 @@ from passerelle.administration.settings import save_settings
 from passerelle.audit.record import OPERATOR, Entry
 from passerelle.configfile.desired import Desired
 from passerelle.configfile.settings import CONNECTION_CHOICES, CONNECTION_TEXTS
+from passerelle.directory.group_rights import sync_everybody
 from passerelle.directory.models import (
     Company,
     Domain,
@@ -47,6 +48,7 @@ def write_company(
         _write_domain(company, one, now)
     if desired.before["provisioning"]["rules"] != after["provisioning"]["rules"]:
         _write_rules(company, after["provisioning"]["rules"])
+        sync_everybody(Company.objects.get(id=company.id), actor=OPERATOR, now=now)
 
 
 def _write_domain(company: Company, wanted: dict[str, Any], now: datetime) -> None:

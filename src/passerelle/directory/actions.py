@@ -56,7 +56,7 @@ def make_administrator(
         user.set_email(address)
         user.status = User.Status.INVITED
         user.password = User.no_password()
-        _forget_removal(company, address)
+        forget_removal(company, address)
     user.is_administrator = True
     if company.sso_enforcement != Company.Enforcement.OFF:
         # Whoever runs the server is one of the ways back from single sign-on alone.
@@ -189,7 +189,7 @@ def invite(
     user.set_email(address)
     if not insert_or_nothing(user):
         return None
-    _forget_removal(company, address)
+    forget_removal(company, address)
     details = {"is_administrator": is_administrator}
     entry = Entry(EventName.USER_INVITED, user.email, details)
     record([entry], company_id=company.id, actor=actor, now=now)
@@ -371,7 +371,7 @@ def _record_membership(event: EventName, row: Membership, actor: Actor, now: dat
     record([entry], company_id=row.company_id, actor=actor, now=now)
 
 
-def _forget_removal(company: Company, address: EmailAddress) -> None:
+def forget_removal(company: Company, address: EmailAddress) -> None:
     """Somebody wants this person back: what marked their removal goes, identities included."""
     mark = mark_of_email(company.id, address.key)
     Tombstone.objects.filter(company=company, email_mark=mark).delete()

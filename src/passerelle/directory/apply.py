@@ -40,6 +40,8 @@ class Context:
     names: Mapping[str, str]
     """The names of workspaces and permission sets, by identifier."""
     now: datetime
+    signs_in: bool = True
+    """Whether the person is there; a provisioning client speaks of people who are not."""
 
 
 def apply_plan(plan: Plan, context: Context) -> User:
@@ -97,7 +99,7 @@ def _account_of(plan: Plan, context: Context) -> User:
         password=User.no_password(),
     )
     user.set_email(create.email)
-    if create.status == "active":
+    if create.status == "active" and context.signs_in:
         user.last_sign_in_at = context.now
     if not insert_or_nothing(user):
         raise Conflict
@@ -113,8 +115,10 @@ def _changed_fields(plan: Plan, user: User) -> dict[str, tuple[str, str]]:
         elif isinstance(step, UpdateProfile):
             if step.email:
                 user.set_email(step.email)
-            user.first_name = step.first_name or user.first_name
-            user.last_name = step.last_name or user.last_name
+            if step.first_name is not None:
+                user.first_name = step.first_name
+            if step.last_name is not None:
+                user.last_name = step.last_name
     changed = {
         name: (value, getattr(user, name))
         for name, value in before.items()
@@ -164,8 +168,10 @@ def _save(
     identity: ExternalIdentity | None,
     context: Context,
 ) -> None:
-    user.last_sign_in_at = context.now
-    fields = ["last_sign_in_at", *changed]
+    fields = [*changed]
+    if context.signs_in:
+        user.last_sign_in_at = context.now
+        fields.append("last_sign_in_at")
     if "email" not in changed:
         user.save(update_fields=fields)
         return

@@ -4,7 +4,8 @@ from uuid import UUID
 
 from passerelle.directory.models import Company
 from passerelle.infra.memory import Remembered
-from passerelle.provisioning.model import Grant, Policy, Rule
+from passerelle.provisioning.mapping import folded
+from passerelle.provisioning.model import GROUPS_OF_CLIENT, Grant, Policy, Rule
 
 _policies: Remembered[UUID, Policy] = Remembered()
 _names: Remembered[UUID, dict[str, str]] = Remembered()
@@ -12,7 +13,7 @@ _names: Remembered[UUID, dict[str, str]] = Remembered()
 
 def load_policy(company: Company) -> Policy:
     """The policy of this version of the company's settings; read once for each version."""
-    return _policies.get(company.id, company.version, lambda: _read(company))
+    return _policies.get(company.id, company.version, lambda: read_policy(company))
 
 
 def load_names(company: Company) -> dict[str, str]:
@@ -25,7 +26,8 @@ def _read_names(company: Company) -> dict[str, str]:
     return {str(one.id): one.name for table in tables for one in table.all()}
 
 
-def _read(company: Company) -> Policy:
+def read_policy(company: Company) -> Policy:
+    """As it stands in this transaction, which may yet be taken back: nothing is remembered."""
     rules = tuple(
         Rule(
             attribute=rule.attribute,
@@ -40,6 +42,7 @@ def _read(company: Company) -> Policy:
 
 def policy_of(company: Company, rules: tuple[Rule, ...]) -> Policy:
     """The policy in a company's row, saved or not, with these rules."""
+    of_groups = tuple(rule for rule in rules if folded(rule.attribute) == GROUPS_OF_CLIENT)
     listed = company.provisioning_domains == Company.Domains.LISTED
     default = None
     if company.default_workspace_id and company.default_permission_set_id:
@@ -54,5 +57,6 @@ def policy_of(company: Company, rules: tuple[Rule, ...]) -> Policy:
         existing_accounts=company.existing_accounts,  # type: ignore[arg-type]
         update_profile=company.update_profile,
         sync_rules=company.sync_rules,  # type: ignore[arg-type]
-        rules=rules,
+        rules=tuple(rule for rule in rules if rule not in of_groups),
+        group_rules=of_groups,
     )

@@ -114,6 +114,7 @@ def _account(user: User, profile: Profile) -> Account:
         ),
         sent=_sent(here),
         known_as=_known_as(here),
+        is_managed=user.provisioned_by == User.Origin.SCIM,
     )
 
 

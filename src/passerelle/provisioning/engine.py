@@ -4,6 +4,7 @@ Pure and total: the same arguments give the same answer, and once a plan is appl
 gives one without steps.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
@@ -19,6 +20,7 @@ from passerelle.provisioning.model import (
     SAME_PERSON,
     Account,
     ActivateAccount,
+    Attributes,
     CreateAccount,
     Give,
     Grant,
@@ -142,7 +144,7 @@ def _existing(
         return refusal
     if policy.existing_accounts == "refuse":
         return Refusal("account_exists", expected="linking allowed", received=account.email.shown)
-    if account.email.domain not in snapshot.verified_domains:
+    if account.email.domain not in snapshot.verified_domains and not account.is_managed:
         return Refusal(
             "account_exists", expected="a verified domain", received=account.email.domain
         )
@@ -346,12 +348,16 @@ def _sent_before(account: Account, policy: Policy) -> frozenset[str]:
 
 
 def _matched(profile: Profile, policy: Policy) -> dict[Grant, str]:
+    return matched(profile.attributes, policy.rules)
+
+
+def matched(attributes: Attributes, rules: Iterable[Rule]) -> dict[Grant, str]:
     """Each grant that a rule gives, with the first rule that gives it."""
     sent: dict[str, frozenset[str]] = {}
     found: dict[Grant, str] = {}
-    for rule in policy.rules:
+    for rule in rules:
         if rule.attribute not in sent:
-            values = values_for_rule(profile.attributes, rule.attribute)
+            values = values_for_rule(attributes, rule.attribute)
             sent[rule.attribute] = frozenset(values or ())
         if rule.grant not in found and _applies(rule, sent[rule.attribute]):
             found[rule.grant] = rule.text

@@ -9,6 +9,8 @@ Source = Literal["hand", "default", "rule", "scim", "invitation"]
 Status = Literal["invited", "pending", "active", "suspended"]
 Attributes = dict[str, tuple[str, ...]]
 """Values by the name of their attribute."""
+GROUPS_OF_CLIENT = "scim.groups"
+"""As rules call the groups that a provisioning client keeps here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ class Policy:
     update_profile: bool = True
     sync_rules: Literal["always", "first_sign_in"] = "always"
     rules: tuple[Rule, ...] = ()
+    """Those that read what a sign-in brings."""
+    group_rules: tuple[Rule, ...] = ()
+    """Those that read the groups that a provisioning client keeps here: they hold at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +106,8 @@ class Account:
     """
     known_as: "KnownAs | None" = field(default=None, compare=False)
     """What stands beside their subject at this provider."""
+    is_managed: bool = False
+    """Whether the company's provisioning client made it: who comes with its address is them."""
 
     def granted_by(self, source: Source) -> frozenset[Grant]:
         return frozenset(grant for grant, origin in self.grants if origin == source)

@@ -5,6 +5,7 @@ from django.urls import path
 from passerelle.web.account import account, home
 from passerelle.web.applications import pages as applications
 from passerelle.web.frame import language
+from passerelle.web.machines import scim, tokens
 from passerelle.web.oidc import authorize, end_session, forward_auth, protocol
 from passerelle.web.people import (
     bulk,
@@ -88,6 +89,8 @@ urlpatterns = [
     path("auth/google/<slug:company_slug>/login", google.login, name="google_login"),
     path(".well-known/openid-configuration", protocol.discovery, name="oidc_discovery"),
     path(".well-known/oauth-authorization-server", protocol.discovery, name="oauth_discovery"),
+    path("scim/v2/", scim.scim, name="scim"),
+    path("scim/v2/<path:path>", scim.scim, name="scim_path"),
     path("oidc/authorize", authorize.authorize, name="oidc_authorize"),
     path("oidc/token", protocol.token, name="oidc_token"),
     path("oidc/userinfo", protocol.userinfo, name="oidc_userinfo"),
@@ -137,6 +140,8 @@ urlpatterns = [
     path("settings/audit/", audit.audit_log, name="audit"),
     path("settings/audit/audit.csv", audit.audit_download, {"kind": "csv"}, name="audit_csv"),
     path("settings/audit/audit.jsonl", audit.audit_download, {"kind": "jsonl"}, name="audit_jsonl"),
+    path("settings/directory-sync/", tokens.page, name="directory_sync"),
+    path("settings/directory-sync/<uuid:token_id>/revoke/", tokens.revoke, name="token_revoke"),
     path("settings/sign-ins/", sign_ins.sign_in_list, name="sign_ins"),
     path("settings/sign-ins/new/", sign_ins.newer, name="sign_ins_new"),
     path("settings/sign-ins/chart/", sign_ins.chart, name="sign_ins_chart"),

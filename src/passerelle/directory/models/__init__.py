@@ -14,6 +14,8 @@ from passerelle.directory.models.application import (
     ApplicationWorkspace,
 )
 from passerelle.directory.models.company import Company, Domain
+from passerelle.directory.models.managed import Group, GroupMember, ManagedUser
+from passerelle.directory.models.token import MachineToken
 from passerelle.directory.models.user import ExternalIdentity, Tombstone, User
 
 __all__ = [
@@ -24,6 +26,10 @@ __all__ = [
     "Company",
     "Domain",
     "ExternalIdentity",
+    "Group",
+    "GroupMember",
+    "MachineToken",
+    "ManagedUser",
     "Membership",
     "Permission",
     "PermissionSet",

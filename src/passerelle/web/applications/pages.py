@@ -3,8 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.core import signing
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -24,7 +22,6 @@ from passerelle.directory.applications import (
 )
 from passerelle.directory.models import Application, Company, User
 from passerelle.directory.rights import terms_of
-from passerelle.infra.sealing import CannotUnseal, seal, unseal
 from passerelle.oidc.claims import claims_of, visitor_of
 from passerelle.oidc.clients import make_secret
 from passerelle.oidc.tokens import auth_time_of
@@ -34,7 +31,7 @@ from passerelle.web.applications.products import PRODUCTS, product_of
 from passerelle.web.applications.recipes import recipes_for
 from passerelle.web.frame.access import acting, administrators_only, company_of
 from passerelle.web.frame.confirm import confirmed_only
-from passerelle.web.frame.cookies import delete_cookie, set_cookie
+from passerelle.web.frame.cookies import forget_shown, show_once, shown_once
 from passerelle.web.frame.methods import page_with_form
 from passerelle.web.frame.middleware import PageRequest
 
@@ -72,25 +69,10 @@ def add(request: PageRequest, product: str) -> HttpResponse:
     if form.is_bound and form.is_valid() and (row := _added(company, form, request)):
         response = redirect(f"{reverse('application', args=[row.id])}?done=added")
         if row.kind == Application.Kind.OIDC and not row.public:
-            _show_once(response, row, make_secret(row, **acting(request)))
+            show_once(response, str(row.id), make_secret(row, **acting(request)))
         return response
     context = {"form": form, "product": PRODUCTS[product], "product_slug": product}
     return render(request, "application_add.html", context, status=422 if form.errors else 200)
-
-
-def _show_once(response: HttpResponse, row: Application, secret: str) -> None:
-    """Carry a new secret over to the page that shows it, sealed, for a minute."""
-    sealed = seal(secret.encode(), purpose=f"shown once {row.id}")
-    set_cookie(response, settings.SECRET_COOKIE, signing.dumps(sealed), max_age=60)
-
-
-def _shown_once(request: PageRequest, row: Application) -> str:
-    kept = request.COOKIES.get(settings.SECRET_COOKIE, "")
-    try:
-        sealed = signing.loads(kept, max_age=60) if kept else ""
-        return unseal(sealed, purpose=f"shown once {row.id}").decode() if sealed else ""
-    except (signing.BadSignature, CannotUnseal):
-        return ""
 
 
 def _added(company: Company, form: ApplicationForm, request: PageRequest) -> Application | None:
@@ -150,7 +132,7 @@ def _changed(row: Application, form: ApplicationForm, request: PageRequest) -> b
 
 
 def _page(request: PageRequest, row: Application, form: ApplicationForm) -> HttpResponse:
-    secret = _shown_once(request, row)
+    secret = shown_once(request, str(row.id))
     context = {
         "row": row,
         "form": form,
@@ -164,7 +146,7 @@ def _page(request: PageRequest, row: Application, form: ApplicationForm) -> Http
     status = 422 if form.errors else 200
     response = render(request, "application.html", context, status=status)
     if secret:
-        delete_cookie(response, settings.SECRET_COOKIE)
+        forget_shown(response)
     return response
 
 
@@ -178,7 +160,7 @@ def secret(request: PageRequest, row_id: UUID) -> HttpResponse:
         raise Http404
     made = make_secret(row, at_once="now" in request.POST, **acting(request))
     response = redirect(f"{reverse('application', args=[row.id])}?done=secret#paste")
-    _show_once(response, row, made)
+    show_once(response, str(row.id), made)
     return response
 
 

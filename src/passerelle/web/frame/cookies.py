@@ -1,8 +1,10 @@
 """Our cookies, all with the same care: host only, not for scripts, Secure wherever there is TLS."""
 
 from django.conf import settings
+from django.core import signing
 from django.http import HttpRequest, HttpResponse
 
+from passerelle.infra.sealing import CannotUnseal, seal, unseal
 from passerelle.sso.sessions.session import MAX_AGE, end_session
 
 YEAR = 365 * 24 * 3600
@@ -39,3 +41,27 @@ def replace_session(
     if old := request.COOKIES.get(settings.SESSION_COOKIE):
         end_session(old)
     set_cookie(response, settings.SESSION_COOKIE, key, max_age=round(MAX_AGE.total_seconds()))
+
+
+SHOWN_FOR = 60
+"""Seconds that a new secret may take from the page that makes it to the one that shows it."""
+
+
+def show_once(response: HttpResponse, what: str, secret: str) -> None:
+    """Carry a new secret over to the page that shows it, sealed, for a minute."""
+    sealed = seal(secret.encode(), purpose=f"shown once {what}")
+    set_cookie(response, settings.SECRET_COOKIE, signing.dumps(sealed), max_age=SHOWN_FOR)
+
+
+def shown_once(request: HttpRequest, what: str) -> str:
+    """The secret that was carried over for this, or nothing."""
+    kept = request.COOKIES.get(settings.SECRET_COOKIE, "")
+    try:
+        sealed = signing.loads(kept, max_age=SHOWN_FOR) if kept else ""
+        return unseal(sealed, purpose=f"shown once {what}").decode() if sealed else ""
+    except (signing.BadSignature, CannotUnseal):
+        return ""
+
+
+def forget_shown(response: HttpResponse) -> None:
+    delete_cookie(response, settings.SECRET_COOKIE)

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from passerelle.administration.announce import EMERGENCY_CODE
 from passerelle.audit.events import EventName
+from passerelle.audit.record import PROVISIONING_CLIENT
 from passerelle.sso.connections.setup_links import ACTOR_KIND
 from passerelle.web.frame.labels import (
     DOMAINS,
@@ -62,6 +63,8 @@ EVENT_LABELS: dict[EventName, Promise] = {
     EventName.APPLICATION_CHANGED: _("Application changed"),
     EventName.APPLICATION_REMOVED: _("Application removed"),
     EventName.CLIENT_SECRET_MADE: _("Client secret made"),
+    EventName.TOKEN_MADE: _("Token made"),
+    EventName.TOKEN_REVOKED: _("Token revoked"),
     EventName.SETTINGS_CHANGED: _("Security settings changed"),
     EventName.KEY_ROTATED: _("New key made for a connection"),
     EventName.METADATA_FOLLOWED: _("Change of metadata taken over"),
@@ -161,6 +164,8 @@ def actor_label(kind: str, name: str) -> Promise | str:
     if kind == ACTOR_KIND:
         made_by = name.removeprefix("made by ")
         return gettext("A set-up link, made by %(name)s") % {"name": made_by}
+    if kind == PROVISIONING_CLIENT:
+        return gettext("Directory sync, with the token %(name)s") % {"name": name}
     return _ACTORS.get((kind, name), name)
 
 

@@ -1,0 +1,1 @@
+"""What machines ask for on behalf of a company."""
