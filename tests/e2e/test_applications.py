@@ -32,3 +32,16 @@ def test_an_administrator_adds_a_dashboard_and_has_what_to_paste(tab, demo, lang
     look(page, f"application-preview-{name}")
     page.goto(demo.base_url + "/settings/applications/")
     look(page, f"applications-{name}")
+
+
+def test_a_token_for_the_directory_is_made_and_shown_once(tab, demo, language, width):
+    page, name = tab.page, f"{language}-{width}"
+    enter_as_administrator(page, demo, WORDS[language])
+    page.goto(demo.base_url + "/settings/directory-sync/")
+    look(page, f"directory-sync-{name}")
+    page.locator("#name").fill(f"Okta {name}")
+    page.locator("form[novalidate] button:not([type=button])").click()
+    expect(page.locator("#token")).to_have_value(re.compile(r"^psr_\S{43}$"))
+    look(page, f"directory-sync-token-{name}")
+    page.reload()
+    expect(page.locator("#token")).to_have_count(0)
