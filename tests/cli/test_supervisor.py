@@ -4,7 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from passerelle.cli.supervisor import HANGS_AFTER, LONGEST_PAUSE, STARTS_WITHIN, Supervisor, Worker
+from passerelle.cli.serve.supervisor import (
+    HANGS_AFTER,
+    LONGEST_PAUSE,
+    STARTS_WITHIN,
+    Supervisor,
+    Worker,
+)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from passerelle.cli.supervisor import STOPS_WITHIN
+from passerelle.cli.serve.supervisor import STOPS_WITHIN
 from tests.e2e.passerelle import COMMAND, Passerelle
 from tests.e2e.visitor import Visitor
 from tests.e2e.wire import connect

@@ -26,6 +26,8 @@ COMMANDS = (
     "keys",
     "applications",
     "tokens",
+    "backup",
+    "restore",
     "check",
     "audit",
 )

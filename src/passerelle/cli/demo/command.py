@@ -16,7 +16,7 @@ from typing import Any
 
 from passerelle.cli.framework import add_data_option, start_django
 from passerelle.cli.migrate import migrate
-from passerelle.cli.serve import DEFAULT_BIND, read_bind, serve
+from passerelle.cli.serve.command import DEFAULT_BIND, read_bind, serve
 from passerelle.cli.terminal import UsageError
 
 ADMINISTRATOR = "admin@acme.example"

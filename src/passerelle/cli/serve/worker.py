@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-from passerelle.cli.supervisor import BEAT_EVERY, Beat
+from passerelle.cli.serve.supervisor import BEAT_EVERY, Beat
 
 
 def work(address: str, port: int, beat: Beat) -> None:

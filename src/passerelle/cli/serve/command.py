@@ -1,4 +1,4 @@
-"""`passerelle serve`: the production server."""
+"""The command: a parent that keeps workers, and stops with them."""
 
 import argparse
 import fcntl
@@ -7,9 +7,9 @@ import socket
 from typing import Any
 
 from passerelle.cli.framework import add_data_option, require_base_url, start_django
-from passerelle.cli.supervisor import MOST_WORKERS, Beat, Supervisor
+from passerelle.cli.serve.supervisor import MOST_WORKERS, Beat, Supervisor
+from passerelle.cli.serve.worker import work
 from passerelle.cli.terminal import UsageError
-from passerelle.cli.worker import work
 
 DEFAULT_BIND = "127.0.0.1:8000"
 
