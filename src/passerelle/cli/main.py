@@ -14,6 +14,7 @@ from passerelle.cli.terminal import UsageError, printable
 
 COMMANDS = (
     "demo",
+    "init",
     "serve",
     "migrate",
     "apply",
