@@ -5,10 +5,23 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from django.db.models import Model
 
+from passerelle.audit.models import AuditEvent
 from passerelle.cli.main import main
+from passerelle.directory.models import (
+    Company,
+    Domain,
+    Membership,
+    Permission,
+    PermissionSet,
+    ProvisioningRule,
+    User,
+    Workspace,
+)
 from passerelle.practice_idp.issue import SigningKey, make_signing_key, write_idp_metadata
 from passerelle.saml import load_certificate
+from passerelle.sso.models import SamlConnection, SigningCertificate
 from tests.world import idp_of, signing_key
 
 # The example of the reference, as it stands there.
@@ -132,3 +145,41 @@ class Operator:
         status, out, err = self.run("export", *options)
         assert (status, err) == (0, "")
         return out
+
+
+REPORTS = """
+  [[companies.applications]]
+  name = "Reports"
+  url = "https://reports.acme.example/"
+  workspace = "Production"
+"""
+
+
+MODELS: tuple[type[Model], ...] = (
+    Company,
+    Domain,
+    Permission,
+    PermissionSet,
+    PermissionSet.permissions.through,
+    ProvisioningRule,
+    Workspace,
+    SamlConnection,
+    SigningCertificate,
+    User,
+    Membership,
+    AuditEvent,
+)
+
+
+def everything():
+    """Each row of what a file can touch."""
+    return {model: sorted(map(repr, model._default_manager.values())) for model in MODELS}
+
+
+def changed(text, old, new, count=1):
+    assert old in text
+    return text.replace(old, new, count)
+
+
+OPEN = changed(EXAMPLE, '["203.0.113.0/24"]', "[]")
+OFF = changed(OPEN, "automatic_user_provisioning = true", "automatic_user_provisioning = false")

@@ -1,64 +1,37 @@
 """`apply` makes the installation match the file."""
 
-import re
 from datetime import UTC, datetime
 
 import pytest
-from django.db.models import Model
 
 from passerelle.audit.models import AuditEvent
-from passerelle.configfile.desired import OMITTABLE
 from passerelle.directory.models import (
     Application,
     Company,
     Domain,
     Membership,
     Permission,
-    PermissionSet,
     ProvisioningRule,
     User,
-    Workspace,
 )
 from passerelle.sso.models import Letter, SamlConnection, SigningCertificate
 from passerelle.sso.sessions.session import find_session, open_session
 from tests.browsing import Browser
-from tests.configfile.files import EXAMPLE, expired_key, metadata_of, pem_of
+from tests.configfile.files import (
+    EXAMPLE,
+    MODELS,
+    OFF,
+    OPEN,
+    REPORTS,
+    changed,
+    everything,
+    expired_key,
+    metadata_of,
+    pem_of,
+)
 from tests.world import NOW, idp_of, make_company, make_user, signing_key
 
 pytestmark = pytest.mark.django_db
-
-REPORTS = """
-  [[companies.applications]]
-  name = "Reports"
-  url = "https://reports.acme.example/"
-  workspace = "Production"
-"""
-
-
-MODELS: tuple[type[Model], ...] = (
-    Company,
-    Domain,
-    Permission,
-    PermissionSet,
-    PermissionSet.permissions.through,
-    ProvisioningRule,
-    Workspace,
-    SamlConnection,
-    SigningCertificate,
-    User,
-    Membership,
-    AuditEvent,
-)
-
-
-def everything():
-    """Each row of what a file can touch."""
-    return {model: sorted(map(repr, model._default_manager.values())) for model in MODELS}
-
-
-def changed(text, old, new, count=1):
-    assert old in text
-    return text.replace(old, new, count)
 
 
 def test_the_example_makes_a_company_whose_people_can_sign_in(operator):
@@ -181,93 +154,6 @@ def test_rules_are_compared_one_by_one_and_in_their_order(operator):
     ]
 
 
-ONLY_NAMED = '[[companies]]\nslug = "acme"\nname = "Acme"\n'
-EMPTIED = (
-    ONLY_NAMED
-    + "".join(
-        f"{one} = []\n"
-        for one in ("workspaces", "permission_sets", "domains", "applications", "saml")
-    )
-    + "[companies.provisioning]\nrules = []\n[companies.google_sso]\n[companies.security]\n"
-)
-
-
-def test_what_the_file_does_not_speak_of_is_left_as_it_stands(operator):
-    operator.apply(EXAMPLE + REPORTS)
-    before = {model: rows for model, rows in everything().items() if model is not Permission}
-    catalogue = EXAMPLE[: EXAMPLE.index("[[companies]]")]
-    assert operator.apply(catalogue + ONLY_NAMED) == ["0 changes"]
-    assert operator.apply(catalogue + ONLY_NAMED.replace('"Acme"', '"Acme Ltd"')) == [
-        "~ acme: name: Acme → Acme Ltd",
-        "1 changes",
-    ]
-    after = everything()
-    assert {model for model in before if after[model] != before[model]} == {Company, AuditEvent}
-
-
-@pytest.mark.parametrize("table", OMITTABLE)
-def test_a_file_of_one_table_changes_nothing_else(operator, table):
-    operator.apply(EXAMPLE + REPORTS)
-    whole = operator.export()
-    of_table = re.findall(rf"^ +\[+companies\.{table}\b.*?\n\n", whole + "\n\n", re.M | re.S)
-    switch = "jit_provisioning_available = true\n" if table.startswith("jit") else ""
-    assert of_table or switch
-    catalogue = whole[: whole.index("[[companies]]")]
-    assert operator.apply(catalogue + ONLY_NAMED + switch + "".join(of_table)) == ["0 changes"]
-
-
-def test_a_list_that_the_file_has_is_whole_and_so_is_a_table(operator):
-    operator.apply(EXAMPLE)
-    lines = operator.apply(EMPTIED, "--allow-removals")
-    acme = Company.objects.get()
-    assert "- acme: workspace Production" in lines
-    assert "- acme: SAML connection acme" in lines
-    assert (acme.workspaces.count(), acme.permission_sets.count()) == (0, 0)
-    assert (acme.domains.count(), acme.connections.count(), acme.rules.count()) == (0, 0, 0)
-    assert (acme.automatic_user_provisioning, acme.default_workspace) == (False, None)
-    assert (acme.ip_allowlist, acme.google_client_id) == ([], "")
-    assert Permission.objects.count() == 6
-
-
-def test_what_people_may_be_using_is_taken_away_only_where_that_is_allowed(operator):
-    operator.apply(EXAMPLE + REPORTS)
-    before = everything()
-    refused = operator.refused(EMPTIED)
-    assert refused == (
-        "this takes away what people may be using: acme: SAML connection acme is removed; "
-        "acme: domain acme.example is removed; acme: application Reports is removed; "
-        "acme: provisioning.automatic_user_provisioning is switched off. Nothing was changed: put "
-        "it into the file, or apply it with --allow-removals"
-    )
-    assert everything() == before
-    # A dry run shows all of it, and says what it would take.
-    path = operator.write("passerelle.toml", EMPTIED)
-    status, out, err = operator.run("apply", path, "--dry-run")
-    assert (status, "- acme: application Reports" in out.splitlines()) == (0, True)
-    assert err.endswith("is switched off. It needs --allow-removals\n")
-    assert everything() == before
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "lost"),
-    [
-        ("idp_initiated = true", "enabled = false", "SAML connection acme is not enabled any more"),
-        ("verified = true", "verified = false", "domain acme.example is not verified any more"),
-        ("_available = true", "_available = false", "jit_provisioning_available is switched off"),
-    ],
-)
-def test_what_is_switched_off_is_told_before(operator, old, new, lost):
-    operator.apply(OFF)
-    assert f"acme: {lost}." in operator.refused(changed(OFF, old, new))
-
-
-def test_a_domain_stays_although_the_connection_it_led_to_goes(operator):
-    led = changed(OFF, "verified = true", 'verified = true\n  connection = "acme"')
-    operator.apply(led)
-    operator.apply(ONLY_NAMED + "saml = []\n", "--allow-removals")
-    assert Domain.objects.get().connection is None
-
-
 def test_applications_come_change_and_go_with_the_file(operator):
     operator.apply(EXAMPLE)
     assert operator.apply(EXAMPLE + REPORTS) == ["+ acme: application Reports", "1 changes"]
@@ -376,10 +262,6 @@ def test_the_default_catalogue_is_there_when_the_file_declares_none(operator):
         "members.view",
         "members.manage",
     ]
-
-
-OPEN = changed(EXAMPLE, '["203.0.113.0/24"]', "[]")
-OFF = changed(OPEN, "automatic_user_provisioning = true", "automatic_user_provisioning = false")
 
 
 def test_a_change_holds_at_the_next_request_of_a_worker_that_is_running(operator):

@@ -20,6 +20,8 @@ OTHERWISE_WRONG = {
     ProvisioningRule: {"equals": "admins"},
     Application: {"url": "https://reports.acme.example/"},
 }
+# Of what may be empty: not here, where the row says nothing else.
+WANTED = {ProvisioningRule: ("workspace", "permission_set")}
 
 
 def of_a_company(model: type[models.Model]) -> bool:
@@ -61,7 +63,7 @@ class Rows:
         for field in model._meta.concrete_fields:
             if field.name in given or field.name in values or field.has_default():
                 continue
-            if not field.null or field.name == "company":
+            if not field.null or field.name in ("company", *WANTED.get(model, ())):
                 values[field.name] = self._value(field)
         return model(**{**values, **given})
 

@@ -14,6 +14,7 @@ from passerelle.administration import enforcement, settings
 from passerelle.administration.connections import trust_certificate
 from passerelle.audit.record import OPERATOR
 from passerelle.directory import actions, domains
+from passerelle.directory.administrators import set_administrator
 from passerelle.directory.models import Company, User
 from passerelle.oidc import server
 from passerelle.oidc.models import Grant
@@ -420,7 +421,7 @@ def test_saml_goes_off_while_the_only_administrator_with_a_password_is_unmade(ac
     def unmake():
         with transaction.atomic():
             user = User.objects.get(id=boss.id)
-            actions.set_administrator(user, False, actor=OPERATOR, now=datetime.now(UTC))
+            set_administrator(user, False, actor=OPERATOR, now=datetime.now(UTC))
             locked.set()
             until_somebody_waits()
 

@@ -9,6 +9,7 @@ from passerelle.administration import enforcement, follow_metadata
 from passerelle.audit.models import AuditEvent
 from passerelle.audit.record import OPERATOR
 from passerelle.directory import actions
+from passerelle.directory.administrators import set_flag
 from passerelle.directory.links import activation_path, reset_path
 from passerelle.directory.models import Company, User
 from passerelle.infra.fetch import FetchError
@@ -519,7 +520,7 @@ def test_a_late_click_neither_revives_nor_breaks_an_account(acme):
         with pytest.raises(actions.Gone):
             verb(gone, **by)
     with pytest.raises(actions.Gone):
-        actions.set_flag(gone, "tests_sso", True, **by)
+        set_flag(gone, "tests_sso", True, **by)
 
 
 @pytest.mark.django_db

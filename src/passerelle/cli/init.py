@@ -167,8 +167,8 @@ def _written(answers: dict[str, str], target: Path) -> str:
 
     metadata = answers["idp-metadata"]
     lines = [
-        "# Every key: docs/reference/configuration-file.md. A list that stands here is whole; a table",
-        "# or list that is left out is looked after on the pages.",
+        "# Every key: docs/reference/configuration-file.md. A list that stands here is whole;",
+        "# what is left out is looked after on the pages.",
         "",
         "[[companies]]",
         f"slug = {text('company')}",

@@ -110,8 +110,10 @@ def _rules(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> Iterato
 
 def _rule(rule: dict[str, Any]) -> str:
     condition = f"= {rule['equals']}" if rule["matches"] is None else f"~ {rule['matches']}"
-    target = f"{rule['permission_set']} in {rule['workspace']}"
-    return f"{rule['attribute']} {condition}: {target}"
+    right = f"{rule['permission_set']} in {rule['workspace']}"
+    target = "administrator" if rule["administrator"] else right
+    when = {"always": ", at each sign-in", "first_sign_in": ", at the first sign-in"}
+    return f"{rule['attribute']} {condition}: {target}{when.get(rule['sync'], '')}"
 
 
 def _count(value: Any) -> str:

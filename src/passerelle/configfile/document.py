@@ -34,6 +34,7 @@ from passerelle.configfile.values import (
 )
 from passerelle.directory import models as directory
 from passerelle.infra.domain_names import normalise_domain
+from passerelle.provisioning.model import GROUPS_OF_CLIENT
 
 
 def _one_line(value: str) -> str:
@@ -183,13 +184,23 @@ class Rule(Table):
     matches: (
         Annotated[str, StringConstraints(max_length=500), AfterValidator(rule_pattern)] | None
     ) = None
-    workspace: Name
-    permission_set: Name
+    workspace: Name | None = None
+    permission_set: Name | None = None
+    administrator: bool = False
+    sync: Literal["always", "first_sign_in"] | None = None
 
     @model_validator(mode="after")
-    def _one_condition(self) -> "Rule":
+    def _one_condition_and_one_right(self) -> "Rule":
         if (self.equals is None) == (self.matches is None):
             raise ValueError("expected either equals or matches")
+        rights = [self.workspace is not None, self.permission_set is not None]
+        if self.administrator and any(rights):
+            raise ValueError("expected no workspace and no permission_set with administrator")
+        if not self.administrator and not all(rights):
+            raise ValueError("expected workspace and permission_set, or administrator = true")
+        of_client = self.attribute.strip().casefold() == GROUPS_OF_CLIENT
+        if of_client and (self.administrator or self.sync):
+            raise ValueError(f"expected neither administrator nor sync with {GROUPS_OF_CLIENT}")
         return self
 
 

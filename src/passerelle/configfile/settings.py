@@ -119,8 +119,10 @@ def _provisioning(company: Company) -> dict[str, Any]:
                 "attribute": rule.attribute,
                 "equals": rule.equals,
                 "matches": rule.matches,
-                "workspace": rule.workspace.name,
-                "permission_set": rule.permission_set.name,
+                "workspace": rule.workspace.name if rule.workspace else None,
+                "permission_set": rule.permission_set.name if rule.permission_set else None,
+                "administrator": rule.administrator,
+                "sync": rule.sync or None,
             }
             for rule in company.rules.select_related("workspace", "permission_set")
         ],

@@ -135,8 +135,12 @@ def _write_rules(company: Company, rules: list[dict[str, Any]]) -> None:
             attribute=rule["attribute"],
             equals=rule["equals"],
             matches=rule["matches"],
-            workspace=workspaces[rule["workspace"]],
-            permission_set=permission_sets[rule["permission_set"]],
+            workspace=workspaces[rule["workspace"]] if rule["workspace"] else None,
+            permission_set=permission_sets[rule["permission_set"]]
+            if rule["permission_set"]
+            else None,
+            administrator=rule["administrator"],
+            sync=rule["sync"] or "",
         )
         for position, rule in enumerate(rules)
     )

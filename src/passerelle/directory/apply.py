@@ -1,6 +1,7 @@
 """Carry out a plan: the only way in which provisioning changes accounts."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,10 +11,13 @@ from django.db import IntegrityError, transaction
 
 from passerelle.audit.events import EventName
 from passerelle.audit.record import Actor, Entry, record
+from passerelle.directory.actions import LastAdministrator
+from passerelle.directory.administrators import set_administrator
 from passerelle.directory.models import ExternalIdentity, Membership, User
 from passerelle.infra.identifiers import uuid7
 from passerelle.infra.inserts import insert_or_nothing
 from passerelle.provisioning.model import (
+    ADMINISTRATION,
     ActivateAccount,
     CreateAccount,
     Give,
@@ -61,8 +65,14 @@ def apply_plan(plan: Plan, context: Context) -> User:
     changed = _changed_fields(plan, user)
     if plan.account is not None:
         _save(user, changed, identity, context)
-    gives = [step for step in plan.steps if isinstance(step, Give)]
-    withdraws = [step for step in plan.steps if isinstance(step, Withdraw)]
+    administration = [
+        step
+        for step in plan.steps
+        if isinstance(step, Give | Withdraw) and step.grant == ADMINISTRATION
+    ]
+    steps = [step for step in plan.steps if step not in administration]
+    gives = [step for step in steps if isinstance(step, Give)]
+    withdraws = [step for step in steps if isinstance(step, Withdraw)]
     if gives:
         Membership.objects.bulk_create(
             [_membership(step, user, context) for step in gives], ignore_conflicts=True
@@ -75,7 +85,24 @@ def apply_plan(plan: Plan, context: Context) -> User:
     entries = _entries(plan, user, changed, gives, withdraws, context)
     if entries:
         record(entries, company_id=context.company_id, actor=context.actor, now=context.now)
+    for change in administration:
+        user = _administrates(user, change, context)
     return user
+
+
+def _administrates(user: User, step: Give | Withdraw, context: Context) -> User:
+    """An administrator, or none any more; the last one stays, whatever rules say."""
+    # Read again: what was inserted does not know that it is a row now.
+    row = User.objects.select_related("company").get(id=user.id)
+    with suppress(LastAdministrator):
+        set_administrator(
+            row,
+            isinstance(step, Give),
+            by_rule=step.why,
+            actor=context.actor,
+            now=context.now,
+        )
+    return row
 
 
 def _account_of(plan: Plan, context: Context) -> User:

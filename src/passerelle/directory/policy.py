@@ -5,7 +5,7 @@ from uuid import UUID
 from passerelle.directory.models import Company
 from passerelle.infra.memory import Remembered
 from passerelle.provisioning.mapping import folded
-from passerelle.provisioning.model import GROUPS_OF_CLIENT, Grant, Policy, Rule
+from passerelle.provisioning.model import ADMINISTRATION, GROUPS_OF_CLIENT, Grant, Policy, Rule
 
 _policies: Remembered[UUID, Policy] = Remembered()
 _names: Remembered[UUID, dict[str, str]] = Remembered()
@@ -31,9 +31,12 @@ def read_policy(company: Company) -> Policy:
     rules = tuple(
         Rule(
             attribute=rule.attribute,
-            grant=Grant(str(rule.workspace_id), str(rule.permission_set_id)),
+            grant=ADMINISTRATION
+            if rule.administrator
+            else Grant(str(rule.workspace_id), str(rule.permission_set_id)),
             equals=rule.equals,
             matches=rule.matches,
+            sync=rule.sync,  # type: ignore[arg-type]
         )
         for rule in company.rules.all()
     )

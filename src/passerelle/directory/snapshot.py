@@ -11,7 +11,15 @@ from django.db.models.expressions import BaseExpression
 from passerelle.directory.marks import mark_of_email, mark_of_identity, mark_of_person
 from passerelle.directory.models import Company, Domain, ExternalIdentity, Tombstone, User
 from passerelle.directory.public_domains import PUBLIC_DOMAINS
-from passerelle.provisioning.model import Account, Grant, KnownAs, Profile, Snapshot, Source
+from passerelle.provisioning.model import (
+    ADMINISTRATION,
+    Account,
+    Grant,
+    KnownAs,
+    Profile,
+    Snapshot,
+    Source,
+)
 
 
 def load_snapshot(
@@ -111,11 +119,18 @@ def _account(user: User, profile: Profile) -> Account:
                 cast("Source", membership.source),
             )
             for membership in user.memberships.all()
-        ),
+        )
+        | _administration(user),
         sent=_sent(here),
         known_as=_known_as(here),
         is_managed=user.provisioned_by == User.Origin.SCIM,
     )
+
+
+def _administration(user: User) -> frozenset[tuple[Grant, Source]]:
+    if not user.is_administrator:
+        return frozenset()
+    return frozenset({(ADMINISTRATION, "rule" if user.administrator_by_rule else "hand")})
 
 
 def _known_as(identity: ExternalIdentity | None) -> KnownAs | None:

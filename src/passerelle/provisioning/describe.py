@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from passerelle.provisioning.model import (
+    ADMINISTRATION,
     ActivateAccount,
     CreateAccount,
     Give,
@@ -129,6 +130,11 @@ STEPS: dict[type, str] = {
     Withdraw: _("Withdraw %(permission_set)s in %(workspace)s (%(why)s)"),
 }
 
+ADMINISTRATES: dict[type, str] = {
+    Give: _("Make them an administrator (%(why)s)"),
+    Withdraw: _("They are no administrator any more (%(why)s)"),
+}
+
 NOTES = {
     "email_taken": _(
         "The new e-mail address %(value)s belongs to another account: kept the old one."
@@ -178,6 +184,8 @@ def describe_step(step: Step, names: dict[str, str]) -> tuple[str, dict[str, str
     elif isinstance(step, UpdateProfile):
         changed = (step.email and step.email.shown, step.first_name, step.last_name)
         values = {"changes": ", ".join(one for one in changed if one)}
+    elif isinstance(step, Give | Withdraw) and step.grant == ADMINISTRATION:
+        return ADMINISTRATES[type(step)], {"why": step.why}
     elif isinstance(step, Give | Withdraw):
         values = {
             "workspace": names.get(step.grant.workspace, step.grant.workspace),

@@ -4,23 +4,22 @@ Pure and total: the same arguments give the same answer, and once a plan is appl
 gives one without steps.
 """
 
-from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
 from passerelle.provisioning.email_address import EmailAddress
 from passerelle.provisioning.mapping import (
     canonical_name,
-    comparable,
     is_overflow,
     values_for_rule,
 )
+from passerelle.provisioning.matching import matched
 from passerelle.provisioning.model import (
+    ADMINISTRATION,
     NOT_COMPARED,
     SAME_PERSON,
     Account,
     ActivateAccount,
-    Attributes,
     CreateAccount,
     Give,
     Grant,
@@ -39,7 +38,6 @@ from passerelle.provisioning.model import (
     Withdraw,
 )
 from passerelle.provisioning.near_misses import near_misses
-from passerelle.provisioning.patterns import compile_pattern
 
 MAX_SUBJECT, MAX_SUBJECT_BYTES = 512, 1536
 """Of an identifier, characters and bytes. A persistent NameID has at most 256 (Core §8.3.7). An
@@ -122,9 +120,10 @@ def _returning(
         steps += [changes] if changes else []
         notes += kept
     seen = Seen()
-    if policy.sync_rules == "always" or is_first:
+    counted = policy if is_first else _of_each_sign_in(policy)
+    if counted.rules or policy.sync_rules == "always" or is_first:
         seen = _seen(profile, account, snapshot, policy)
-        rule_steps, rule_notes = _rights(profile, account, snapshot, policy, seen)
+        rule_steps, rule_notes = _rights(profile, account, snapshot, counted, seen)
         steps += rule_steps
         notes += rule_notes
     known_as, duplicates = _known_as(account, snapshot)
@@ -183,8 +182,14 @@ def _newcomer(profile: Profile, snapshot: Snapshot, policy: Policy) -> Plan | Re
         email, profile.first_name, profile.last_name, "pending" if waiting else "active"
     )
     matched = _matched(profile, policy)
-    gives = [Give(grant, "rule", why) for grant, why in sorted(matched.items())]
-    gives = gives or [Give(policy.default, "default", "default")]
+    # Whoever waits for a decision is made no administrator before it.
+    gives = [
+        Give(grant, "rule", why)
+        for grant, why in sorted(matched.items())
+        if not (waiting and grant == ADMINISTRATION)
+    ]
+    if all(give.grant == ADMINISTRATION for give in gives):
+        gives.append(Give(policy.default, "default", "default"))
     known_as, duplicates = _known_as(None, snapshot)
     missing = _missing_notes(profile, policy, Seen())
     notes = (*missing, *near_misses(profile, policy, matched), *duplicates)
@@ -283,6 +288,18 @@ def _followed_email(profile: Profile, account: Account) -> EmailAddress | None:
     return next(own, profile.email)
 
 
+def _of_each_sign_in(policy: Policy) -> Policy:
+    """The policy with those rules alone that count at other sign-ins than the first."""
+    rules = (one for one in policy.rules if (one.sync or policy.sync_rules) == "always")
+    return replace(
+        policy,
+        rules=tuple(rules),
+        only_at_first=tuple(
+            one for one in policy.rules if (one.sync or policy.sync_rules) != "always"
+        ),
+    )
+
+
 def _rights(
     profile: Profile, account: Account, snapshot: Snapshot, policy: Policy, seen: Seen
 ) -> tuple[list[Step], list[Note]]:
@@ -294,9 +311,20 @@ def _rights(
     matched = _matched(profile, policy)
     held = account.granted_by("rule")
     undecided = {rule.grant for rule in policy.rules if _is_undecided(rule, profile, seen)}
-    gives = [Give(g, "rule", why) for g, why in sorted(matched.items()) if g not in held]
-    if not gives and _has_nothing_yet(account) and snapshot.jit_available and policy.automatic:
-        gives = [Give(policy.default, "default", "default")] if policy.default else []
+    undecided |= {rule.grant for rule in policy.only_at_first}
+    by_hand = account.granted_by("hand") & {ADMINISTRATION}
+    gives = [
+        Give(grant, "rule", why)
+        for grant, why in sorted(matched.items())
+        if grant not in held | by_hand
+    ]
+    if (
+        all(give.grant == ADMINISTRATION for give in gives)
+        and _has_nothing_yet(account)
+        and snapshot.jit_available
+        and policy.automatic
+    ):
+        gives += [Give(policy.default, "default", "default")] if policy.default else []
     withdraws = [
         Withdraw(grant, "no rule gives it any more")
         for grant in sorted(held)
@@ -351,19 +379,6 @@ def _matched(profile: Profile, policy: Policy) -> dict[Grant, str]:
     return matched(profile.attributes, policy.rules)
 
 
-def matched(attributes: Attributes, rules: Iterable[Rule]) -> dict[Grant, str]:
-    """Each grant that a rule gives, with the first rule that gives it."""
-    sent: dict[str, frozenset[str]] = {}
-    found: dict[Grant, str] = {}
-    for rule in rules:
-        if rule.attribute not in sent:
-            values = values_for_rule(attributes, rule.attribute)
-            sent[rule.attribute] = frozenset(values or ())
-        if rule.grant not in found and _applies(rule, sent[rule.attribute]):
-            found[rule.grant] = rule.text
-    return found
-
-
 def _missing_notes(profile: Profile, policy: Policy, seen: Seen) -> list[Note]:
     missing = {
         rule.attribute
@@ -379,10 +394,3 @@ def _missing_slug(name: str, seen: Seen) -> str:
     if same in seen.left:
         return "attribute_left"
     return "attribute_stopped" if same in seen.held else "attribute_missing"
-
-
-def _applies(rule: Rule, values: frozenset[str]) -> bool:
-    if rule.matches is None:
-        return comparable(rule.equals or "") in values
-    pattern = compile_pattern(comparable(rule.matches))
-    return any(pattern.fullmatch(value) for value in values)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from passerelle.provisioning.email_address import EmailAddress
-from passerelle.provisioning.engine import matched
 from passerelle.provisioning.mapping import for_rules
+from passerelle.provisioning.matching import matched
 from passerelle.provisioning.model import (
     GROUPS_OF_CLIENT,
     Account,

@@ -52,6 +52,10 @@ class Grant:
     permission_set: str
 
 
+ADMINISTRATION = Grant("", "administrator")
+"""What a rule gives that makes administrators: no right in a workspace."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Who has this attribute value gets this grant; `matches` is a regular expression (RE2)."""
@@ -60,6 +64,8 @@ class Rule:
     grant: Grant
     equals: str | None = None
     matches: str | None = None
+    sync: Literal["", "always", "first_sign_in"] = ""
+    """When it counts, where that is not when the policy's rules do."""
 
     @property
     def text(self) -> str:
@@ -82,6 +88,8 @@ class Policy:
     sync_rules: Literal["always", "first_sign_in"] = "always"
     rules: tuple[Rule, ...] = ()
     """Those that read what a sign-in brings."""
+    only_at_first: tuple[Rule, ...] = ()
+    """At another sign-in, those that count at the first alone: what they gave stays."""
     group_rules: tuple[Rule, ...] = ()
     """Those that read the groups that a provisioning client keeps here: they hold at once."""
 

@@ -105,12 +105,28 @@ class ProvisioningRule(models.Model):
     attribute = models.CharField(max_length=300)
     equals = models.CharField(max_length=500, null=True)  # noqa: DJ001 - null: `matches` is used
     matches = models.CharField(max_length=500, null=True)  # noqa: DJ001 - null: `equals` is used
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="+")
-    permission_set = models.ForeignKey(PermissionSet, on_delete=models.PROTECT, related_name="+")
+    # Either a right, or the administration of the company.
+    workspace = models.ForeignKey(Workspace, null=True, on_delete=models.PROTECT, related_name="+")
+    permission_set = models.ForeignKey(
+        PermissionSet, null=True, on_delete=models.PROTECT, related_name="+"
+    )
+    administrator = models.BooleanField(default=False, db_default=False)
+    # Empty: as the company's rules are.
+    sync = models.CharField(max_length=15, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["position"]
         constraints = [
+            models.CheckConstraint(
+                name="rule_gives_a_right_or_administration",
+                condition=Q(
+                    administrator=False, workspace__isnull=False, permission_set__isnull=False
+                )
+                | Q(administrator=True, workspace__isnull=True, permission_set__isnull=True),
+            ),
+            models.CheckConstraint(
+                name="rule_sync_known", condition=Q(sync__in=["", "always", "first_sign_in"])
+            ),
             models.CheckConstraint(
                 name="rule_equals_or_matches",
                 condition=Q(equals__isnull=True) ^ Q(matches__isnull=True),

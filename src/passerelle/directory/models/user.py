@@ -39,6 +39,8 @@ class User(AbstractBaseUser):
     status_before = models.CharField(max_length=10, blank=True)
     provisioned_by = models.CharField(max_length=10, choices=Origin.choices)
     is_administrator = models.BooleanField(default=False)
+    # Where a provisioning rule says so: it ends when no rule does any more.
+    administrator_by_rule = models.BooleanField(default=False, db_default=False)
     # Enters by password even where single sign-on alone is allowed.
     breaks_glass = models.BooleanField(default=False)
     # One of those who try it before everybody has to.
@@ -62,6 +64,10 @@ class User(AbstractBaseUser):
                 fields=["company", "email_key"], name="email_once_in_a_company"
             ),
             models.UniqueConstraint(fields=["company", "id"], name="user_of_company"),
+            models.CheckConstraint(
+                name="administrator_by_rule_is_one",
+                condition=Q(administrator_by_rule=False) | Q(is_administrator=True),
+            ),
             models.CheckConstraint(
                 name="user_status_known",
                 condition=Q(status__in=["invited", "pending", "active", "suspended"]),

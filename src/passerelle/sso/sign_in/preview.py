@@ -7,7 +7,7 @@ from passerelle import saml
 from passerelle.directory.policy import load_names
 from passerelle.provisioning import Plan, Refusal
 from passerelle.provisioning.describe import NOTES, describe_step
-from passerelle.provisioning.model import Give, Withdraw
+from passerelle.provisioning.model import ADMINISTRATION, Give, Withdraw
 from passerelle.saml.checks import Check
 from passerelle.saml.consoles import console_of
 from passerelle.saml.errors import MessageError
@@ -82,7 +82,7 @@ def _grants(decision: Plan | Refusal | None, connection: SamlConnection) -> list
             "why": step.why,
         }
         for step in decision.steps
-        if isinstance(step, Give | Withdraw)
+        if isinstance(step, Give | Withdraw) and step.grant != ADMINISTRATION
     ]
 
 

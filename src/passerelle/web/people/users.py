@@ -16,6 +16,7 @@ from passerelle.administration.lockout import NoOtherWayIn, has_another_way_in, 
 from passerelle.administration.relink import remove_identity
 from passerelle.audit.models import AuditEvent
 from passerelle.directory import actions
+from passerelle.directory.administrators import set_administrator, set_flag
 from passerelle.directory.links import activation_path, could_choose_another, may_activate
 from passerelle.directory.models import ExternalIdentity, User
 from passerelle.directory.snapshot import opened_domain
@@ -196,9 +197,9 @@ def _change(request: PageRequest, user: User, verb: str) -> None:
     if verb == "suspend":
         actions.suspend(user, **who)
     elif verb == "promote":
-        actions.set_administrator(user, True, **who)
+        set_administrator(user, True, **who)
     elif verb == "demote":
-        actions.set_administrator(user, False, **who)
+        set_administrator(user, False, **who)
         end_closed_sessions(user.company)
     elif verb == "reset-factor":
         second_factor.reset(user, **who)
@@ -294,7 +295,7 @@ def _entry(request: PageRequest, user: User, verb: str) -> HttpResponse:
     with refuse_lockout(user.company):
         # Before as well: what came by a way that was closed does not come back.
         end_closed_sessions(user.company)
-        actions.set_flag(user, name, value, **acting(request))
+        set_flag(user, name, value, **acting(request))
         end_closed_sessions(user.company)
         if verb == "break-glass" and value != before:
             announce_emergency_access(user, **acting(request))

@@ -12,7 +12,7 @@ from passerelle.administration.provisioning_impact import PEOPLE, Change, impact
 from passerelle.directory.policy import load_names
 from passerelle.provisioning import Plan, Refusal
 from passerelle.provisioning.describe import REFUSED
-from passerelle.provisioning.model import Grant
+from passerelle.provisioning.model import ADMINISTRATION, Grant
 from passerelle.sso.connections.connection import is_usable
 from passerelle.sso.models import SamlConnection
 from passerelle.web.settings.security_form import PROVISIONING, SecurityForm
@@ -108,6 +108,8 @@ def _line(change: Change, names: dict[str, str]) -> Line:
 
 
 def _right(grant: Grant, names: dict[str, str]) -> str:
+    if grant == ADMINISTRATION:
+        return _("administrator")
     return f"{names.get(grant.workspace, '?')} / {names.get(grant.permission_set, '?')}"
 
 
