@@ -11,12 +11,12 @@ from starlette.middleware.sessions import SessionMiddleware
 
 from passerelle.embed import MemoryStore, Refused, SignIn
 
-COOKIE = "sign_in"
 sign_in = SignIn(
     Path(os.environ["IDP_METADATA"]).read_bytes(),
     base_url=os.environ["BASE_URL"] + "/saml",
     store=MemoryStore(),
 )
+COOKIE = sign_in.cookie_name
 accounts: dict[tuple[str, str], str | None] = {}
 app = FastAPI()
 app.add_middleware(SessionMiddleware, secret_key=os.environ["SECRET_KEY"], same_site="lax")

@@ -8,12 +8,12 @@ from flask import Flask, Response, redirect, request, session
 
 from passerelle.embed import MemoryStore, Refused, SignIn
 
-COOKIE = "sign_in"
 sign_in = SignIn(
     Path(os.environ["IDP_METADATA"]).read_bytes(),
     base_url=os.environ["BASE_URL"] + "/saml",
     store=MemoryStore(),
 )
+COOKIE = sign_in.cookie_name
 accounts: dict[tuple[str, str], str | None] = {}
 app = Flask(__name__)
 app.secret_key = os.environ["SECRET_KEY"]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from passerelle.audit.record import Actor
 from passerelle.directory.links import activation_path
-from passerelle.directory.models import Application, User
+from passerelle.directory.models import Application, MachineToken, User
 from passerelle.sso.connections.setup_links import make_link
 from passerelle.sso.models import SetupLink, SignIn
 from passerelle.sso.sign_in.test_sign_in import start_trial
@@ -31,7 +31,7 @@ METHODS = ["GET", "HEAD", "OPTIONS", "TRACE", "PUT", "PATCH", "DELETE", "QUERY",
 # What may be written while a page is read: a sign-in that begins, a failure that is counted, when
 # somebody was last seen, and our own key of a connection, made when its metadata is first read.
 BEGUN = ("authnrequest", "googlerequest", "failedattempts", "signin", "session", "connectionkey")
-KINDS = {"slug": "slug", "uuid": "uuid", "string": "str"}
+KINDS = {"slug": "slug", "uuid": "uuid", "string": "str", "path": "path"}
 VERBS = [
     *ASKED,
     *("approve", "reinstate", "give", "withdraw", "sign-out", "end-session", "break-glass"),
@@ -60,6 +60,9 @@ def world(db):
         outcome="refused",
         reason="domain_not_allowed",
     )
+    row = MachineToken.objects.create(
+        company=acme, name="Okta", scope="scim", digest="0" * 64, created_at=NOW
+    )
     activation = activation_path(invited).strip("/").split("/")
     return {
         "alice": alice,
@@ -78,6 +81,8 @@ def world(db):
         "verb": VERBS,
         "kind": ["webhook", "bucket"],
         "product": ["grafana", "caddy", "link"],
+        "path": ["Users", f"Users/{bob.id}", "Groups", "Bulk"],
+        "token_id": [row.id],
     }
 
 

@@ -111,7 +111,7 @@ def test_the_thiefs_own_session_does_not_become_the_victims(acme, bob):
 
 # Forms from other sites.
 
-MACHINES = ("/auth/", "/.well-known/", "/oidc/")
+MACHINES = ("/auth/", "/.well-known/", "/oidc/", "/scim/")
 """What other servers and browsers coming from there call: it carries a signature, a secret or a
 state, or leads to a question."""
 PAGES_AMONG_THEM = ("/oidc/logout/confirmed",)

@@ -46,6 +46,10 @@ class EventName(StrEnum):
     APPLICATION_CHANGED = "application:changed"
     APPLICATION_REMOVED = "application:removed"
     CLIENT_SECRET_MADE = "application:secret_made"  # noqa: S105
+    USER_MANAGED = "user:managed"
+    GROUP_ADDED = "group:added"
+    GROUP_CHANGED = "group:changed"
+    GROUP_REMOVED = "group:removed"
     TOKEN_MADE = "token:made"  # noqa: S105
     TOKEN_REVOKED = "token:revoked"  # noqa: S105
     SETTINGS_CHANGED = "security_settings:changed"

@@ -10,6 +10,7 @@ from passerelle.directory.given import end_what_was_given
 from passerelle.directory.marks import mark_of_email, mark_of_identity
 from passerelle.directory.models import (
     Company,
+    ManagedUser,
     Membership,
     PermissionSet,
     Tombstone,
@@ -95,6 +96,7 @@ def suspend(user: User, *, actor: Actor, now: datetime) -> None:
     end_what_was_given(user, actor=actor, now=now)
     user.status_before = user.status
     user.save(update_fields=["status_before"])
+    _whoever_decides(user)
     _set_status(user, User.Status.SUSPENDED, EventName.USER_SUSPENDED, actor, now)
     end_everything(user)
 
@@ -106,7 +108,13 @@ def reinstate(user: User, *, actor: Actor, now: datetime) -> None:
     if user.status != User.Status.SUSPENDED:
         return
     status = user.status_before or User.Status.ACTIVE
+    _whoever_decides(user)
     _set_status(user, status, EventName.USER_REINSTATED, actor, now)
+
+
+def _whoever_decides(user: User) -> None:
+    """A provisioning client only takes back what it has decided itself: it says so afterwards."""
+    ManagedUser.objects.filter(user=user).update(suspended_here=False)
 
 
 @transaction.atomic

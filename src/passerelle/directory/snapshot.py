@@ -123,7 +123,7 @@ def _account(user: User, profile: Profile) -> Account:
         | _administration(user),
         sent=_sent(here),
         known_as=_known_as(here),
-        is_managed=user.provisioned_by == User.Origin.SCIM,
+        is_managed=user.provisioned_by == User.Origin.SCIM and not user.is_administrator,
     )
 
 

@@ -5,6 +5,7 @@ verified waits under a code, and only the browser that began may spend it (docs/
 """
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +25,9 @@ LONGEST_USE = timedelta(days=7)
 """An assertion that is good for longer than this is refused: it would have to be remembered."""
 
 
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
 class Refused(Exception):  # noqa: N818 - an answer, not an error
     """Nobody is let in. `reason` is a stable slug, the text a sentence for the administrator."""
 
@@ -34,7 +38,10 @@ class Refused(Exception):  # noqa: N818 - an answer, not an error
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """Where the browser goes, and the cookie that it keeps: HttpOnly, SameSite=Lax, 15 minutes."""
+    """Where the browser goes, and what it keeps in the cookie `cookie_name`.
+
+    HttpOnly, SameSite=Lax, Path=/, for 15 minutes; Secure with TLS.
+    """
 
     address: str
     cookie: str
@@ -74,6 +81,11 @@ class SignIn:
         self.acs_url, self.entity_id = f"{self.base_url}/acs", f"{self.base_url}/metadata"
         self.store = store
 
+    @property
+    def cookie_name(self) -> str:
+        """With TLS one that no other host of the same domain can set (RFC 6265bis §4.1.3.2)."""
+        return "__Host-passerelle" if self.base_url.startswith("https://") else "passerelle"
+
     def metadata(self) -> bytes:
         """Ours, for the identity provider."""
         return saml.write_sp_metadata(
@@ -92,7 +104,8 @@ class SignIn:
 
         `cookie` is what the browser has from a sign-in that it began in another tab.
         """
-        request_id, cookie = new_message_id(), cookie or new_token()
+        request_id = new_message_id()
+        cookie = cookie if _TOKEN.fullmatch(cookie) else new_token()
         kept = {"browser": digest(cookie), "next": _own_path(next_path)}
         self.store.put(
             f"request {request_id}", json.dumps(kept), until=now + REQUEST_LIFETIME, now=now
@@ -135,7 +148,7 @@ class SignIn:
 
     def finish(self, code: str, cookie: str, *, now: datetime) -> Arrived:
         """Who has arrived in the browser with this cookie. Raises Refused."""
-        parked = self.store.take(f"code {code}", now=now)
+        parked = self.store.take(f"code {code}", now=now) if _TOKEN.fullmatch(code) else None
         if parked is None:
             raise Refused("request_unknown", "This sign-in was finished already, or is too old.")
         kept = json.loads(parked)

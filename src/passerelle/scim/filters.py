@@ -22,7 +22,7 @@ from scim2_models.path import (
 from passerelle.directory.models import User
 from passerelle.provisioning import parse_email
 
-MAX_DEPTH, MAX_TERMS = 20, 50
+MAX_DEPTH, MAX_TERMS, MAX_VALUE = 20, 50, 1000
 Made = Callable[[CompareOperator, Any], Q]
 _LOOKUPS = {
     CompareOperator.eq: "",
@@ -111,7 +111,7 @@ def _moment(column: str) -> Made:
             moment = datetime.fromisoformat(str(value))
         except ValueError:
             raise InvalidFilterException(detail=f"expected a time, received {value!r}") from None
-        if moment.tzinfo is None:
+        if moment.tzinfo is None or not 1 < moment.year < 9999:
             raise InvalidFilterException(detail="expected a time with its zone, such as …Z")
         if op not in _LOOKUPS or op in (CompareOperator.co, CompareOperator.sw, CompareOperator.ew):
             raise InvalidFilterException(detail="times are compared with eq, gt, ge, lt or le")
@@ -186,6 +186,10 @@ class _Reader:
         return self._compared(within + _name(node.attr_path), node)
 
     def _compared(self, name: str, node: Comparison) -> Q:
+        if isinstance(node.value, str) and not _is_text(node.value):
+            raise InvalidFilterException(
+                detail=f"expected a text of at most {MAX_VALUE} characters"
+            )
         if name in ("emails.type", "emails.primary"):
             # There is one address: it is for work, and the first one.
             wanted = "work" if name == "emails.type" else "true"
@@ -205,6 +209,11 @@ class _Reader:
         if name in ("name.givenname", "name.familyname") and self.of is OF_USERS:
             return ~Q(**{"first_name" if name == "name.givenname" else "last_name": ""})
         raise InvalidFilterException(detail=f"{name} cannot be searched for its presence")
+
+
+def _is_text(value: str) -> bool:
+    """Whether a database can look for it."""
+    return len(value) <= MAX_VALUE and not any("\ud800" <= one <= "\udfff" for one in value)
 
 
 def _name(path: AttrPath) -> str:

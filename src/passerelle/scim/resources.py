@@ -12,13 +12,13 @@ from passerelle.directory import managed
 from passerelle.directory.models import Group as GroupRow
 from passerelle.directory.models import User as UserRow
 from passerelle.provisioning import EmailAddress, parse_email
+from passerelle.provisioning.composed import composed
 
 Person = User[EnterpriseUser]
 MAX_NAME = 300
 NAMES = ("givenName", "familyName")
 UNSAID = "active was taken away"
 """Of a client that wants nothing said of it: whether somebody is active goes on as it was."""
-NO_ADDRESS = "no-address.invalid"
 # What has a column of its own, or is nobody's to say.
 OWN = ("schemas", "id", "externalId", "userName", "active", "password", "groups", "meta")
 
@@ -29,7 +29,7 @@ def as_person(row: UserRow) -> Resource[Any]:
     is_unsaid = data.pop(UNSAID, False)
     is_suspended = row.status == UserRow.Status.SUSPENDED
     addresses = data.get("emails") or []
-    has_one = row.email_domain != NO_ADDRESS
+    has_one = row.email_domain != managed.NO_ADDRESS
     if has_one and not any(_is_address(one, row) for one in addresses):
         data["emails"] = [{"value": row.email, "type": "work", "primary": True}]
     data["name"] = {
@@ -78,10 +78,11 @@ def as_group(row: GroupRow, members: dict[UUID, list[tuple[UUID, str]]] | None) 
 
 def person_of(resource: Any) -> managed.Person:
     user_name = str(resource.user_name or "").strip()
-    if not user_name or len(user_name) > MAX_NAME or not user_name.isprintable():
+    longest = max(len(user_name), len(user_name.casefold()))
+    if not user_name or longest > MAX_NAME or not user_name.isprintable():
         raise InvalidValueException(detail="userName: expected 1 to 300 printable characters")
     said = resource.model_dump(scim_ctx=Context.DEFAULT)
-    data = {name: value for name, value in said.items() if name not in OWN}
+    data = {name: _kept(value) for name, value in said.items() if name not in OWN}
     first, last = (plain(said.get("name", {}).get(key, ""))[:150] for key in NAMES)
     return managed.Person(
         user_name=user_name,
@@ -94,20 +95,22 @@ def person_of(resource: Any) -> managed.Person:
     )
 
 
-def _address(user_name: str, emails: list[Any]) -> EmailAddress:
-    """The primary address, else the one for work, else the first; else the userName.
+def _kept(value: Any) -> Any:
+    """A value as a database can keep it: without NUL."""
+    if isinstance(value, str):
+        return value.replace("\0", "")
+    if isinstance(value, list):
+        return [_kept(one) for one in value]
+    if isinstance(value, dict):
+        return {_kept(name): _kept(one) for name, one in value.items()}
+    return value
 
-    Whoever has none of these gets one that nobody can have: they cannot be written to, nor be
-    found by an address, until the client says one.
-    """
+
+def _address(user_name: str, emails: list[Any]) -> EmailAddress | None:
+    """The primary address, else the one for work, else the first; else the userName."""
     ordered = sorted(emails, key=lambda one: (not one.primary, str(one.type or "") != "work"))
-    for text in (*(one.value for one in ordered), user_name):
-        if address := parse_email(str(text or "")):
-            return address
-    name = hashlib.sha256(user_name.casefold().encode()).hexdigest()[:20]
-    nobody = parse_email(f"{name}@{NO_ADDRESS}")
-    assert nobody is not None
-    return nobody
+    texts = (*(one.value for one in ordered), user_name)
+    return next((found for text in texts if (found := parse_email(str(text or "")))), None)
 
 
 def cleared(user: UserRow, person: managed.Person) -> managed.Person:
@@ -127,7 +130,8 @@ def following(user: UserRow, person: managed.Person) -> managed.Person:
     before = parse_email(kept.user_name if kept else user.email)
     after = parse_email(person.user_name)
     was_same = before is not None and before.key == user.email_key
-    if not was_same or after is None or person.address.key != user.email_key:
+    said = person.address.key if person.address else user.email_key
+    if not was_same or after is None or said != user.email_key:
         return person
     if after.key == user.email_key:
         return person
@@ -136,7 +140,9 @@ def following(user: UserRow, person: managed.Person) -> managed.Person:
 
 
 def plain(text: str | None) -> str:
-    return " ".join("".join(one if one.isprintable() else " " for one in text or "").split())
+    """One line, in composed letters: two names that look the same are the same."""
+    printable = "".join(one if one.isprintable() else " " for one in text or "")
+    return composed(" ".join(printable.split()))
 
 
 def external_id_of(resource: Resource[Any]) -> str | None:
@@ -148,7 +154,7 @@ def external_id_of(resource: Resource[Any]) -> str | None:
 
 def group_name_of(resource: Any) -> str:
     name = plain(resource.display_name)
-    if not name or len(name) > MAX_NAME:
+    if not name or len(name) > MAX_NAME or len(name.casefold()) > 2 * MAX_NAME:
         raise InvalidValueException(detail="displayName: expected 1 to 300 characters")
     return name
 

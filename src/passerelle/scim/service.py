@@ -1,6 +1,7 @@
 """The protocol: what it serves, what it tolerates, and one request of it."""
 
 import json
+import logging
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -16,7 +17,9 @@ from scim2_models import (
     Filter,
     ForbiddenException,
     Group,
+    InvalidValueException,
     Patch,
+    Resource,
     ResourceType,
     SCIMException,
     ScimPolicy,
@@ -37,8 +40,11 @@ from passerelle.scim import shapes
 from passerelle.scim.resources import Person
 from passerelle.scim.storage import Directory
 
+MAX_MIXED = 100
+"""Operations of one patch that does more than put members in and take them out."""
 MAX_RESULTS, MAX_OPERATIONS, MAX_PAYLOAD = 1000, 500, 1024 * 1024
 READS = ("GET", "HEAD")
+log = logging.getLogger("passerelle")
 TOLERANT = ScimPolicy(
     unknown=ScimPolicy.Unknown.ignore,
     remove_value_as_filter=ScimPolicy.RemoveValue.apply,
@@ -53,6 +59,11 @@ class Service(ScimService):
         reads = (Operation.query, Operation.search, Operation.search_with_body)
         if request.subject.read_only and target.operation not in reads:
             raise ForbiddenException(detail="this token may only read")
+
+    def bulk_failure(self, outcome: dict[str, Any], exception: Exception) -> dict[str, Any]:
+        if not isinstance(exception, SCIMException):
+            log.error("an operation in bulk failed", exc_info=exception)
+        return super().bulk_failure(outcome, exception)
 
 
 @cache
@@ -96,33 +107,58 @@ def handle(request: ScimRequest, token: MachineToken | None, *, now: datetime) -
         return protocol.error_response(error)
 
 
+class Handler(ScimHandler):
+    """What is missing after a patch was taken away, alone or in bulk."""
+
+    storage: Directory
+
+    def patch_resource(self, *given: Any) -> Resource[Any]:
+        self.storage.patches = True
+        try:
+            return super().patch_resource(*given)
+        finally:
+            self.storage.patches = False
+
+
 def _served(
     protocol: Service, request: ScimRequest, token: MachineToken, now: datetime
 ) -> ScimResponse:
     writes = request.method not in READS and not request.path.rstrip("/").endswith(".search")
-    patches = request.method == "PATCH"
-    storage = Directory(token, writes=writes, patches=patches, now=now)
+    storage = Directory(token, writes=writes, now=now)
     request = replace(request, query=_query(request), body=_body(request))
-    handler = ScimHandler(protocol, storage)
-    if patches:
-        with protocol.provider:
-            target = protocol.match(request)
-        body = _decoded(request.body)
-        if isinstance(body, dict) and body.get("Operations") == []:
-            # Nothing is asked for, and nothing is done; to somebody who is there.
-            handler.query(replace(request, method="GET", body=b""))
-            return ScimResponse(HTTPStatus.NO_CONTENT)
-        if target.endpoint == "Groups" and not token.read_only and not request.header("If-Match"):
-            members = shapes.only_members(body)
-            if members is not None and target.resource_id:
-                storage.change_members(target.resource_id, *members)
-                return ScimResponse(HTTPStatus.NO_CONTENT)
-        response = handler.handle(request)
-        if target.endpoint == "Groups":
-            # Entra wants it so, and a large group is not sent back for one member.
-            return ScimResponse(HTTPStatus.NO_CONTENT)
-        return response
-    return handler.handle(request)
+    handler = Handler(protocol, storage)
+    if request.method != "PATCH":
+        return handler.handle(request)
+    with protocol.provider:
+        target = protocol.match(request)
+    body = _decoded(request.body)
+    if isinstance(body, dict) and body.get("Operations") == []:
+        # Nothing is asked for, and nothing is done; to somebody who is there.
+        handler.query(replace(request, method="GET", body=b""))
+        return ScimResponse(HTTPStatus.NO_CONTENT)
+    if target.endpoint != "Groups":
+        return handler.handle(request)
+    members = None if token.read_only else shapes.only_members(body)
+    if members is not None and target.resource_id:
+        expected = request.header("If-Match")
+        kind = protocol.resource_type_at("Groups")
+        version = None if expected in (None, "*") else expected
+        storage.change_members(kind, target.resource_id, *members, expected_version=version)
+    else:
+        _refuse_many(body)
+        handler.handle(request)
+    # Entra wants it so, and a large group is not sent back for one member.
+    return ScimResponse(HTTPStatus.NO_CONTENT)
+
+
+def _refuse_many(body: Any) -> None:
+    """Each member that is taken out among other changes costs a look at all the others."""
+    operations = body.get("Operations") if isinstance(body, dict) else None
+    if isinstance(operations, list) and len(operations) > MAX_MIXED:
+        raise InvalidValueException(
+            detail=f"expected at most {MAX_MIXED} operations; send changes of members in a request "
+            "of their own, which may have as many as you like"
+        )
 
 
 def _query(request: ScimRequest) -> dict[str, str]:
@@ -145,8 +181,27 @@ def _body(request: ScimRequest) -> bytes:
         return request.body
     if request.method == "PATCH":
         return json.dumps(shapes.patch(decoded)).encode()
-    if request.method in ("POST", "PUT") and not request.path.rstrip("/").endswith(
-        (".search", "Bulk")
-    ):
+    path = request.path.rstrip("/")
+    if path.endswith("/Bulk"):
+        return json.dumps(_bulk(decoded)).encode()
+    if request.method in ("POST", "PUT") and not path.endswith("/.search"):
         return json.dumps(shapes.resource(decoded)).encode()
     return request.body
+
+
+def _bulk(body: Any) -> Any:
+    """Each operation in the form that it would have alone."""
+    operations = body.get("Operations") if isinstance(body, dict) else None
+    if not isinstance(operations, list):
+        return body
+    return {**body, "Operations": [_operation(one) for one in operations]}
+
+
+def _operation(operation: Any) -> Any:
+    if not isinstance(operation, dict) or "data" not in operation:
+        return operation
+    is_patch = str(operation.get("method")).upper() == "PATCH"
+    data = (shapes.patch if is_patch else shapes.resource)(operation["data"])
+    if is_patch:
+        _refuse_many(data)
+    return {**operation, "data": data}

@@ -23,6 +23,7 @@ from scim2_models import (
 )
 from scim2_server.storage import ScimStorage, SearchPage
 
+from passerelle.administration.lockout import refuse_lockout
 from passerelle.audit.record import PROVISIONING_CLIENT, Actor
 from passerelle.directory import managed
 from passerelle.directory.actions import Gone, LastAdministrator
@@ -44,6 +45,7 @@ from passerelle.scim.resources import (
     plain,
     uuid_of,
 )
+from passerelle.sso.sessions.enforcement import NoWayBack
 
 SORTED_BY = {
     "id": "id",
@@ -65,12 +67,10 @@ GROUPS_SORTED_BY = {
 class Directory(ScimStorage):
     """One company's people and groups, for one request of its client."""
 
-    def __init__(
-        self, token: MachineToken, *, writes: bool, patches: bool = False, now: datetime
-    ) -> None:
-        """`patches`: what is missing after a patch was taken away; in a PUT it was not said."""
+    def __init__(self, token: MachineToken, *, writes: bool, now: datetime) -> None:
         self.company, self.now, self.writes = token.company, now, writes
-        self.patches = patches
+        self.patches = False
+        """What is missing after a patch was taken away; in a PUT it was not said."""
         self.actor = Actor(PROVISIONING_CLIENT, token.name)
 
     @contextmanager
@@ -113,6 +113,8 @@ class Directory(ScimStorage):
         start, count = search_request.start_index_0 or 0, search_request.count
         if count == 0:
             return SearchPage(total, [])
+        if start > total:
+            return SearchPage(total, [])
         rows = rows.order_by(*_order(search_request, GROUPS_SORTED_BY if is_group else SORTED_BY))
         page = list(rows[start : None if count is None else start + count])
         if not is_group:
@@ -132,9 +134,10 @@ class Directory(ScimStorage):
                     now=self.now,
                 )
                 return self.get(resource_type, str(group.id))
-            row = managed.add_person(
-                self.company, person_of(resource), actor=self.actor, now=self.now
-            )
+            with refuse_lockout(self.company):
+                row = managed.add_person(
+                    self.company, person_of(resource), actor=self.actor, now=self.now
+                )
             return self.get(resource_type, str(row.user_id))
 
     def update(
@@ -163,7 +166,10 @@ class Directory(ScimStorage):
                 person = cleared(user, following(user, person_of(resource)))
                 if self.patches and person.active is None:
                     person.data[UNSAID] = True
-                managed.change_person(self.company, user, person, actor=self.actor, now=self.now)
+                with refuse_lockout(self.company):
+                    managed.change_person(
+                        self.company, user, person, actor=self.actor, now=self.now
+                    )
         return self.get(resource_type, identifier)
 
     def delete(
@@ -178,13 +184,22 @@ class Directory(ScimStorage):
             if resource_type.name == "Group":
                 managed.remove_group(self._group(resource_id), actor=self.actor, now=self.now)
             else:
-                managed.remove_person(self._user(resource_id), actor=self.actor, now=self.now)
+                user = self._user(resource_id)
+                with refuse_lockout(self.company):
+                    managed.remove_person(user, actor=self.actor, now=self.now)
 
     def change_members(
-        self, group_id: str, added: Mapping[str, str], removed: Iterable[str]
+        self,
+        kind: ResourceType,
+        group_id: str,
+        added: Mapping[str, str],
+        removed: Iterable[str],
+        *,
+        expected_version: str | None,
     ) -> None:
         """A few in and out, without reading the others."""
         with self.operation(), _told():
+            self._refuse_stale(kind, group_id, expected_version)
             managed.change_members(
                 self._group(group_id),
                 added={identifier(one): plain(name) for one, name in added.items()},
@@ -264,9 +279,19 @@ def _told() -> Iterator[None]:
         raise UniquenessException(detail=f"another one has {taken} already") from taken
     except managed.NotAdopted as one:
         raise UniquenessException(
-            detail=f"there is an account of {one} already, and the provisioning settings say that "
-            "existing accounts are not linked"
+            detail=f"there is an account of {one} already, which is not taken over: existing "
+            "accounts are not linked, its domain is not verified, or it is an administrator's and "
+            "comes under another userName"
         ) from one
+    except managed.AddressOfAdministrator as one:
+        raise InvalidValueException(
+            detail=f"{one} is an administrator: administrators change their address, on the pages"
+        ) from one
+    except NoWayBack as lost:
+        raise InvalidValueException(
+            detail="this would take the last way back for when single sign-on fails: an "
+            "administrator with emergency access and a password"
+        ) from lost
     except managed.UnknownMember as unknown:
         raise InvalidValueException(detail=f"{unknown} is no user of this company") from unknown
     except LastAdministrator as last:

@@ -18,8 +18,6 @@ from passerelle.embed import Person, Refused, SignIn
 from passerelle.embed.django.models import Identity
 from passerelle.embed.django.store import DatabaseStore
 
-COOKIE = "passerelle_sign_in"
-
 
 @cache
 def _sign_in() -> SignIn:
@@ -36,13 +34,17 @@ def login(request: HttpRequest) -> HttpResponse:
     """To the identity provider; `next` is where the person goes afterwards."""
     begun = _sign_in().begin(
         next_path=request.GET.get("next", ""),
-        cookie=request.COOKIES.get(COOKIE, ""),
+        cookie=request.COOKIES.get(_sign_in().cookie_name, ""),
         now=timezone.now(),
     )
     response = HttpResponseRedirect(begun.address)
-    secure = settings.PASSERELLE_BASE_URL.startswith("https://")
     response.set_cookie(
-        COOKIE, begun.cookie, max_age=900, secure=secure, httponly=True, samesite="Lax"
+        _sign_in().cookie_name,
+        begun.cookie,
+        max_age=900,
+        secure=settings.PASSERELLE_BASE_URL.startswith("https://"),
+        httponly=True,
+        samesite="Lax",
     )
     return response
 
@@ -63,16 +65,15 @@ def acs(request: HttpRequest) -> HttpResponse:
 @never_cache
 def finish(request: HttpRequest) -> HttpResponse:
     """In, in the browser that began."""
-    cookie = request.COOKIES.get(COOKIE, "")
+    cookie = request.COOKIES.get(_sign_in().cookie_name, "")
     try:
         arrived = _sign_in().finish(request.GET.get("code", ""), cookie, now=timezone.now())
         user = _user_of(arrived.person)
     except Refused as refused:
         return _refused(refused)
     log_in(request, user, backend=settings.AUTHENTICATION_BACKENDS[0])
-    response = HttpResponseRedirect(arrived.next_path)
-    response.delete_cookie(COOKIE)
-    return response
+    # The cookie stays for its quarter of an hour: a sign-in in another tab may need it still.
+    return HttpResponseRedirect(arrived.next_path)
 
 
 @require_GET
