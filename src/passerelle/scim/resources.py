@@ -30,7 +30,7 @@ def as_person(row: UserRow) -> Resource[Any]:
     is_suspended = row.status == UserRow.Status.SUSPENDED
     addresses = data.get("emails") or []
     has_one = row.email_domain != managed.NO_ADDRESS
-    if has_one and not any(_is_address(one, row) for one in addresses):
+    if has_one and data.get("emails") != [] and not any(_is_address(one, row) for one in addresses):
         data["emails"] = [{"value": row.email, "type": "work", "primary": True}]
     data["name"] = {
         **data.get("name", {}),

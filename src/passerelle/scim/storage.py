@@ -166,6 +166,9 @@ class Directory(ScimStorage):
                 person = cleared(user, following(user, person_of(resource)))
                 if self.patches and person.active is None:
                     person.data[UNSAID] = True
+                if self.patches and not person.data.get("emails"):
+                    # Taken away of what is shown; the account keeps the one that it has.
+                    person.data["emails"] = []
                 with refuse_lockout(self.company):
                     managed.change_person(
                         self.company, user, person, actor=self.actor, now=self.now
