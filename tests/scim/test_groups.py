@@ -3,8 +3,12 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from passerelle.directory.models import Group, PermissionSet, ProvisioningRule, User, Workspace
+from passerelle.oidc.claims import claims_of, visitor_of
+from passerelle.sso.sessions.session import never_opened
+from tests.oidc.client import add as add_client
 from tests.scim.client import Provisioner
 from tests.scim.test_people import account, rights_of
 from tests.world import make_company
@@ -167,3 +171,23 @@ def test_names_of_groups_are_unique_whatever_their_case(okta):
     assert okta.add_group("ANALYSTS", status=409)["scimType"] == "uniqueness"
     found = okta.get('/Groups?filter=displayName%20eq%20"analysts"')
     assert found["totalResults"] == 1
+
+
+def test_dashboards_are_told_the_groups_of_the_client_beside_those_of_the_sign_in(acme, okta):
+    bob = okta.add("bob")["id"]
+    group = okta.add_group("Platform", bob)["id"]
+    okta.add_group("Analysts", bob)
+    now = timezone.now()
+    session = never_opened(account("bob@acme.example"), now=now)
+    session.groups = ["from-saml", "Analysts"]
+    reports = add_client(acme)
+
+    def told() -> list[str]:
+        session.user = User.objects.select_related("company").get(id=bob)
+        return claims_of(visitor_of(session, reports, auth_time=now))["groups"]
+
+    assert told() == ["from-saml", "Analysts", "Platform"]
+    okta.patch(f"/Groups/{group}", {"op": "replace", "value": {"displayName": "Renamed"}})
+    assert told() == ["from-saml", "Analysts", "Renamed"]
+    okta.ask("DELETE", f"/Groups/{group}")
+    assert told() == ["from-saml", "Analysts"]

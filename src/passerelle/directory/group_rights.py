@@ -14,6 +14,8 @@ from passerelle.provisioning.model import Grant, Policy
 
 AT_ONCE = 500
 """People whose rights are looked at with one round of queries."""
+MOST_NAMES = 200
+"""Of one person's groups, so many are told to dashboards."""
 
 
 def sync_everybody(company: Company, *, actor: Actor, now: datetime) -> None:
@@ -57,6 +59,7 @@ def _sync(
     rows = GroupMember.objects.filter(user__in=users).order_by("group__name")
     for user, name in rows.values_list("user_id", "group__name"):
         groups.setdefault(user, []).append(name)
+    _keep_names(users, groups)
     held: dict[UUID, dict[Grant, UUID]] = {}
     by_groups = Membership.objects.filter(user__in=users, source=Membership.Source.SCIM)
     for one in by_groups:
@@ -85,6 +88,17 @@ def _sync(
     emails = dict(User.objects.filter(id__in=changed).values_list("id", "email"))
     entries = [Entry(event, emails[user], details) for event, user, details in told]
     record(entries, company_id=company.id, actor=actor, now=now)
+
+
+def _keep_names(users: list[UUID], groups: dict[UUID, list[str]]) -> None:
+    """Write the names beside the account, where they have changed."""
+    changed = []
+    for row in User.objects.filter(id__in=users).only("id", "directory_groups"):
+        names = groups.get(row.id, [])[:MOST_NAMES]
+        if row.directory_groups != names:
+            row.directory_groups = names
+            changed.append(row)
+    User.objects.bulk_update(changed, ["directory_groups"])
 
 
 def _membership(company: Company, user: UUID, grant: Grant, why: str, now: datetime) -> Membership:

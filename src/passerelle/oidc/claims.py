@@ -59,7 +59,7 @@ def claims_of(visitor: Visitor) -> dict[str, Any]:
         "workspaces": list(rights.workspaces),
         "permission_sets": list(rights.permission_sets),
         "permissions": list(rights.permissions),
-        "groups": list(session.groups),
+        "groups": list(dict.fromkeys([*session.groups, *user.directory_groups])),
         "roles": list(rights.roles),
         "role": rights.role,
         "auth_time": int(visitor.auth_time.timestamp()),
