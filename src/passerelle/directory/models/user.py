@@ -50,8 +50,8 @@ class User(AbstractBaseUser):
     links_ended = models.PositiveIntegerField(default=0, db_default=0)
     # Chosen by the person; empty means whatever their browser asks for.
     language = models.CharField(max_length=10, blank=True)
-    # The names of the groups that a provisioning client has them in, as dashboards are told: in step
-    # with `GroupMember`, so that telling costs no query.
+    # The names of their groups in the company's directory, as dashboards are told: in step with
+    # `GroupMember`, so that telling costs no query.
     directory_groups = models.JSONField(default=list, db_default=[])
     created_at = models.DateTimeField()
     last_sign_in_at = models.DateTimeField(null=True, blank=True)
