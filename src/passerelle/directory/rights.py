@@ -2,16 +2,21 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
+
+from django.db.models import QuerySet
 
 from passerelle.directory.models import (
     Application,
     ApplicationRole,
     ApplicationWorkspace,
     Company,
+    Membership,
     User,
 )
 from passerelle.infra.memory import Remembered
+from passerelle.infra.prepared import Prepared
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +102,23 @@ def terms_of(row: Application) -> Terms:
     return found[row.id]
 
 
-def rights_of(user: User) -> list[Right]:
-    """All that a person may do, anywhere; one query."""
-    rows = user.memberships.order_by("workspace__name", "permission_set__name").values_list(
+def _rights(user: UUID) -> "QuerySet[Membership, Any]":
+    rows = Membership.objects.filter(user_id=user)
+    return rows.order_by("workspace__name", "permission_set__name").values_list(
         "workspace_id",
         "workspace__name",
         "permission_set_id",
         "permission_set__name",
         "permission_set__permissions__key",
     )
+
+
+_RIGHTS = Prepared(_rights, user=UUID)
+
+
+def rights_of(user: User) -> list[Right]:
+    """All that a person may do, anywhere; one query."""
+    rows = _RIGHTS.rows(user=user.id)
     found: dict[tuple[UUID, str, UUID, str], set[str]] = {}
     for workspace, workspace_name, permission_set, name, permission in rows:
         # The same right may come from several sources.

@@ -1,11 +1,13 @@
 """Grants and tokens: kept as digests, looked up each time, so that a right taken away counts."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 
 from passerelle.directory.models import Application
+from passerelle.infra.prepared import Prepared
 from passerelle.infra.tokens import digest, new_token
 from passerelle.oidc.claims import Visitor, visitor_of
 from passerelle.oidc.models import Grant, Token
@@ -70,6 +72,22 @@ def _with_session(rows: "QuerySet[Token]", now: datetime) -> "QuerySet[Token]":
     return related.filter(open_rows(now, "grant__session__"), grant__expires_at__gt=now)
 
 
+def _token(digest: str, kind: str, of_kind: str, now: datetime) -> "QuerySet[Token]":
+    rows = Token.objects.filter(digest=digest, kind=kind, expires_at__gt=now, used_at=None)
+    return _with_session(rows.filter(grant__application__kind=of_kind), now)
+
+
+def _token_at_host(
+    digest: str, kind: str, of_kind: str, host: str, now: datetime
+) -> "QuerySet[Token]":
+    return _token(digest, kind, of_kind, now).filter(grant__application__hosts__host=host)
+
+
+_VALUES: dict[str, Any] = {"digest": str, "kind": str, "of_kind": str, "now": datetime}
+_TOKEN = Prepared(_token, **_VALUES)
+_TOKEN_AT_HOST = Prepared(_token_at_host, **_VALUES, host=str)
+
+
 def find_token(
     token: str, kind: Token.Kind, *, host: str | None = None, is_used: bool = False, now: datetime
 ) -> tuple[Token, Visitor] | None:
@@ -79,14 +97,12 @@ def find_token(
     `host` is where a proxy guards the application, which has to have it still. `is_used`: the
     person is there now, and it is not their dashboard that asks by itself.
     """
-    rows = Token.objects.filter(digest=digest(token), kind=kind, expires_at__gt=now, used_at=None)
+    values: dict[str, Any] = {"digest": digest(token), "kind": str(kind), "now": now}
     # Of what an application was before it was changed, nothing counts.
     is_proxy = kind == Token.Kind.PROXY
-    of_kind = Application.Kind.PROXY if is_proxy else Application.Kind.OIDC
-    rows = rows.filter(grant__application__kind=of_kind)
-    if host is not None:
-        rows = rows.filter(grant__application__hosts__host=host)
-    found = _with_session(rows, now).first()
+    values["of_kind"] = str(Application.Kind.PROXY if is_proxy else Application.Kind.OIDC)
+    asked = _TOKEN if host is None else _TOKEN_AT_HOST
+    found = next(asked.objects(**values, **({} if host is None else {"host": host})), None)
     if found is None:
         return None
     visitor = visitor_in(found.grant, is_used=is_used, now=now)
