@@ -51,3 +51,8 @@ def test_what_is_wrong_is_one_line(operator, arguments, wrong):
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"passerelle: {wrong}")
     assert not MachineToken.objects.exists()
+
+
+def test_a_company_that_is_no_text_of_the_terminal_is_one_line_too(operator):
+    status, _out, err = operator.run("tokens", "list", "--company", "\udcff")
+    assert (status, err.count("\n")) == (2, 1)

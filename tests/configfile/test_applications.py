@@ -189,7 +189,7 @@ def test_applications_are_listed_for_machines(file):
     }
     assert wiki["hosts"] == ["wiki.acme.example", "wiki.acme.example:8443"]
     assert json.loads(file.run("applications", "list", "--company", "acme", "--json")[1])
-    assert "expected a company's slug" in file.run("applications", "list", "--company", "x")[2]
+    assert "expected the slug of a company" in file.run("applications", "list", "--company", "x")[2]
 
 
 def test_a_new_secret_is_printed_once_and_alone(file):

@@ -6,7 +6,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from passerelle.cli.framework import add_data_option, start_django
+from passerelle.cli.framework import add_data_option, company_of, start_django
 from passerelle.cli.terminal import UsageError, say
 
 
@@ -40,22 +40,13 @@ def add_parser(commands: Any) -> None:
         add_data_option(one)
 
 
-def _company(slug: str) -> Any:
-    from passerelle.directory.models import Company
-
-    company = Company.objects.filter(slug=slug).first()
-    if company is None:
-        raise UsageError(f"--company: expected a company's slug, received {slug!r}")
-    return company
-
-
 def run_list(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     from passerelle.directory.models import Application
 
     rows = Application.objects.select_related("company").order_by("company__slug", "name")
-    if arguments.company:
-        rows = rows.filter(company=_company(arguments.company))
+    if company := company_of(arguments.company):
+        rows = rows.filter(company=company)
     found = [_as_json(row) for row in rows]
     if arguments.json:
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
@@ -88,7 +79,7 @@ def run_secret(arguments: argparse.Namespace) -> int:
     from passerelle.audit.record import OPERATOR
     from passerelle.oidc.clients import make_secret
 
-    company = _company(arguments.company)
+    company = company_of(arguments.company)
     row = company.applications.filter(name=arguments.name).first()
     if row is None:
         known = ", ".join(company.applications.values_list("name", flat=True)) or "none"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from passerelle.cli.framework import add_data_option, start_django
+from passerelle.cli.framework import add_data_option, company_of, start_django
 from passerelle.cli.terminal import UsageError, say
 
 SCOPES = ("scim", "api")
@@ -50,15 +50,6 @@ def add_parser(commands: Any) -> None:
         add_data_option(one)
 
 
-def _company(slug: str) -> Any:
-    from passerelle.directory.models import Company
-
-    company = Company.objects.filter(slug=slug).first()
-    if company is None:
-        raise UsageError(f"--company: expected a company's slug, received {slug!r}")
-    return company
-
-
 def run_create(arguments: argparse.Namespace) -> int:
     start_django(arguments)
     from passerelle.audit.record import OPERATOR
@@ -72,7 +63,7 @@ def run_create(arguments: argparse.Namespace) -> int:
         raise UsageError("--name: expected one line of at most 150 characters")
     try:
         token = make_token(
-            _company(arguments.company),
+            company_of(arguments.company),
             name=name,
             scope=arguments.scope,
             read_only=arguments.read_only,
@@ -91,8 +82,8 @@ def run_list(arguments: argparse.Namespace) -> int:
     from passerelle.directory.models import MachineToken
 
     rows = MachineToken.objects.select_related("company").order_by("company__slug", "created_at")
-    if arguments.company:
-        rows = rows.filter(company=_company(arguments.company))
+    if company := company_of(arguments.company):
+        rows = rows.filter(company=company)
     found = [_as_json(row) for row in rows]
     if arguments.json:
         sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")

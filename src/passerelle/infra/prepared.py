@@ -11,7 +11,7 @@ from threading import local
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from django.db import connection, models
+from django.db import connection, connections, models
 from django.db.models.query import get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -92,8 +92,6 @@ class Prepared:
 
 def connection_of_thread() -> Any:
     """The connection itself, and not what leads to each thread's own."""
-    from django.db import connections
-
     return connections[connection.alias]
 
 
