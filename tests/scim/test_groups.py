@@ -5,13 +5,23 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from passerelle.directory.models import Group, PermissionSet, ProvisioningRule, User, Workspace
+from passerelle.audit.record import OPERATOR
+from passerelle.directory.group_rights import sync_rights
+from passerelle.directory.models import (
+    Group,
+    ManagedUser,
+    Membership,
+    PermissionSet,
+    ProvisioningRule,
+    User,
+    Workspace,
+)
 from passerelle.oidc.claims import claims_of, visitor_of
 from passerelle.sso.sessions.session import never_opened
 from tests.oidc.client import add as add_client
 from tests.scim.client import Provisioner
 from tests.scim.test_people import account, rights_of
-from tests.world import make_company
+from tests.world import make_company, make_user
 
 pytestmark = pytest.mark.django_db
 DEFAULT = ("Production", "Analyst", "scim")
@@ -164,6 +174,21 @@ def test_a_member_of_a_large_group_costs_as_much_as_one_of_a_small_group(acme, o
     assert counts[0] == counts[1] <= 22
     listed = okta.get("/Groups?excludedAttributes=members&count=10")
     assert all("members" not in one for one in listed["Resources"])
+
+
+def test_the_rights_of_five_hundred_people_take_at_most_twenty_statements(acme):
+    users = [make_user(acme, f"p{number}@acme.example") for number in range(500)]
+    now = timezone.now()
+    ManagedUser.objects.bulk_create(
+        ManagedUser(
+            user=user, company=acme, user_name=user.email, user_name_key=user.email, modified_at=now
+        )
+        for user in users
+    )
+    with CaptureQueriesContext(connection) as queries:
+        sync_rights(acme, [user.id for user in users], actor=OPERATOR, now=now)
+    assert Membership.objects.filter(source="scim").count() == 500
+    assert len(queries) <= 20
 
 
 def test_names_of_groups_are_unique_whatever_their_case(okta):

@@ -28,7 +28,7 @@ def sync_everybody(company: Company, *, actor: Actor, now: datetime) -> None:
 
 
 def sync_rights(company: Company, users: Collection[UUID], *, actor: Actor, now: datetime) -> None:
-    """Give and withdraw what groups say: as many statements for five hundred people as for one."""
+    """Give and withdraw what groups say: at most twenty statements for five hundred people."""
     if users:
         _sync_all(company, users, load_policy(company), actor, now)
 
